@@ -1,0 +1,188 @@
+//! Object attributes: PKCS#11's numbers, with values that do not depend on a machine's word size or byte order.
+
+use alloc::vec::Vec;
+use minicbor::data::Type;
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::Error as EncodeError;
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use zeroize::Zeroize;
+
+/// Attributes in one template at most; PKCS#11 itself defines fewer than 120.
+pub const MAX_ATTRIBUTES: usize = 128;
+
+/// A `CK_ATTRIBUTE_TYPE`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub struct AttributeType(#[n(0)] pub u32);
+
+macro_rules! attribute_types {
+    ($($name:ident = $number:literal),* $(,)?) => {
+        #[allow(missing_docs, reason = "PKCS#11 §4 names and numbers")]
+        impl AttributeType {
+            $(pub const $name: AttributeType = AttributeType($number);)*
+        }
+    };
+}
+attribute_types! {
+    CLASS = 0x000, TOKEN = 0x001, PRIVATE = 0x002, LABEL = 0x003, UNIQUE_ID = 0x004, APPLICATION = 0x010, VALUE = 0x011,
+    OBJECT_ID = 0x012, CERTIFICATE_TYPE = 0x080, ISSUER = 0x081, SERIAL_NUMBER = 0x082, TRUSTED = 0x086,
+    CERTIFICATE_CATEGORY = 0x087, CHECK_VALUE = 0x090, KEY_TYPE = 0x100, SUBJECT = 0x101, ID = 0x102, SENSITIVE = 0x103,
+    ENCRYPT = 0x104, DECRYPT = 0x105, WRAP = 0x106, UNWRAP = 0x107, SIGN = 0x108, SIGN_RECOVER = 0x109, VERIFY = 0x10a,
+    VERIFY_RECOVER = 0x10b, DERIVE = 0x10c, START_DATE = 0x110, END_DATE = 0x111, MODULUS = 0x120, MODULUS_BITS = 0x121,
+    PUBLIC_EXPONENT = 0x122, PUBLIC_KEY_INFO = 0x129, VALUE_BITS = 0x160, VALUE_LEN = 0x161, EXTRACTABLE = 0x162,
+    LOCAL = 0x163, NEVER_EXTRACTABLE = 0x164, ALWAYS_SENSITIVE = 0x165, KEY_GEN_MECHANISM = 0x166, MODIFIABLE = 0x170,
+    COPYABLE = 0x171, DESTROYABLE = 0x172, EC_PARAMS = 0x180, EC_POINT = 0x181, ALWAYS_AUTHENTICATE = 0x202,
+    WRAP_WITH_TRUSTED = 0x210, ALLOWED_MECHANISMS = 0x4000_0600,
+}
+
+/// Values of `CKA_CLASS`.
+#[allow(missing_docs, reason = "PKCS#11 names and numbers")]
+pub mod class {
+    pub const DATA: u64 = 0;
+    pub const CERTIFICATE: u64 = 1;
+    pub const PUBLIC_KEY: u64 = 2;
+    pub const PRIVATE_KEY: u64 = 3;
+    pub const SECRET_KEY: u64 = 4;
+}
+
+/// Values of `CKA_KEY_TYPE`.
+#[allow(missing_docs, reason = "PKCS#11 names and numbers")]
+pub mod key_type {
+    pub const EC: u64 = 0x03;
+    pub const GENERIC_SECRET: u64 = 0x10;
+    pub const AES: u64 = 0x1f;
+}
+
+/// One attribute's value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// `CK_BBOOL`.
+    Bool(bool),
+    /// `CK_ULONG` and the types made of it.
+    Uint(u64),
+    /// Byte arrays, big integers, RFC 2279 strings and dates (`YYYYMMDD`).
+    Bytes(Vec<u8>),
+    /// An array of `CK_MECHANISM_TYPE` (`CKA_ALLOWED_MECHANISMS`).
+    Uints(Vec<u64>),
+}
+
+impl Zeroize for Value {
+    fn zeroize(&mut self) {
+        match self {
+            Value::Bytes(bytes) => bytes.zeroize(),
+            Value::Uints(list) => list.zeroize(),
+            Value::Bool(_) | Value::Uint(_) => {}
+        }
+    }
+}
+
+/// A type with its value. It may hold a key's value on its way in, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Attribute {
+    /// Which attribute.
+    #[n(0)]
+    pub kind: AttributeType,
+    /// Its value.
+    #[n(1)]
+    pub value: Value,
+}
+
+/// A `CK_ATTRIBUTE` array, at most [`MAX_ATTRIBUTES`] long.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Template(pub Vec<Attribute>);
+
+impl Template {
+    /// The value of the first attribute of this type.
+    pub fn value(&self, kind: AttributeType) -> Option<&Value> {
+        self.0.iter().find(|a| a.kind == kind).map(|a| &a.value)
+    }
+
+    /// The same template with one attribute more.
+    #[must_use]
+    pub fn with(mut self, kind: AttributeType, value: impl Into<Value>) -> Self {
+        self.0.push(Attribute { kind, value: value.into() });
+        self
+    }
+}
+
+impl Drop for Attribute {
+    fn drop(&mut self) {
+        if self.kind == AttributeType::VALUE {
+            self.value.zeroize();
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(v: bool) -> Self {
+        Value::Bool(v)
+    }
+}
+impl From<u64> for Value {
+    fn from(v: u64) -> Self {
+        Value::Uint(v)
+    }
+}
+impl From<&[u8]> for Value {
+    fn from(v: &[u8]) -> Self {
+        Value::Bytes(v.to_vec())
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(v: Vec<u8>) -> Self {
+        Value::Bytes(v)
+    }
+}
+
+impl<C> Encode<C> for Value {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        match self {
+            Value::Bool(v) => e.bool(*v)?.ok(),
+            Value::Uint(v) => e.u64(*v)?.ok(),
+            Value::Bytes(v) => e.bytes(v)?.ok(),
+            Value::Uints(v) => {
+                e.array(v.len() as u64)?;
+                v.iter().try_for_each(|n| e.u64(*n).map(|_| ()))
+            }
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Value {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        match d.datatype()? {
+            Type::Bool => d.bool().map(Value::Bool),
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 => d.u64().map(Value::Uint),
+            Type::Bytes => d.bytes().map(Value::from),
+            Type::Array => uints(d).map(Value::Uints),
+            other => Err(DecodeError::type_mismatch(other)),
+        }
+    }
+}
+
+fn uints(d: &mut Decoder<'_>) -> Result<Vec<u64>, DecodeError> {
+    let len = bounded_array(d)?;
+    (0..len).map(|_| d.u64()).collect()
+}
+
+fn bounded_array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
+    match d.array()? {
+        Some(len) if len <= MAX_ATTRIBUTES as u64 => Ok(len),
+        _ => Err(DecodeError::message("an array without length, or too long")),
+    }
+}
+
+impl<C> Encode<C> for Template {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.array(self.0.len() as u64)?;
+        self.0.iter().try_for_each(|a| a.encode(e, ctx))
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Template {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
+        let len = bounded_array(d)?;
+        (0..len).map(|_| Attribute::decode(d, ctx)).collect::<Result<_, _>>().map(Template)
+    }
+}

@@ -1,0 +1,162 @@
+//! Commands: one type a request, tied to the type of its reply, with a number that never changes.
+
+mod crypto;
+mod device;
+mod key;
+mod object;
+mod token;
+
+pub use crypto::*;
+pub use device::*;
+pub use key::*;
+pub use object::*;
+pub use token::*;
+
+use crate::ErrorCode;
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A request, with the number and the reply that belong to it.
+pub trait Command: Encode<()> + for<'b> Decode<'b, ()> {
+    /// Its number in a call frame.
+    const CODE: CommandCode;
+    /// What the engine answers.
+    type Reply: Encode<()> + for<'b> Decode<'b, ()>;
+}
+
+/// The reply of commands that only succeed or fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct Done {}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $number:literal $name:ident -> $reply:ty, $changes:literal;)*) => {
+        /// The number of a command.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u16)]
+        pub enum CommandCode {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl CommandCode {
+            /// Every command, in the order of its number.
+            pub const ALL: &[CommandCode] = &[$(CommandCode::$name),*];
+
+            /// The command's name, for logs and the audit record.
+            pub fn name(self) -> &'static str {
+                match self { $(CommandCode::$name => stringify!($name),)* }
+            }
+
+            /// Whether it changes durable state, so that a retry id makes repeating it safe.
+            pub fn changes_state(self) -> bool {
+                match self { $(CommandCode::$name => $changes,)* }
+            }
+        }
+
+        impl TryFrom<u16> for CommandCode {
+            type Error = ErrorCode;
+            fn try_from(code: u16) -> Result<Self, ErrorCode> {
+                match code { $($number => Ok(CommandCode::$name),)* _ => Err(ErrorCode::CommandUnknown) }
+            }
+        }
+
+        $(impl Command for $name {
+            const CODE: CommandCode = CommandCode::$name;
+            type Reply = $reply;
+        })*
+    };
+}
+
+commands! {
+    /// What the engine is and how it does.
+    0x0101 DeviceInfo -> DeviceInfoReply, false;
+    /// Makes a manufactured device operational.
+    0x0102 DeviceInitialize -> Done, true;
+    /// Makes a partition.
+    0x0103 PartitionCreate -> PartitionCreateReply, true;
+    /// Destroys a partition with every key in it.
+    0x0104 PartitionDestroy -> Done, true;
+    /// Lets a client certificate see a partition (R22).
+    0x0105 ClientBind -> Done, true;
+    /// Takes that right back; live channels lose it too.
+    0x0106 ClientUnbind -> Done, true;
+    /// Reads the audit log.
+    0x0107 AuditRead -> AuditReadReply, false;
+    /// Several commands in one frame.
+    0x0108 Batch -> BatchReply, false;
+    /// The mechanisms the engine has.
+    0x0109 MechanismList -> MechanismListReply, false;
+
+    /// The tokens this channel may see.
+    0x0201 TokenList -> TokenListReply, false;
+    /// `C_InitToken`.
+    0x0202 TokenInitialize -> Done, true;
+    /// `C_InitPIN`.
+    0x0203 UserPinInitialize -> Done, true;
+    /// `C_SetPIN`.
+    0x0204 PinChange -> Done, true;
+    /// Opens the session of one `C_Initialize` on one partition.
+    0x0205 SessionOpen -> SessionOpenReply, false;
+    /// Closes it: logs out and destroys its session objects.
+    0x0206 SessionClose -> Done, false;
+    /// `C_Login`.
+    0x0207 Login -> Done, true;
+    /// `C_Logout`.
+    0x0208 Logout -> Done, false;
+
+    /// `C_CreateObject`.
+    0x0301 ObjectCreate -> ObjectReply, true;
+    /// `C_CopyObject`.
+    0x0302 ObjectCopy -> ObjectReply, true;
+    /// `C_DestroyObject`.
+    0x0303 ObjectDestroy -> Done, true;
+    /// `C_GetAttributeValue`.
+    0x0304 AttributesRead -> AttributesReadReply, false;
+    /// `C_SetAttributeValue`.
+    0x0305 AttributesWrite -> Done, true;
+    /// `C_FindObjects`, a page at a time.
+    0x0306 ObjectFind -> ObjectFindReply, false;
+    /// `C_GenerateKey`.
+    0x0307 KeyGenerate -> ObjectReply, true;
+    /// `C_GenerateKeyPair`.
+    0x0308 KeyPairGenerate -> KeyPairReply, true;
+
+    /// Signature or MAC over the bulk.
+    0x0401 Sign -> Done, false;
+    /// Checks a signature or MAC.
+    0x0402 Verify -> Done, false;
+    /// Encrypts the bulk.
+    0x0403 Encrypt -> EncryptReply, false;
+    /// Decrypts the bulk.
+    0x0404 Decrypt -> Done, false;
+    /// Random bytes, as the reply's bulk.
+    0x0405 Random -> Done, false;
+}
+
+/// Encodes a request's or a reply's head.
+pub fn encode_head<T: Encode<()>>(head: &T, out: &mut Vec<u8>) {
+    // Writing to a `Vec` cannot fail.
+    let _ = minicbor::encode(head, out);
+}
+
+/// Decodes a head; nothing may follow it.
+///
+/// # Errors
+/// [`ErrorCode::CommandMalformed`].
+pub fn decode_head<T: for<'b> Decode<'b, ()>>(head: &[u8]) -> Result<T, ErrorCode> {
+    let mut decoder = minicbor::Decoder::new(head);
+    let value = decoder.decode().map_err(|_| ErrorCode::CommandMalformed)?;
+    if decoder.position() == head.len() { Ok(value) } else { Err(ErrorCode::CommandMalformed) }
+}
+
+/// A PIN: wiped on drop, never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Pin(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
+
+impl From<&[u8]> for Pin {
+    fn from(pin: &[u8]) -> Self {
+        Pin(pin.to_vec())
+    }
+}

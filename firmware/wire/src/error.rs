@@ -1,0 +1,262 @@
+//! Error numbers: stable, never reused, each with who is at fault and a next step in English and Vietnamese.
+//!
+//! Only the number crosses the boundary; detail goes to the engine's log.
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Culprit {
+    /// The caller can put it right.
+    Caller,
+    /// The engine or its medium is in trouble.
+    Engine,
+}
+
+/// A person's language.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Language {
+    /// English.
+    English,
+    /// Tiếng Việt.
+    Vietnamese,
+}
+
+macro_rules! errors {
+    ($($number:literal $name:ident $culprit:ident $en:literal $en_next:literal $vi:literal $vi_next:literal;)*) => {
+        /// What went wrong.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u16)]
+        pub enum ErrorCode {
+            $(#[doc = $en] $name = $number,)*
+        }
+
+        impl ErrorCode {
+            /// Every error, in the order of its number.
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$name),*];
+
+            /// The error of a reply's or fault's number; `None` for 0 and for numbers of a newer engine.
+            pub fn from_number(number: u16) -> Option<Self> {
+                match number { $($number => Some(ErrorCode::$name),)* _ => None }
+            }
+
+            /// Its name, for logs.
+            pub fn name(self) -> &'static str {
+                match self { $(ErrorCode::$name => stringify!($name),)* }
+            }
+
+            /// Who is at fault.
+            pub fn culprit(self) -> Culprit {
+                match self { $(ErrorCode::$name => Culprit::$culprit,)* }
+            }
+
+            /// What happened, for a person.
+            pub fn sentence(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((ErrorCode::$name, Language::English) => $en, (ErrorCode::$name, Language::Vietnamese) => $vi,)*
+                }
+            }
+
+            /// What to do about it.
+            pub fn next_step(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((ErrorCode::$name, Language::English) => $en_next,
+                      (ErrorCode::$name, Language::Vietnamese) => $vi_next,)*
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    1 FrameTooLong Caller
+        "The frame is longer than this end accepts." "Send less data in one call."
+        "Khung dữ liệu dài hơn mức cho phép." "Gửi ít dữ liệu hơn trong một lần gọi.";
+    2 FrameTruncated Caller
+        "The frame is cut short." "Reconnect; if it happens again, look for a proxy on the way."
+        "Khung dữ liệu bị cắt ngắn." "Nối lại; nếu lặp lại, kiểm tra thiết bị trung gian trên đường.";
+    3 FrameMalformed Caller
+        "The frame does not follow the protocol." "Use a module of the same version as the appliance."
+        "Khung dữ liệu sai giao thức." "Dùng mô-đun cùng phiên bản với thiết bị.";
+    4 RequestRepeated Caller
+        "A request number was used twice on one connection." "Reconnect; report the client's version."
+        "Số yêu cầu bị lặp trên một kết nối." "Nối lại; báo phiên bản phần mềm khách.";
+    5 VersionUnsupported Caller
+        "The peer speaks another protocol version." "Update the older side."
+        "Hai bên khác phiên bản giao thức." "Cập nhật bên cũ hơn.";
+    6 HelloExpected Caller
+        "The first frame must be a hello." "Use a Cổ Loa client."
+        "Khung đầu tiên phải là lời chào." "Dùng phần mềm khách Cổ Loa.";
+    10 CommandUnknown Caller
+        "The engine does not know this command." "Update the appliance, or use an older client."
+        "Máy không biết lệnh này." "Cập nhật thiết bị hoặc dùng phần mềm khách cũ hơn.";
+    11 CommandMalformed Caller
+        "The command's fields cannot be read." "Report the client's version."
+        "Không đọc được các trường của lệnh." "Báo phiên bản phần mềm khách.";
+    12 DataTooLong Caller
+        "The data is longer than one command takes." "Split it into smaller parts."
+        "Dữ liệu dài hơn một lệnh cho phép." "Chia thành phần nhỏ hơn.";
+    13 BatchNested Caller
+        "A batch may not hold this command, or is too long." "Send the command on its own."
+        "Lô lệnh không được chứa lệnh này hoặc quá dài." "Gửi riêng lệnh đó.";
+    14 RetryIdReused Caller
+        "The retry id belongs to another request." "Use a new retry id for each request."
+        "Mã gửi lại thuộc yêu cầu khác." "Dùng mã gửi lại mới cho mỗi yêu cầu.";
+    20 ChannelForbidden Caller
+        "This channel may not use the command." "Administrators use the appliance's local socket."
+        "Kênh này không được dùng lệnh." "Quản trị viên dùng cổng nội bộ của thiết bị.";
+    21 PartitionUnknown Caller
+        "There is no such partition for this certificate." "Ask the operator to bind the client certificate to the partition."
+        "Chứng thư này không có phân vùng đó." "Đề nghị người vận hành gắn chứng thư với phân vùng.";
+    22 SessionUnknown Caller
+        "The session is not open (closed, or the engine restarted)." "Open a session and log in again."
+        "Phiên không mở (đã đóng hoặc máy khởi động lại)." "Mở phiên và đăng nhập lại.";
+    23 SessionLimit Engine
+        "No more sessions can be opened." "Close sessions that are not used."
+        "Không mở thêm phiên được." "Đóng các phiên không dùng.";
+    24 SessionsOpen Caller
+        "The token has open sessions." "Close them first."
+        "Token đang có phiên mở." "Đóng các phiên trước.";
+    30 PinIncorrect Caller
+        "The PIN is wrong." "Check the PIN; after too many wrong tries it is locked."
+        "Sai mã PIN." "Kiểm tra mã PIN; sai quá số lần sẽ bị khóa.";
+    31 PinLocked Caller
+        "The PIN is locked after too many wrong tries." "The security officer sets a new user PIN; a locked SO PIN needs the partition to be made anew."
+        "Mã PIN bị khóa do sai quá số lần." "Cán bộ an ninh đặt lại PIN người dùng; PIN cán bộ an ninh bị khóa thì phải tạo lại phân vùng.";
+    32 PinLength Caller
+        "The PIN must have 4 to 64 bytes." "Choose another PIN."
+        "Mã PIN phải dài từ 4 đến 64 byte." "Chọn mã PIN khác.";
+    33 NotLoggedIn Caller
+        "The role this needs is not logged in." "Log in first."
+        "Chưa đăng nhập vai trò cần thiết." "Đăng nhập trước.";
+    34 AlreadyLoggedIn Caller
+        "The role is logged in already." "Go on, or log out first."
+        "Vai trò đã đăng nhập." "Tiếp tục, hoặc đăng xuất trước.";
+    35 OtherRoleLoggedIn Caller
+        "Another role is logged in." "Log out first."
+        "Vai trò khác đang đăng nhập." "Đăng xuất trước.";
+    36 UserPinNotSet Caller
+        "The user has no PIN yet." "The security officer sets it."
+        "Người dùng chưa có mã PIN." "Cán bộ an ninh đặt mã PIN.";
+    37 TokenNotInitialized Caller
+        "The token is not initialised." "Initialise it: label and SO PIN."
+        "Token chưa khởi tạo." "Khởi tạo: nhãn và PIN cán bộ an ninh.";
+    40 ObjectUnknown Caller
+        "There is no such object, or this role may not see it." "Look it up again; log in if it is private."
+        "Không có đối tượng đó hoặc vai trò này không được thấy." "Tìm lại; đăng nhập nếu là đối tượng riêng.";
+    41 AttributeReadOnly Caller
+        "The attribute cannot be changed." "Leave it out of the template."
+        "Không thể đổi thuộc tính này." "Bỏ thuộc tính khỏi mẫu.";
+    42 AttributeSensitive Caller
+        "The attribute is secret and never leaves." "Use the key inside the engine."
+        "Thuộc tính là bí mật, không xuất ra ngoài." "Dùng khóa bên trong máy.";
+    43 AttributeTypeInvalid Caller
+        "An attribute does not belong to this kind of object." "Leave it out of the template."
+        "Thuộc tính không hợp với loại đối tượng." "Bỏ thuộc tính khỏi mẫu.";
+    44 AttributeValueInvalid Caller
+        "An attribute has a value it cannot have." "Correct the template."
+        "Giá trị thuộc tính không hợp lệ." "Sửa mẫu.";
+    45 TemplateIncomplete Caller
+        "The template lacks an attribute." "Add it."
+        "Mẫu thiếu thuộc tính." "Bổ sung thuộc tính.";
+    46 TemplateInconsistent Caller
+        "Attributes of the template contradict each other or the partition's rules." "Correct the template; a strict partition gives a key one purpose."
+        "Các thuộc tính mâu thuẫn nhau hoặc trái quy tắc phân vùng." "Sửa mẫu; phân vùng nghiêm ngặt cho mỗi khóa một mục đích.";
+    47 ObjectLimit Engine
+        "No more objects can be stored." "Destroy objects that are not needed."
+        "Không lưu thêm đối tượng được." "Tiêu hủy đối tượng không cần.";
+    48 ActionProhibited Caller
+        "The object may not be changed, copied or destroyed." "It was made so; use another object."
+        "Đối tượng không được đổi, chép hoặc tiêu hủy." "Đối tượng được tạo như vậy; dùng đối tượng khác.";
+    50 MechanismUnsupported Caller
+        "The engine does not have this mechanism." "See the table of mechanisms."
+        "Máy không có cơ chế này." "Xem bảng cơ chế.";
+    51 MechanismParameter Caller
+        "The mechanism's parameter is wrong." "Correct it; a strict partition makes GCM IVs itself, so give a buffer of 12 zero bytes."
+        "Tham số cơ chế sai." "Sửa tham số; phân vùng nghiêm ngặt tự tạo IV cho GCM: đưa vùng đệm 12 byte 0.";
+    52 KeyTypeInconsistent Caller
+        "The key is not of the mechanism's type." "Use a key of that type."
+        "Loại khóa không hợp cơ chế." "Dùng đúng loại khóa.";
+    53 KeyUseForbidden Caller
+        "The key may not be used for this." "Use a key made for this purpose."
+        "Khóa không được dùng cho việc này." "Dùng khóa tạo cho mục đích này.";
+    54 DataLength Caller
+        "The data has a length the mechanism cannot take." "Give a digest of the right length."
+        "Độ dài dữ liệu không hợp cơ chế." "Đưa giá trị băm đúng độ dài.";
+    55 SignatureInvalid Caller
+        "The signature is not valid." "The data or the key differ from those signed."
+        "Chữ ký không hợp lệ." "Dữ liệu hoặc khóa khác lúc ký.";
+    56 SignatureLength Caller
+        "The signature has the wrong length." "Give the whole signature."
+        "Độ dài chữ ký sai." "Đưa đủ chữ ký.";
+    57 DecryptionFailed Caller
+        "The ciphertext is not authentic." "Ciphertext, IV, additional data and key must be those of the encryption."
+        "Bản mã không xác thực." "Bản mã, IV, dữ liệu kèm và khóa phải đúng như lúc mã hóa.";
+    58 CurveUnsupported Caller
+        "The curve is not supported." "Use P-256 or P-384."
+        "Không hỗ trợ đường cong này." "Dùng P-256 hoặc P-384.";
+    59 KeySize Caller
+        "The key has a size that is not supported." "See the table of mechanisms."
+        "Không hỗ trợ độ dài khóa này." "Xem bảng cơ chế.";
+    60 KeyLimitReached Engine
+        "The key has done all the encryptions it may (SP 800-38D §8.3)." "Generate a new key."
+        "Khóa đã dùng hết số lần mã hóa cho phép." "Tạo khóa mới.";
+    70 StoreFull Engine
+        "The store is full; nothing was changed." "Free space on the volume, then try again."
+        "Kho lưu đầy; chưa thay đổi gì." "Giải phóng dung lượng rồi thử lại.";
+    71 StoreFailed Engine
+        "The store could not be read or written." "Look at the engine's log and the medium."
+        "Không đọc hoặc ghi được kho lưu." "Xem nhật ký máy và thiết bị lưu.";
+    72 StoreCorrupt Engine
+        "A record of the store is damaged or was changed." "Take the unit out of service; restore a backup."
+        "Bản ghi trong kho bị hỏng hoặc bị sửa." "Dừng thiết bị; phục hồi bản sao lưu.";
+    73 StoreRolledBack Engine
+        "An old record was put back into the store." "Take the unit out of service and find out who had access."
+        "Bản ghi cũ bị đặt lại vào kho." "Dừng thiết bị và điều tra người đã truy cập.";
+    74 OutcomeUnknown Engine
+        "It is not known whether the change was made." "Ask again with the same retry id, or look whether it is there."
+        "Không rõ thay đổi đã thực hiện chưa." "Gửi lại với cùng mã, hoặc kiểm tra kết quả.";
+    75 Conflict Engine
+        "Another caller changed the same thing at the same time." "Try again."
+        "Có nơi khác đổi cùng lúc." "Thử lại.";
+    80 ErrorState Engine
+        "A self-test failed: the engine refuses cryptography." "Restart the unit; if it fails again take it out of service."
+        "Tự kiểm tra thất bại: máy từ chối mật mã." "Khởi động lại; nếu vẫn lỗi thì dừng thiết bị.";
+    81 EntropyFailed Engine
+        "The random number source failed." "Restart the unit; if it fails again take it out of service."
+        "Nguồn ngẫu nhiên hỏng." "Khởi động lại; nếu vẫn lỗi thì dừng thiết bị.";
+    82 DeviceNotInitialized Engine
+        "The device is not initialised." "An operator runs `coloa init` on the appliance."
+        "Thiết bị chưa khởi tạo." "Người vận hành chạy `coloa init` trên thiết bị.";
+    83 DeviceInitialized Caller
+        "The device is initialised already." "Zeroize it first if it shall start anew."
+        "Thiết bị đã khởi tạo." "Xóa trắng trước nếu muốn làm lại.";
+    84 LimitReached Engine
+        "The engine has reached a limit of its memory." "Close sessions or destroy objects."
+        "Máy đạt giới hạn bộ nhớ." "Đóng phiên hoặc tiêu hủy đối tượng.";
+    85 Stopping Engine
+        "The engine is stopping." "Try again when it is back."
+        "Máy đang dừng." "Thử lại khi máy chạy lại.";
+    86 Internal Engine
+        "An internal error; it was logged." "Report it with the engine's log."
+        "Lỗi nội bộ; đã ghi nhật ký." "Báo lỗi kèm nhật ký máy.";
+}
+
+impl ErrorCode {
+    /// Its number on the wire.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether the stream it came over can no longer be trusted, so that both ends close it.
+    pub fn is_fatal(self) -> bool {
+        self.number() < ErrorCode::CommandUnknown.number()
+    }
+}
+
+impl core::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (sentence, next) = (self.sentence(Language::English), self.next_step(Language::English));
+        write!(f, "{sentence} {next} (E{:03})", self.number())
+    }
+}
+
+impl core::error::Error for ErrorCode {}

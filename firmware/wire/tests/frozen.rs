@@ -1,0 +1,219 @@
+//! Numbers and bytes are frozen: what a caller of yesterday sends is what the engine of tomorrow understands. When a golden
+//! file differs because something was added, add to the file; a changed line is a broken caller.
+
+use coloa_wire::attribute::{class, key_type};
+use coloa_wire::command::*;
+use coloa_wire::frame::FrameKind;
+use coloa_wire::hello::{Body, ClientHello, ServerHello};
+use coloa_wire::{
+    AttributeType as A, CommandCode, ErrorCode, Frame, GcmParams, Identity, Mechanism, MechanismType, ObjectId,
+    PartitionId, RetryId, SessionId, Template, Value, command,
+};
+use minicbor::{Decode, Encode};
+use std::fmt::Write;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The bytes of a head, which must come back as the same bytes.
+fn head<T: Encode<()> + for<'b> Decode<'b, ()>>(value: &T) -> String {
+    let (mut bytes, mut again) = (Vec::new(), Vec::new());
+    command::encode_head(value, &mut bytes);
+    let back: T = command::decode_head(&bytes).expect("what was encoded decodes");
+    command::encode_head(&back, &mut again);
+    assert_eq!(bytes, again);
+    hex(&bytes)
+}
+
+fn against(file: &str, actual: &str) {
+    let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("COLOA_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(&path).expect("the golden file is there");
+    for (wanted, got) in golden.lines().zip(actual.lines()) {
+        assert_eq!(wanted, got, "{file}");
+    }
+    assert_eq!(golden.lines().count(), actual.lines().count(), "{file} has another number of lines");
+}
+
+#[test]
+fn numbers() {
+    let mut out = String::new();
+    for code in CommandCode::ALL {
+        let kind = if code.changes_state() { "changes" } else { "reads" };
+        writeln!(out, "command {:#06x} {} {kind}", *code as u16, code.name()).unwrap();
+    }
+    for error in ErrorCode::ALL {
+        writeln!(out, "error {} {} {:?} fatal={}", error.number(), error.name(), error.culprit(), error.is_fatal())
+            .unwrap();
+    }
+    against("numbers.txt", &out);
+}
+
+#[test]
+fn bytes() {
+    let (partition, object) = (PartitionId([0x11; 16]), ObjectId([0x22; 16]));
+    let (identity, session) = (Identity([0x33; 32]), SessionId([0x44; 16]));
+    let template = || {
+        Template::default()
+            .with(A::CLASS, class::SECRET_KEY)
+            .with(A::KEY_TYPE, key_type::AES)
+            .with(A::TOKEN, true)
+            .with(A::LABEL, &b"label"[..])
+            .with(A::ALLOWED_MECHANISMS, Value::Uints(vec![0x1087, 0x251]))
+    };
+    let pin = || Pin::from(&b"123456"[..]);
+    let gcm = GcmParams { iv: Some(vec![5; 12]), aad: vec![6; 3], tag_bits: 128 };
+    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) };
+    let ecdsa = Mechanism::from(MechanismType::ECDSA);
+    let state = PinState { failures: 1, left: 9 };
+    let token = TokenInfo {
+        partition,
+        label: "court".into(),
+        mode: PartitionMode::Compatible,
+        initialized: true,
+        so_pin: state,
+        user_pin: Some(state),
+        suite: SUITE_AES_256_GCM,
+        clients: vec!["srv".into()],
+    };
+    let info = DeviceInfoReply {
+        lifecycle: Lifecycle::Operational,
+        body: Body::Appliance,
+        label: "hsm".into(),
+        serial: "00".into(),
+        version: "0.1.0".into(),
+        partitions: 2,
+        rollback_detected: false,
+        audit_records: 7,
+        audit_head: vec![8; 32],
+    };
+    let retry = Some(RetryId([0x55; 16]));
+    let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };
+    let result = BatchResult { code: 0, head: vec![0xa0], bulk: 64 };
+    let mech = MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800 };
+    let attributes =
+        AttributesReadReply { values: template().0, sensitive: vec![A::VALUE], invalid: vec![A::EC_POINT], size: 0 };
+    let software = || String::from("coloa");
+    let rows = [
+        ("ClientHello", head(&ClientHello { protocol: 1, features: 2, max_frame: 4096, software: software() })),
+        (
+            "ServerHello",
+            head(&ServerHello { protocol: 1, features: 2, max_frame: 9, software: software(), body: Body::Board }),
+        ),
+        ("DeviceInfo", head(&DeviceInfo {})),
+        ("DeviceInfoReply", head(&info)),
+        ("DeviceInitialize", head(&DeviceInitialize { label: "hsm".into() })),
+        ("PartitionCreate", head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict })),
+        ("PartitionCreateReply", head(&PartitionCreateReply { partition })),
+        ("PartitionDestroy", head(&PartitionDestroy { partition })),
+        ("ClientBind", head(&ClientBind { partition, identity, name: "srv".into() })),
+        ("ClientUnbind", head(&ClientUnbind { partition, identity })),
+        ("AuditRead", head(&AuditRead { from: 1, max: 9 })),
+        ("AuditReadReply", head(&AuditReadReply { records: 1, last: 9 })),
+        ("Batch", head(&Batch { items: vec![item] })),
+        ("BatchReply", head(&BatchReply { items: vec![result] })),
+        ("MechanismList", head(&MechanismList {})),
+        ("MechanismListReply", head(&MechanismListReply { mechanisms: vec![mech] })),
+        ("TokenList", head(&TokenList {})),
+        ("TokenListReply", head(&TokenListReply { tokens: vec![token] })),
+        ("TokenInitialize", head(&TokenInitialize { partition, so_pin: pin(), label: "court".into() })),
+        ("UserPinInitialize", head(&UserPinInitialize { pin: pin() })),
+        ("PinChange", head(&PinChange { old: pin(), new: pin() })),
+        ("SessionOpen", head(&SessionOpen { partition })),
+        ("SessionOpenReply", head(&SessionOpenReply { session })),
+        ("SessionClose", head(&SessionClose {})),
+        ("Login", head(&Login { role: Role::User, pin: pin() })),
+        ("Logout", head(&Logout {})),
+        ("ObjectCreate", head(&ObjectCreate { template: template() })),
+        ("ObjectReply", head(&ObjectReply { object })),
+        ("ObjectCopy", head(&ObjectCopy { object, template: template() })),
+        ("ObjectDestroy", head(&ObjectDestroy { object })),
+        ("AttributesRead", head(&AttributesRead { object, kinds: vec![A::VALUE, A::LABEL] })),
+        ("AttributesReadReply", head(&attributes)),
+        ("AttributesWrite", head(&AttributesWrite { object, template: template() })),
+        ("ObjectFind", head(&ObjectFind { template: template(), after: Some(object), max: 10 })),
+        ("ObjectFindReply", head(&ObjectFindReply { objects: vec![object] })),
+        ("KeyGenerate", head(&KeyGenerate { mechanism: mechanism.clone(), template: template() })),
+        (
+            "KeyPairGenerate",
+            head(&KeyPairGenerate { mechanism: ecdsa.clone(), public: template(), private: template() }),
+        ),
+        ("KeyPairReply", head(&KeyPairReply { public: object, private: object })),
+        ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone() })),
+        ("Verify", head(&Verify { key: object, mechanism: ecdsa, signature: 64 })),
+        ("Encrypt", head(&Encrypt { key: object, mechanism: mechanism.clone() })),
+        ("EncryptReply", head(&EncryptReply { iv: Some(vec![7; 12]) })),
+        ("Decrypt", head(&Decrypt { key: object, mechanism })),
+        ("Random", head(&Random { length: 32 })),
+        ("Done", head(&Done {})),
+    ];
+    let mut out: String = rows.iter().map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
+    let mut frame = Vec::new();
+    let call = Frame {
+        head: &[0xa0],
+        bulk: b"bulk",
+        session: Some(session),
+        retry,
+        ..Frame::status(FrameKind::Call, 0x0401, 7)
+    };
+    call.encode(&mut frame);
+    writeln!(out, "frame-call {}", hex(&frame)).unwrap();
+    frame.clear();
+    Frame::status(FrameKind::Fault, ErrorCode::FrameTooLong.number(), 7).encode(&mut frame);
+    writeln!(out, "frame-fault {}", hex(&frame)).unwrap();
+    against("bytes.txt", &out);
+}
+
+#[test]
+fn administration() {
+    use coloa_wire::admin::*;
+    let (partition, identity) = (PartitionId([0x11; 16]), Identity([0x33; 32]));
+    let info = ServiceInfoReply {
+        version: "0.1.0".into(),
+        listening: Some("127.0.0.1:7443".into()),
+        trouble: Some("why".into()),
+        server_names: vec!["coloa.local".into()],
+        channels: 2,
+        certificate_ends: Some(9),
+    };
+    let enrol = ClientEnrol { partition, name: "srv".into(), request: vec![0x30; 3], days: 365, valid_from: Some(8) };
+    let enrolled = ClientEnrolReply {
+        certificate: vec![0x30; 2],
+        ca: vec![0x31; 2],
+        identity,
+        address: "127.0.0.1:7443".into(),
+        server_name: "coloa.local".into(),
+    };
+    let clients = vec![BoundClient { partition, identity, name: "srv".into(), channels: 1 }];
+    let rows = [
+        ("ServiceInfo", head(&ServiceInfo {})),
+        ("ServiceInfoReply", head(&info)),
+        ("ClientEnrol", head(&enrol)),
+        ("ClientEnrolReply", head(&enrolled)),
+        ("ClientList", head(&ClientList {})),
+        ("ClientListReply", head(&ClientListReply { clients })),
+    ];
+    let mut out: String = rows.iter().map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
+    for (name, code) in
+        [("ServiceInfo", ServiceInfo::CODE), ("ClientEnrol", ClientEnrol::CODE), ("ClientList", ClientList::CODE)]
+    {
+        writeln!(out, "command {code:#06x} {name}").unwrap();
+    }
+    against("admin.txt", &out);
+}
+
+#[test]
+fn every_error_says_what_and_what_next_in_both_languages() {
+    use coloa_wire::error::Language::{English, Vietnamese};
+    for error in ErrorCode::ALL {
+        for language in [English, Vietnamese] {
+            assert!(error.sentence(language).ends_with('.') && error.next_step(language).ends_with('.'), "{error:?}");
+        }
+        assert_ne!(error.sentence(English), error.sentence(Vietnamese));
+        assert_eq!(ErrorCode::from_number(error.number()), Some(*error));
+    }
+    assert_eq!(ErrorCode::from_number(0), None);
+}
