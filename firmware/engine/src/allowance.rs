@@ -1,0 +1,104 @@
+//! How often a key may still encrypt (R12): AES-GCM with random IVs is safe for 2^32 invocations of a key, not more.
+//!
+//! Uses are reserved in blocks that are durable before the first of a block is spent, so a crash only wastes some. Blocks
+//! begin small, for processes that encrypt once, and double to 2^16. The count belongs to the key's value, not to an
+//! object, so that copies share it; it stays when the object is destroyed, and goes with the token. A key that lives in
+//! a session only is counted in memory.
+
+use crate::Platform;
+use crate::call::Call;
+use crate::keyring::Key;
+use crate::ledger::Request;
+use crate::object::Object;
+use crate::record::{self, UsesRecord};
+use crate::session::Session;
+use crate::state::Fact;
+use alloc::vec;
+use coloa_wire::ErrorCode;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Invocations of one key with IVs that are not counted up (SP 800-38D §8.3).
+pub const MAX_GCM_INVOCATIONS: u64 = 1 << 32;
+const FIRST_BLOCK: usize = 16;
+const LAST_BLOCK: usize = 1 << 16;
+
+/// What an object may spend without asking. Copies and later versions of an object share it.
+#[derive(Default)]
+pub(crate) struct Allowance {
+    left: AtomicUsize,
+    /// The size of the block before; 0 for none.
+    block: AtomicUsize,
+    /// Blocks of [`LAST_BLOCK`] that a session's key took without a record.
+    passing: AtomicUsize,
+}
+
+impl Allowance {
+    fn spend(&self) -> bool {
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    /// Adds a block of which one use is spent already.
+    fn grant(&self, block: usize) {
+        self.left.fetch_add(block.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    fn passing(&self) -> u64 {
+        (self.passing.load(Ordering::Relaxed) as u64).saturating_mul(LAST_BLOCK as u64)
+    }
+
+    fn next_block(&self) -> usize {
+        self.block.load(Ordering::Relaxed).saturating_mul(2).clamp(FIRST_BLOCK, LAST_BLOCK)
+    }
+}
+
+/// Spends one encryption.
+///
+/// # Errors
+/// `KeyLimitReached`; `Conflict` when another one reserved at the same moment: try again.
+pub(crate) fn spend<P: Platform>(
+    call: &Call<'_, P>,
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+) -> Result<(), ErrorCode> {
+    let allowance = object.allowance();
+    if allowance.spend() {
+        return Ok(());
+    }
+    if object.counts_durably() { reserve(call, session, object) } else { pass(call, allowance) }
+}
+
+fn pass<P: Platform>(call: &Call<'_, P>, allowance: &Allowance) -> Result<(), ErrorCode> {
+    let limit = call.engine.platform().limits().encryptions;
+    let room = limit.saturating_sub(allowance.passing()).min(LAST_BLOCK as u64);
+    let block = usize::try_from(room).ok().filter(|b| *b > 0).ok_or(ErrorCode::KeyLimitReached)?;
+    allowance.passing.fetch_add(1, Ordering::Relaxed);
+    allowance.grant(block);
+    Ok(())
+}
+
+fn reserve<P: Platform>(call: &Call<'_, P>, session: &Session<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
+    let (engine, partition, allowance) = (call.engine, &session.partition, object.allowance());
+    let digest = engine.request_digest(&[b"key uses", object.secret()])?;
+    let key: [u8; 16] = *digest.first_chunk().ok_or(ErrorCode::Internal)?;
+    let (version, reserved) = partition.reserved(&key);
+    let passing = allowance.passing.swap(0, Ordering::Relaxed);
+    let reserved = reserved.saturating_add((passing as u64).saturating_mul(LAST_BLOCK as u64));
+    let room = engine.platform().limits().encryptions.saturating_sub(reserved);
+    let block = usize::try_from(room.min(allowance.next_block() as u64)).unwrap_or_default();
+    let outcome = if block == 0 {
+        Err(ErrorCode::KeyLimitReached)
+    } else {
+        let record = UsesRecord { reserved: reserved.saturating_add(block as u64) };
+        let fact = Fact::Uses(partition.id, key, record.clone());
+        let change = engine.device_change(record::uses_id(partition.id, key), version, &record, fact);
+        let relies_on = vec![(record::partition_id(partition.id), partition.info().version)];
+        change.and_then(|change| engine.commit(Request { relies_on, changes: vec![change], ..Request::default() }))
+    };
+    if outcome.is_ok() {
+        allowance.block.store(block, Ordering::Relaxed);
+        allowance.grant(block);
+    } else {
+        allowance.passing.fetch_add(passing, Ordering::Relaxed);
+    }
+    outcome
+}

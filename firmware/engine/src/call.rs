@@ -1,0 +1,315 @@
+//! One command on its way: from number and head to a service and back.
+
+use crate::audit::{Act, AuditEvent, result_number};
+use crate::keyring::Key;
+use crate::ledger::{Change, Request};
+use crate::record::{self, RetryRecord};
+use crate::session::Session;
+use crate::state::{Fact, Partition, RetryTurn};
+use crate::{Engine, Peer, Platform, RecordId, policy, service};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use coloa_wire::command::{self, CommandCode, Lifecycle};
+use coloa_wire::{Command, ErrorCode, Frame, MechanismType, ObjectId, RetryId, SessionId};
+use minicbor::Encode;
+
+/// How often a command is computed anew because somebody else changed what it looked at.
+const MAX_CONFLICTS: usize = 16;
+
+/// A session, and the partition it is on.
+pub(crate) type InSession<P> = (Arc<Session<P>>, Arc<Partition<P>>);
+
+/// A call with everything a service may ask of its surroundings.
+pub(crate) struct Call<'a, P: Platform> {
+    pub engine: &'a Engine<P>,
+    pub peer: &'a Peer,
+    pub session: Option<SessionId>,
+    pub bulk: &'a [u8],
+    /// The reply's bulk.
+    pub out: Vec<u8>,
+    /// The service has logged the outcome itself.
+    pub logged: bool,
+    code: u16,
+    head: &'a [u8],
+    retry: Option<RetryId>,
+    /// The digest of a request with a retry id, once it is known.
+    digest: Option<(RetryId, [u8; 32])>,
+    in_batch: bool,
+}
+
+impl<'a, P: Platform> Call<'a, P> {
+    pub(crate) fn new(engine: &'a Engine<P>, peer: &'a Peer, frame: &Frame<'a>) -> Self {
+        Call {
+            engine,
+            peer,
+            session: frame.session,
+            bulk: frame.bulk,
+            out: Vec::new(),
+            code: frame.code,
+            logged: false,
+            head: frame.head,
+            retry: frame.retry,
+            digest: None,
+            in_batch: false,
+        }
+    }
+
+    /// An item of this call, which is a batch.
+    pub(crate) fn item(&self, frame: &Frame<'a>) -> Self {
+        Call { in_batch: true, ..Call::new(self.engine, self.peer, frame) }
+    }
+
+    pub(crate) fn is_item(&self) -> bool {
+        self.in_batch
+    }
+
+    pub(crate) fn into_out(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// The call's session and its partition, which the caller may still see.
+    pub(crate) fn session(&self) -> Result<InSession<P>, ErrorCode> {
+        let id = self.session.ok_or(ErrorCode::SessionUnknown)?;
+        let session = self.engine.sessions().find(id, self.peer)?;
+        if !policy::may_see(&session.partition, self.peer) {
+            return Err(ErrorCode::PartitionUnknown);
+        }
+        let partition = session.partition.clone();
+        Ok((session, partition))
+    }
+
+    pub(crate) fn require_administrator(&self) -> Result<(), ErrorCode> {
+        if self.peer.administrates() { Ok(()) } else { Err(ErrorCode::ChannelForbidden) }
+    }
+
+    /// Makes changes durable together with their audit record and the answer for retries.
+    pub(crate) fn commit<R: Encode<()>>(&self, mut effect: Effect<Key<P>>, reply: R) -> Result<R, ErrorCode> {
+        let Some((id, digest)) = self.digest else { return self.commit_effect(effect).map(|()| reply) };
+        let turn = self.engine.state().retry_turn(self.engine.platform().limits().retries);
+        let remembered = self.remember(id, digest, &reply, &turn);
+        let outcome = remembered.and_then(|changes| {
+            effect.changes.extend(changes);
+            self.commit_effect(effect)
+        });
+        self.engine.state().end_retry_turn(&turn);
+        outcome.map(|()| reply)
+    }
+
+    fn commit_effect(&self, effect: Effect<Key<P>>) -> Result<(), ErrorCode> {
+        let event = self.event(effect.partition, effect.object, 0);
+        let Effect { relies_on, changes, empties, .. } = effect;
+        self.engine.commit(Request { relies_on, changes, empties, events: [event].into() })
+    }
+
+    /// The changes that keep the answer, in place of older ones.
+    fn remember<R: Encode<()>>(
+        &self,
+        id: RetryId,
+        request: [u8; 32],
+        reply: &R,
+        turn: &RetryTurn,
+    ) -> Result<Vec<Change<Key<P>>>, ErrorCode> {
+        let mut head = Vec::new();
+        command::encode_head(reply, &mut head);
+        let answer = RetryRecord { request, head, order: turn.order };
+        let kept = self.engine.device_change(record::retry_id(id), 0, &answer, Fact::Retry(id, answer.clone()))?;
+        let gone = turn.leaving.iter().map(|old| removal(record::retry_id(*old), 1));
+        Ok(gone.chain([kept]).collect())
+    }
+
+    /// What the audit log will say of this call.
+    pub(crate) fn event(
+        &self,
+        partition: Option<coloa_wire::PartitionId>,
+        object: Option<ObjectId>,
+        result: u16,
+    ) -> AuditEvent {
+        let who = Some(Arc::new(self.peer.clone()));
+        Act { who, action: self.code, result, partition, object, mechanism: None }.counted(1)
+    }
+
+    /// Logs a use of a key. A use that cannot be logged has no result.
+    pub(crate) fn used<T>(
+        &self,
+        session: &Session<P>,
+        object: ObjectId,
+        mechanism: MechanismType,
+        outcome: Result<T, ErrorCode>,
+    ) -> Result<T, ErrorCode> {
+        let act = Act { mechanism: Some(mechanism), ..self.act(session, Some(object), result_number(&outcome)) };
+        let logged = self.engine.count_use(act);
+        outcome.and_then(|value| logged.map(|()| value))
+    }
+
+    /// Logs what happened in the session only.
+    pub(crate) fn note(&self, session: &Session<P>, object: Option<ObjectId>) {
+        // It has happened; later ones are refused.
+        let _ = self.engine.count_use(self.act(session, object, 0));
+    }
+
+    fn act(&self, session: &Session<P>, object: Option<ObjectId>, result: u16) -> Act {
+        let (who, partition) = (Some(session.peer().clone()), Some(session.partition.id));
+        Act { object, mechanism: None, action: self.code, result, partition, who }
+    }
+
+    /// A retry id is worth something only to the same caller, on the same partition, for the same request.
+    fn digest_request(&mut self, code: CommandCode) -> Result<(), ErrorCode> {
+        let Some(id) = self.retry.filter(|_| code.changes_state() && code != CommandCode::Login) else { return Ok(()) };
+        let partition = match self.session {
+            Some(_) => self.session()?.1.id.0,
+            None => [0; 16],
+        };
+        let (kind, identity, name): (u8, _, &str) = match self.peer {
+            Peer::Administrator(name) => (0, [0; 32], name),
+            Peer::Owner => (1, [0; 32], ""),
+            Peer::Client { identity, .. } => (2, identity.0, ""),
+        };
+        let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
+        let lengths = [length(name.as_bytes()), length(self.head)].concat();
+        let (code, head) = (self.code.to_be_bytes(), self.head);
+        let parts: [&[u8]; 8] = [&[kind], &identity, &partition, &code, &lengths, name.as_bytes(), head, self.bulk];
+        self.digest = Some((id, self.engine.request_digest(&parts)?));
+        Ok(())
+    }
+}
+
+/// What a management command does, for [`Call::commit`].
+pub(crate) struct Effect<K> {
+    pub partition: Option<coloa_wire::PartitionId>,
+    pub object: Option<ObjectId>,
+    pub relies_on: Vec<(RecordId, u64)>,
+    pub changes: Vec<Change<K>>,
+    /// See [`Request::empties`].
+    pub empties: Option<coloa_wire::PartitionId>,
+}
+
+impl<K> Effect<K> {
+    pub(crate) fn on_partition(id: coloa_wire::PartitionId, changes: Vec<Change<K>>) -> Self {
+        Effect { partition: Some(id), object: None, relies_on: Vec::new(), changes, empties: None }
+    }
+}
+
+/// The change that deletes a record.
+pub(crate) fn removal<K>(id: RecordId, expected: u64) -> Change<K> {
+    Change { id, expected, value: None, fact: Fact::Removed }
+}
+
+/// Finds the service of a command, runs it, and encodes its reply's head.
+pub(crate) fn dispatch<P: Platform>(
+    call: &mut Call<'_, P>,
+    code: u16,
+    head: &[u8],
+    reply: &mut Vec<u8>,
+) -> Result<(), ErrorCode> {
+    let code = CommandCode::try_from(code)?;
+    admit(call.engine, code)?;
+    call.engine.catch_up()?;
+    call.digest_request(code)?;
+    for _ in 0..MAX_CONFLICTS {
+        if let Some(answer) = answered_before(call)? {
+            reply.extend_from_slice(&answer);
+            return Ok(());
+        }
+        match serve(call, code, head, reply) {
+            Err(ErrorCode::Conflict) => call.engine.catch_up()?,
+            Err(error) => {
+                note_refusal(call, code, error);
+                return Err(error);
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(ErrorCode::Conflict)
+}
+
+/// What the device serves depends on where it is in its life.
+fn admit<P: Platform>(engine: &Engine<P>, code: CommandCode) -> Result<(), ErrorCode> {
+    use CommandCode as C;
+    match (engine.lifecycle(), code) {
+        (Lifecycle::Operational, _) | (_, C::DeviceInfo) => Ok(()),
+        (Lifecycle::Manufactured, C::DeviceInitialize | C::TokenList | C::MechanismList) => Ok(()),
+        (Lifecycle::Manufactured, _) => Err(ErrorCode::DeviceNotInitialized),
+        (Lifecycle::Error, _) => Err(ErrorCode::ErrorState),
+    }
+}
+
+fn answered_before<P: Platform>(call: &Call<'_, P>) -> Result<Option<Vec<u8>>, ErrorCode> {
+    let Some((id, request)) = call.digest else { return Ok(None) };
+    match call.engine.state().retry(id) {
+        Some(answer) if answer.request == request => Ok(Some(answer.head)),
+        Some(_) => Err(ErrorCode::RetryIdReused),
+        None => Ok(None),
+    }
+}
+
+/// A management act that was refused is counted in the log too, and so is every attempt at what belongs to others.
+fn note_refusal<P: Platform>(call: &Call<'_, P>, code: CommandCode, error: ErrorCode) {
+    use ErrorCode as E;
+    let trespass = matches!(error, E::ChannelForbidden | E::PartitionUnknown | E::SessionUnknown);
+    if call.logged || !(code.changes_state() || trespass) {
+        return;
+    }
+    let refused = match call.session() {
+        Ok((session, _)) => call.act(&session, None, error.number()),
+        Err(_) => {
+            let who = Some(Arc::new(call.peer.clone()));
+            Act { who, action: call.code, result: error.number(), ..Act::default() }
+        }
+    };
+    // It is refused anyway.
+    let _ = call.engine.count_use(refused);
+}
+
+fn serve<P: Platform>(
+    call: &mut Call<'_, P>,
+    code: CommandCode,
+    head: &[u8],
+    reply: &mut Vec<u8>,
+) -> Result<(), ErrorCode> {
+    use CommandCode as C;
+    match code {
+        C::DeviceInfo => run(call, head, reply, service::device::info),
+        C::DeviceInitialize => run(call, head, reply, service::device::initialize),
+        C::PartitionCreate => run(call, head, reply, service::device::create_partition),
+        C::PartitionDestroy => run(call, head, reply, service::device::destroy_partition),
+        C::ClientBind => run(call, head, reply, service::device::bind_client),
+        C::ClientUnbind => run(call, head, reply, service::device::unbind_client),
+        C::AuditRead => run(call, head, reply, service::device::read_audit),
+        C::Batch => run(call, head, reply, service::batch::run),
+        C::MechanismList => run(call, head, reply, service::device::list_mechanisms),
+        C::TokenList => run(call, head, reply, service::token::list),
+        C::TokenInitialize => run(call, head, reply, service::token::initialize),
+        C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),
+        C::PinChange => run(call, head, reply, service::token::change_pin),
+        C::SessionOpen => run(call, head, reply, service::token::open_session),
+        C::SessionClose => run(call, head, reply, service::token::close_session),
+        C::Login => run(call, head, reply, service::token::log_in),
+        C::Logout => run(call, head, reply, service::token::log_out),
+        C::ObjectCreate => run(call, head, reply, service::object::create),
+        C::ObjectCopy => run(call, head, reply, service::object::copy),
+        C::ObjectDestroy => run(call, head, reply, service::object::destroy),
+        C::AttributesRead => run(call, head, reply, service::object::read_attributes),
+        C::AttributesWrite => run(call, head, reply, service::object::write_attributes),
+        C::ObjectFind => run(call, head, reply, service::object::find),
+        C::KeyGenerate => run(call, head, reply, service::key::generate),
+        C::KeyPairGenerate => run(call, head, reply, service::key::generate_pair),
+        C::Sign => run(call, head, reply, service::crypto::sign),
+        C::Verify => run(call, head, reply, service::crypto::verify),
+        C::Encrypt => run(call, head, reply, service::crypto::encrypt),
+        C::Decrypt => run(call, head, reply, service::crypto::decrypt),
+        C::Random => run(call, head, reply, service::crypto::random),
+    }
+}
+
+/// Ties a command's request to its reply by type.
+fn run<C: Command, P: Platform>(
+    call: &mut Call<'_, P>,
+    head: &[u8],
+    reply: &mut Vec<u8>,
+    service: fn(&mut Call<'_, P>, C) -> Result<C::Reply, ErrorCode>,
+) -> Result<(), ErrorCode> {
+    let command = command::decode_head(head)?;
+    let answer = service(call, command)?;
+    command::encode_head(&answer, reply);
+    Ok(())
+}

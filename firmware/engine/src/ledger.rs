@@ -1,0 +1,304 @@
+//! The one place that writes the store: group commit, the root, and catching up with what other processes committed.
+//!
+//! There is no writer thread, because a board has none: a committer puts its request into a queue and takes the book's lock.
+//! Whoever gets the lock commits for all that wait (at most [`MAX_GROUP`]), so that they share one flush; the others find
+//! their outcome when they get the lock.
+
+mod reading;
+
+use crate::audit::{AuditEvent, Head};
+use crate::keyring::{Key, Keyring};
+use crate::record::{self, ROOT, RootRecord};
+use crate::root::{self, Members};
+use crate::state::{Fact, State};
+use crate::{CommitError, CryptoError, Platform, RecordId, Store, Write};
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use coloa_wire::{ErrorCode, PartitionId};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use lock_api::RwLock;
+use reading::{refresh, reload};
+
+/// Requests that share one flush at most.
+const MAX_GROUP: usize = 64;
+/// How often a commit is tried anew because another process was first.
+const MAX_CONFLICTS: usize = 64;
+
+/// One change of a request, sealed and ready.
+pub(crate) struct Change<K> {
+    pub id: RecordId,
+    /// The version it was computed from; 0 when the record was not there.
+    pub expected: u64,
+    /// Sealed; `None` deletes.
+    pub value: Option<Vec<u8>>,
+    pub fact: Fact<K>,
+}
+
+/// What one caller wants committed: all of it, or nothing.
+pub(crate) struct Request<K> {
+    /// Records that it does not change, but that must not have changed either.
+    pub relies_on: Vec<(RecordId, u64)>,
+    pub changes: Vec<Change<K>>,
+    /// A partition whose objects are all among those deleted: one made meanwhile is a conflict, or it would be left
+    /// behind without the key that opens it.
+    pub empties: Option<PartitionId>,
+    pub events: Vec<AuditEvent>,
+}
+
+impl<K> Default for Request<K> {
+    fn default() -> Self {
+        Request { relies_on: Vec::new(), changes: Vec::new(), empties: None, events: Vec::new() }
+    }
+}
+
+struct Entry<P: Platform> {
+    request: RwLock<P::Lock, Option<Request<Key<P>>>>,
+    outcome: RwLock<P::Lock, Option<Result<(), ErrorCode>>>,
+}
+
+/// What is known of the store, under one lock.
+struct Book {
+    generation: u64,
+    members: Members,
+    audit: Head,
+}
+
+/// See the module.
+pub(crate) struct Ledger<P: Platform> {
+    queue: RwLock<P::Lock, Vec<Arc<Entry<P>>>>,
+    book: RwLock<P::Lock, Book>,
+    /// The low bits of the generation that [`State`] shows.
+    seen: AtomicUsize,
+}
+
+/// What the ledger works with.
+pub(crate) struct Desk<'a, P: Platform> {
+    pub platform: &'a P,
+    pub keys: &'a Keyring<P>,
+    pub state: &'a State<P>,
+}
+
+impl<P: Platform> Ledger<P> {
+    /// Reads the whole store and checks it against its root.
+    pub(crate) fn open(desk: &Desk<'_, P>) -> Result<Self, ErrorCode> {
+        let mut book = Book { generation: 0, members: Members::default(), audit: Head::default() };
+        reload(desk, &mut book)?;
+        let seen = AtomicUsize::new(low_bits(book.generation));
+        Ok(Ledger { queue: RwLock::new(Vec::new()), book: RwLock::new(book), seen })
+    }
+
+    /// The number and digest of the last audit record.
+    pub(crate) fn audit_head(&self) -> (u64, [u8; 32]) {
+        let audit = self.book.read().audit;
+        (audit.number, audit.digest)
+    }
+
+    /// A record that has no place in [`State`], as it stands in the store and in the set.
+    pub(crate) fn read(&self, desk: &Desk<'_, P>, id: &RecordId) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
+        let mut book = self.book.write();
+        if desk.platform.store().is_shared() {
+            refresh(desk, &mut book)?;
+            self.saw(&book);
+        }
+        let stored = desk.platform.store().read(id).map_err(|_| ErrorCode::StoreFailed)?;
+        let found = stored.as_ref().map(|r| root::member(desk.platform.crypto(), &desk.keys.set, r)).transpose()?;
+        if found.flatten() != book.members.member(id) {
+            return Err(ErrorCode::StoreRolledBack);
+        }
+        Ok(stored.and_then(|r| r.value.map(|value| (r.version, value))))
+    }
+
+    /// Takes in what other processes committed.
+    pub(crate) fn catch_up(&self, desk: &Desk<'_, P>) -> Result<(), ErrorCode> {
+        let generation = desk.platform.store().generation().map_err(|_| ErrorCode::StoreFailed)?;
+        if low_bits(generation) == self.seen.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut book = self.book.write();
+        refresh(desk, &mut book)?;
+        self.saw(&book);
+        Ok(())
+    }
+
+    /// Commits a request; returns when it is durable, with others of the same moment.
+    pub(crate) fn commit(&self, desk: &Desk<'_, P>, request: Request<Key<P>>) -> Result<(), ErrorCode> {
+        let entry = Arc::new(Entry { request: RwLock::new(Some(request)), outcome: RwLock::new(None) });
+        self.queue.write().push(entry.clone());
+        let mut book = self.book.write();
+        loop {
+            if let Some(outcome) = entry.outcome.write().take() {
+                return outcome;
+            }
+            let group: Vec<_> = {
+                let mut queue = self.queue.write();
+                let size = queue.len().min(MAX_GROUP);
+                queue.drain(..size).collect()
+            };
+            commit_group(desk, &mut book, group);
+            self.saw(&book);
+        }
+    }
+
+    fn saw(&self, book: &Book) {
+        self.seen.store(low_bits(book.generation), Ordering::Release);
+    }
+}
+
+fn low_bits(generation: u64) -> usize {
+    (generation & usize::MAX as u64) as usize
+}
+
+fn commit_group<P: Platform>(desk: &Desk<'_, P>, book: &mut Book, group: Vec<Arc<Entry<P>>>) {
+    let mut waiting: Vec<_> =
+        group.iter().filter_map(|entry| entry.request.write().take().map(|request| (entry, request))).collect();
+    for _ in 0..MAX_CONFLICTS {
+        waiting = refuse_outdated(book, waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        match try_commit(desk, book, &waiting) {
+            Ok(()) => return accept(desk, waiting),
+            Err(Refusal::Code(error)) => return refuse(waiting, error),
+            Err(Refusal::Store(CommitError::Conflict)) => match refresh(desk, book) {
+                Ok(()) => {}
+                Err(error) => return refuse(waiting, error),
+            },
+            Err(Refusal::Store(CommitError::Full)) => return refuse(waiting, ErrorCode::StoreFull),
+            Err(Refusal::Store(CommitError::Failed)) => return refuse(waiting, ErrorCode::StoreFailed),
+            Err(Refusal::Store(CommitError::Unknown)) => {
+                let read_again = reload(desk, book);
+                return refuse(waiting, read_again.err().unwrap_or(ErrorCode::OutcomeUnknown));
+            }
+        }
+    }
+    refuse(waiting, ErrorCode::Conflict);
+}
+
+/// Why a group was not committed.
+enum Refusal {
+    Store(CommitError),
+    /// Before the store was asked.
+    Code(ErrorCode),
+}
+
+type Waiting<'a, P> = Vec<(&'a Arc<Entry<P>>, Request<Key<P>>)>;
+
+/// Answers those whose records have changed since they looked, or that another request of the group changes.
+fn refuse_outdated<'a, P: Platform>(book: &Book, waiting: Waiting<'a, P>) -> Waiting<'a, P> {
+    let mut touched = BTreeSet::new();
+    let mut current = Vec::with_capacity(waiting.len());
+    for (entry, request) in waiting {
+        let seen = request.changes.iter().map(|c| (c.id, c.expected)).chain(request.relies_on.iter().copied());
+        let mut seen = seen.into_iter();
+        let unchanged = seen.all(|(id, expected)| book.members.version(&id) == expected && !touched.contains(&id));
+        if unchanged && is_emptied(book, &touched, &request) {
+            touched.extend(request.changes.iter().map(|c| c.id));
+            current.push((entry, request));
+        } else {
+            *entry.outcome.write() = Some(Err(ErrorCode::Conflict));
+        }
+    }
+    current
+}
+
+/// See [`Request::empties`].
+fn is_emptied<K>(book: &Book, touched: &BTreeSet<RecordId>, request: &Request<K>) -> bool {
+    let Some(partition) = request.empties else { return true };
+    let all = record::objects(partition);
+    let deleted: BTreeSet<_> = request.changes.iter().filter(|c| c.value.is_none()).map(|c| c.id).collect();
+    touched.range(all.clone()).next().is_none() && book.members.range(all).all(|id| deleted.contains(id))
+}
+
+fn accept<P: Platform>(desk: &Desk<'_, P>, waiting: Waiting<'_, P>) {
+    for (entry, request) in waiting {
+        for change in request.changes {
+            desk.state.apply(&change.id, change.expected.saturating_add(1), change.fact);
+        }
+        *entry.outcome.write() = Some(Ok(()));
+    }
+}
+
+fn refuse<P: Platform>(waiting: Waiting<'_, P>, error: ErrorCode) {
+    waiting.iter().for_each(|(entry, _)| *entry.outcome.write() = Some(Err(error)));
+}
+
+/// Puts the members in, writes, and takes them out again when the store refuses.
+fn try_commit<P: Platform>(desk: &Desk<'_, P>, book: &mut Book, waiting: &Waiting<'_, P>) -> Result<(), Refusal> {
+    let changes = || waiting.iter().flat_map(|(_, request)| &request.changes);
+    let mut undo = Vec::new();
+    let mut outcome = Ok(());
+    for change in changes() {
+        match member_of(desk, change) {
+            Ok(member) => undo.push((change.id, book.members.set(change.id, member))),
+            Err(error) => outcome = Err(Refusal::Code(error)),
+        }
+    }
+    let events = waiting.iter().flat_map(|(_, request)| &request.events).cloned();
+    let (log, audit) = append_events(desk, book.audit, events);
+    let outcome = outcome.and_then(|()| {
+        let root = seal_root(desk, book, audit)?;
+        let version = book.generation.saturating_add(1);
+        let mut writes: Vec<Write<'_>> = changes()
+            .map(|c| Write { id: c.id, version: c.expected.saturating_add(1), value: c.value.as_deref() })
+            .collect();
+        writes.extend(log.iter().map(|(id, bytes)| Write { id: *id, version: 1, value: bytes.as_deref() }));
+        writes.push(Write { id: ROOT, version, value: Some(&root) });
+        desk.platform.store().commit(book.generation, &writes).map_err(Refusal::Store)
+    });
+    match outcome {
+        Ok(()) => (book.generation, book.audit) = (book.generation.saturating_add(1), audit),
+        Err(_) => undo.into_iter().rev().for_each(|(id, old)| {
+            book.members.set(id, old);
+        }),
+    }
+    outcome
+}
+
+fn member_of<P: Platform>(desk: &Desk<'_, P>, change: &Change<Key<P>>) -> Result<Option<root::Member>, ErrorCode> {
+    let Some(sealed) = &change.value else { return Ok(None) };
+    let version = change.expected.saturating_add(1);
+    let element = root::element(desk.platform.crypto(), &desk.keys.set, &change.id, version, sealed)?;
+    Ok(Some(root::Member { version, element }))
+}
+
+type LogWrite = (RecordId, Option<Vec<u8>>);
+
+/// The audit records to write, and those to drop where the body keeps only so many.
+fn append_events<P: Platform>(
+    desk: &Desk<'_, P>,
+    mut head: Head,
+    events: impl Iterator<Item = AuditEvent>,
+) -> (Vec<LogWrite>, Head) {
+    let keep = desk.platform.limits().audit_records;
+    let now = desk.platform.now();
+    let mut log = Vec::new();
+    let mut events = events.peekable();
+    let stepped = events.peek().and_then(|_| head.step_back(now));
+    for event in stepped.into_iter().chain(events) {
+        let (bytes, next) = head.append(desk.platform.crypto(), now, event);
+        head = next;
+        log.push((record::audit_id(head.number), Some(bytes)));
+        if keep > 0 && head.number > keep {
+            log.push((record::audit_id(head.number.saturating_sub(keep)), None));
+        }
+    }
+    (log, head)
+}
+
+fn seal_root<P: Platform>(desk: &Desk<'_, P>, book: &Book, audit: Head) -> Result<Vec<u8>, Refusal> {
+    let generation = book.generation.saturating_add(1);
+    let root = RootRecord {
+        generation,
+        set: book.members.sum().to_bytes(),
+        records: book.members.len(),
+        audit_number: audit.number,
+        audit_head: audit.digest,
+    };
+    record::seal(desk.platform.crypto(), &desk.keys.root, &ROOT, generation, &record::encode(&root)).map_err(|error| {
+        match error {
+            CryptoError::Entropy => Refusal::Code(ErrorCode::EntropyFailed),
+            _ => Refusal::Code(ErrorCode::Internal),
+        }
+    })
+}

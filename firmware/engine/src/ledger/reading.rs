@@ -1,0 +1,127 @@
+//! Reading the store into the state: everything, or what has changed, checked against the root before it is shown.
+
+use super::{Book, Desk};
+use crate::audit::Head;
+use crate::keyring::Key;
+use crate::object::Object;
+use crate::record::{self, ROOT, RecordKind, RootRecord};
+use crate::root::{self, Members};
+use crate::state::{Fact, State};
+use crate::{Crypto, KeyKind, Platform, Record, Store, StoreError};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
+
+/// Reads what changed since the book's generation.
+pub(super) fn refresh<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
+    let mut records = Vec::new();
+    let mut collect = |record: Record| {
+        records.push(record);
+        Ok(())
+    };
+    match desk.platform.store().changes(book.generation, &mut collect) {
+        Ok(generation) if generation == book.generation => Ok(()),
+        Ok(generation) => take_in(desk, book, generation, records),
+        Err(StoreError::TooOld) => reload(desk, book),
+        Err(StoreError::Failed) => Err(ErrorCode::StoreFailed),
+    }
+}
+
+/// Reads everything anew. When it fails, nothing has changed.
+pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
+    let mut records = Vec::new();
+    let generation = desk
+        .platform
+        .store()
+        .scan(&mut |record| {
+            if record.id.kind != RecordKind::Audit as u8 {
+                records.push(record);
+            }
+            Ok(())
+        })
+        .map_err(|_| ErrorCode::StoreFailed)?;
+    // Built aside: other threads see the old state until the new one is whole.
+    let state = State::new();
+    let mut fresh = Book { generation: 0, members: Members::default(), audit: Head::default() };
+    if generation > 0 || !records.is_empty() {
+        take_in(&Desk { state: &state, ..*desk }, &mut fresh, generation, records)?;
+    }
+    desk.state.replace(state);
+    *book = fresh;
+    Ok(())
+}
+
+/// Checks records against the root, then shows them in the state.
+fn take_in<P: Platform>(
+    desk: &Desk<'_, P>,
+    book: &mut Book,
+    generation: u64,
+    mut records: Vec<Record>,
+) -> Result<(), ErrorCode> {
+    let crypto = desk.platform.crypto();
+    let mut sealed_root = None;
+    records.sort_by_key(|r| r.id.kind);
+    records.retain(|r| r.id.kind != RecordKind::Audit as u8);
+    for record in &records {
+        if record.id == ROOT {
+            sealed_root = record.value.as_deref().map(|value| (record.version, value));
+        } else {
+            book.members.set(record.id, root::member(crypto, &desk.keys.set, record)?);
+        }
+    }
+    let (version, sealed) = sealed_root.ok_or(ErrorCode::StoreCorrupt)?;
+    let plain = record::open(crypto, &desk.keys.root, &ROOT, version, sealed)?;
+    let root: RootRecord = record::decode(&plain)?;
+    let agrees = root.generation == generation
+        && root.records == book.members.len()
+        && root.set == book.members.sum().to_bytes();
+    if !agrees {
+        return Err(ErrorCode::StoreRolledBack);
+    }
+    let audit = audit_end(desk, &root)?;
+    for record in records {
+        let fact = fact_of(desk, &record)?;
+        desk.state.apply(&record.id, record.version, fact);
+    }
+    (book.generation, book.audit) = (generation, audit);
+    Ok(())
+}
+
+/// The last audit record is the one the root names.
+fn audit_end<P: Platform>(desk: &Desk<'_, P>, root: &RootRecord) -> Result<Head, ErrorCode> {
+    if root.audit_number == 0 {
+        return Ok(Head::default());
+    }
+    let last = desk.platform.store().read(&record::audit_id(root.audit_number)).map_err(|_| ErrorCode::StoreFailed)?;
+    let bytes = last.and_then(|r| r.value).ok_or(ErrorCode::StoreRolledBack)?;
+    let end = Head::at(desk.platform.crypto(), &bytes).map_err(|_| ErrorCode::StoreRolledBack)?;
+    let same = end.number == root.audit_number && end.digest == root.audit_head;
+    if same { Ok(end) } else { Err(ErrorCode::StoreRolledBack) }
+}
+
+/// Opens a record and says what it means.
+fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Result<Fact<Key<P>>, ErrorCode> {
+    let Some(sealed) = stored.value.as_deref() else { return Ok(Fact::Removed) };
+    let (crypto, device) = (desk.platform.crypto(), &desk.keys.device);
+    let (id, version) = (&stored.id, stored.version);
+    let partition = PartitionId(id.partition);
+    let open = || record::open(crypto, device, id, version, sealed);
+    match RecordKind::of(id).ok_or(ErrorCode::StoreCorrupt)? {
+        RecordKind::Root | RecordKind::Audit | RecordKind::Body => Ok(Fact::Opaque),
+        RecordKind::Device => Ok(Fact::Device(record::decode(&open()?)?)),
+        RecordKind::Partition => {
+            let record: record::PartitionRecord = record::decode(&open()?)?;
+            let kek = crypto.load(KeyKind::Aes, &record.kek.0).map_err(|_| ErrorCode::StoreCorrupt)?;
+            Ok(Fact::Partition(partition, record, kek))
+        }
+        RecordKind::Auth => Ok(Fact::Auth(partition, record::decode(&open()?)?)),
+        RecordKind::Uses => Ok(Fact::Uses(partition, id.id, record::decode(&open()?)?)),
+        RecordKind::Retry => Ok(Fact::Retry(RetryId(id.id), record::decode(&open()?)?)),
+        RecordKind::Object => {
+            let kek = &desk.state.partition(partition).map_err(|_| ErrorCode::StoreCorrupt)?.kek;
+            let plain = record::open(crypto, kek, id, version, sealed)?;
+            let object = Object::from_record(ObjectId(id.id), version, record::decode(&plain)?);
+            Ok(Fact::Object(partition, Arc::new(object)))
+        }
+    }
+}

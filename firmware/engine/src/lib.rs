@@ -1,0 +1,60 @@
+//! The HSM: sessions, roles, policy, objects, keys, mechanisms and audit.
+//!
+//! The engine does no I/O and has no clock: cryptography, storage, time and randomness come in through the traits
+//! [`Crypto`], [`Store`] and [`Platform`]. A body (the appliance, a board, the embedded library) gives it those, then hands
+//! it frames: [`Engine::handle`] is boundary B1, and every byte given to it is hostile.
+//!
+//! It is concurrent by design: a command takes a snapshot, is authorised, computes outside every lock, and commits a batch
+//! against the versions it saw.
+//!
+//! Invariants: a plaintext key exists only here; every key use passes [`policy`], the only maker of
+//! [`policy::Authorized`]; what is acknowledged is durable.
+#![no_std]
+#![forbid(unsafe_code)]
+// No panic in what hostile bytes reach; a unit test may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+
+mod allowance;
+mod attributes;
+pub mod audit;
+mod call;
+mod conversation;
+pub mod crypto;
+mod curve;
+mod engine;
+mod keyring;
+mod ledger;
+mod mechanism;
+mod object;
+mod peer;
+mod period;
+mod pin;
+pub mod platform;
+pub mod policy;
+mod record;
+mod root;
+mod selftest;
+mod service;
+mod session;
+mod state;
+pub mod store;
+
+pub use allowance::MAX_GCM_INVOCATIONS;
+pub use conversation::Conversation;
+pub use engine::{Engine, StartError};
+pub use peer::Peer;
+
+pub use crypto::{Crypto, CryptoError, Curve, Digest, Hash, KeyKind, KeyMaterial};
+pub use platform::{Limits, Platform, Timestamp};
+pub use store::{CommitError, Record, RecordId, Store, StoreError, Write};

@@ -1,0 +1,259 @@
+//! Objects in memory, and the index that finds them.
+
+use crate::allowance::Allowance;
+use crate::record::ObjectRecord;
+use crate::{Crypto, Curve, KeyKind};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use coloa_wire::attribute::{class, key_type};
+use coloa_wire::{Attribute, AttributeType, ErrorCode, ObjectId, Template, Value};
+use core::ops::Bound;
+use once_cell::race::OnceBox;
+use zeroize::Zeroizing;
+
+/// An object as it was at one version. Changing it makes another; whoever holds this one keeps a snapshot.
+pub struct Object<K> {
+    pub(crate) id: ObjectId,
+    /// 0 for a session object, which is not stored.
+    pub(crate) version: u64,
+    /// Sorted by type, without the secret.
+    attributes: Vec<Attribute>,
+    secret: Zeroizing<Vec<u8>>,
+    key: OnceBox<K>,
+    allowance: Arc<Allowance>,
+    /// Its encryptions are counted in the store.
+    durable: bool,
+}
+
+impl<K> Object<K> {
+    pub(crate) fn new(id: ObjectId, version: u64, attributes: Template, secret: Zeroizing<Vec<u8>>) -> Self {
+        let mut attributes = attributes.0;
+        attributes.sort_by_key(|a| a.kind);
+        Object { id, version, attributes, secret, key: OnceBox::new(), allowance: Arc::default(), durable: version > 0 }
+    }
+
+    /// A copy or a later version of another object: the same key, whose encryptions are counted together.
+    pub(crate) fn sharing(self, original: &Object<K>) -> Self {
+        let durable = self.durable || original.durable;
+        Object { allowance: original.allowance.clone(), durable, ..self }
+    }
+
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+
+    pub(crate) fn counts_durably(&self) -> bool {
+        self.durable
+    }
+
+    pub(crate) fn from_record(id: ObjectId, version: u64, mut record: ObjectRecord) -> Self {
+        let secret = Zeroizing::new(core::mem::take(&mut record.secret));
+        Object::new(id, version, core::mem::take(&mut record.attributes), secret)
+    }
+
+    pub(crate) fn to_record(&self) -> ObjectRecord {
+        ObjectRecord { attributes: self.attributes(), secret: self.secret.to_vec() }
+    }
+
+    pub(crate) fn attributes(&self) -> Template {
+        Template(self.attributes.clone())
+    }
+
+    pub(crate) fn secret(&self) -> &Zeroizing<Vec<u8>> {
+        &self.secret
+    }
+
+    /// The value of an attribute that is not the secret.
+    pub(crate) fn value(&self, kind: AttributeType) -> Option<&Value> {
+        let at = self.attributes.binary_search_by_key(&kind, |a| a.kind).ok()?;
+        self.attributes.get(at).map(|a| &a.value)
+    }
+
+    pub(crate) fn flag(&self, kind: AttributeType) -> bool {
+        matches!(self.value(kind), Some(Value::Bool(true)))
+    }
+
+    pub(crate) fn number(&self, kind: AttributeType) -> Option<u64> {
+        match self.value(kind) {
+            Some(Value::Uint(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn bytes(&self, kind: AttributeType) -> Option<&[u8]> {
+        match self.value(kind) {
+            Some(Value::Bytes(b)) => Some(b),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_private(&self) -> bool {
+        self.flag(AttributeType::PRIVATE)
+    }
+
+    pub(crate) fn is_stored(&self) -> bool {
+        self.version > 0
+    }
+
+    pub(crate) fn class(&self) -> u64 {
+        self.number(AttributeType::CLASS).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the secret may be read in plaintext (PKCS#11 §4.9): never on a strict partition, whose templates see to it.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self.class() {
+            class::PRIVATE_KEY | class::SECRET_KEY => {
+                !self.flag(AttributeType::SENSITIVE) && self.flag(AttributeType::EXTRACTABLE)
+            }
+            _ => true,
+        }
+    }
+
+    pub(crate) fn curve(&self) -> Option<Curve> {
+        self.bytes(AttributeType::EC_PARAMS).and_then(crate::curve::curve_of)
+    }
+
+    /// The uncompressed point of an EC public key.
+    pub(crate) fn point(&self) -> Option<&[u8]> {
+        self.bytes(AttributeType::EC_POINT).and_then(crate::curve::unwrap_octet_string)
+    }
+
+    fn kind(&self) -> Option<KeyKind> {
+        match self.number(AttributeType::KEY_TYPE)? {
+            key_type::EC => self.curve().map(KeyKind::Ec),
+            key_type::AES => Some(KeyKind::Aes),
+            key_type::GENERIC_SECRET => Some(KeyKind::Hmac),
+            _ => None,
+        }
+    }
+
+    /// The parsed key; parsed at the first use and kept.
+    pub(crate) fn open<C: Crypto<Key = K>>(&self, crypto: &C) -> Result<&K, ErrorCode> {
+        self.key.get_or_try_init(|| {
+            let kind = self.kind().ok_or(ErrorCode::KeyTypeInconsistent)?;
+            crypto.load(kind, &self.secret).map(Box::new).map_err(|_| ErrorCode::StoreCorrupt)
+        })
+    }
+
+    /// Whether every attribute of `template` has the same value here.
+    pub(crate) fn matches(&self, template: &Template) -> bool {
+        template.0.iter().all(|wanted| {
+            if wanted.kind == AttributeType::VALUE && self.has_secret_value() {
+                self.is_readable() && matches!(&wanted.value, Value::Bytes(b) if *b == **self.secret)
+            } else {
+                self.value(wanted.kind) == Some(&wanted.value)
+            }
+        })
+    }
+
+    /// Roughly the bytes it takes in memory, index and parsed key included.
+    pub(crate) fn size(&self) -> usize {
+        const OBJECT: usize = 1024;
+        let size = |a: &Attribute| match &a.value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Uints(list) => list.len().saturating_mul(8),
+            Value::Bool(_) | Value::Uint(_) => 0,
+        };
+        self.attributes.iter().map(size).fold(OBJECT.saturating_add(self.secret.len()), usize::saturating_add)
+    }
+
+    pub(crate) fn has_secret_value(&self) -> bool {
+        matches!(self.class(), class::PRIVATE_KEY | class::SECRET_KEY)
+    }
+}
+
+/// A set of objects with an index by label and id, so that finding by those takes the same time at any size.
+pub(crate) struct Objects<K> {
+    objects: BTreeMap<ObjectId, Arc<Object<K>>>,
+    index: BTreeMap<(AttributeType, Vec<u8>), BTreeSet<ObjectId>>,
+    bytes: usize,
+}
+
+const INDEXED: [AttributeType; 2] = [AttributeType::LABEL, AttributeType::ID];
+
+impl<K> Default for Objects<K> {
+    fn default() -> Self {
+        Objects { objects: BTreeMap::new(), index: BTreeMap::new(), bytes: 0 }
+    }
+}
+
+impl<K> Objects<K> {
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// The sum of their [`Object::size`].
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.objects.keys().copied()
+    }
+
+    pub(crate) fn get(&self, id: ObjectId) -> Option<Arc<Object<K>>> {
+        self.objects.get(&id).cloned()
+    }
+
+    pub(crate) fn put(&mut self, object: Arc<Object<K>>) {
+        self.remove(object.id);
+        for key in index_keys(&object) {
+            self.index.entry(key).or_default().insert(object.id);
+        }
+        self.bytes = self.bytes.saturating_add(object.size());
+        self.objects.insert(object.id, object);
+    }
+
+    pub(crate) fn remove(&mut self, id: ObjectId) {
+        let Some(old) = self.objects.remove(&id) else { return };
+        self.bytes = self.bytes.saturating_sub(old.size());
+        for key in index_keys(&old) {
+            if let Some(ids) = self.index.get_mut(&key) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.index.remove(&key);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Object<K>) -> bool) {
+        let gone: Vec<ObjectId> = self.objects.values().filter(|o| !keep(o)).map(|o| o.id).collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+
+    /// The ids after `after`, rising, of at most `max` objects that match and that `visible` lets through.
+    pub(crate) fn find(
+        &self,
+        template: &Template,
+        after: Option<ObjectId>,
+        max: usize,
+        visible: impl Fn(&Object<K>) -> bool,
+    ) -> Vec<ObjectId> {
+        let accept = |object: &Object<K>| visible(object) && object.matches(template);
+        let rest = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        match indexed_key(template) {
+            Some(key) => match self.index.get(&key) {
+                Some(ids) => {
+                    let known = |id: &&ObjectId| self.objects.get(id).is_some_and(|object| accept(object));
+                    ids.range(rest).filter(known).take(max).copied().collect()
+                }
+                None => Vec::new(),
+            },
+            None => self.objects.range(rest).filter(|(_, o)| accept(o)).map(|(id, _)| *id).take(max).collect(),
+        }
+    }
+}
+
+fn index_keys<K>(object: &Object<K>) -> Vec<(AttributeType, Vec<u8>)> {
+    INDEXED.iter().filter_map(|kind| object.bytes(*kind).map(|b| (*kind, b.to_vec()))).collect()
+}
+
+fn indexed_key(template: &Template) -> Option<(AttributeType, Vec<u8>)> {
+    INDEXED.iter().find_map(|kind| match template.value(*kind) {
+        Some(Value::Bytes(b)) => Some((*kind, b.clone())),
+        _ => None,
+    })
+}

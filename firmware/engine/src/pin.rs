@@ -1,0 +1,130 @@
+//! PINs (R4): Argon2id verifiers (RFC 9106), a lock-out whose counter is durable before a PIN is looked at, and comparison
+//! in constant time.
+
+use crate::ledger::Change;
+use crate::record::{self, AuthRecord, PinRecord};
+use crate::state::Partition;
+use crate::{Engine, Limits, Platform, keyring::Key, state::Fact};
+use alloc::sync::Arc;
+use alloc::vec;
+use argon2::{Algorithm, Argon2, Params, Version};
+use coloa_wire::ErrorCode;
+use coloa_wire::command::{Pin, PinState, Role};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Bytes of a PIN.
+pub(crate) const PIN_LENGTH: core::ops::RangeInclusive<usize> = 4..=64;
+/// How often a PIN check is tried anew when another process changes the counter at the same time.
+const MAX_CONFLICTS: usize = 16;
+
+/// Makes the verifier of a new PIN.
+pub(crate) fn new_record<P: Platform>(engine: &Engine<P>, pin: &Pin) -> Result<PinRecord, ErrorCode> {
+    if !PIN_LENGTH.contains(&pin.0.len()) {
+        return Err(ErrorCode::PinLength);
+    }
+    let (salt, limits) = (engine.random()?, engine.platform().limits());
+    let (memory_kib, passes) = (limits.pin_memory_kib, limits.pin_passes);
+    let mut fresh = PinRecord { salt, verifier: [0; 32], failures: 0, memory_kib, passes };
+    fresh.verifier = *stretch(&fresh, pin)?;
+    Ok(fresh)
+}
+
+fn stretch(record: &PinRecord, pin: &Pin) -> Result<Zeroizing<[u8; 32]>, ErrorCode> {
+    let mut out = Zeroizing::new([0; 32]);
+    let params = Params::new(record.memory_kib, record.passes, 1, Some(32)).map_err(|_| ErrorCode::StoreCorrupt)?;
+    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    hasher.hash_password_into(&pin.0, &record.salt, out.as_mut_slice()).map_err(|_| ErrorCode::Internal)?;
+    Ok(out)
+}
+
+/// What may be told about a PIN.
+pub(crate) fn state(record: &PinRecord, limits: &Limits) -> PinState {
+    PinState { failures: record.failures, left: limits.pin_tries.saturating_sub(record.failures) }
+}
+
+fn of(auth: &AuthRecord, role: Role) -> Result<&PinRecord, ErrorCode> {
+    match role {
+        Role::SecurityOfficer => auth.so.as_ref().ok_or(ErrorCode::TokenNotInitialized),
+        Role::User if auth.so.is_none() => Err(ErrorCode::TokenNotInitialized),
+        Role::User => auth.user.as_ref().ok_or(ErrorCode::UserPinNotSet),
+    }
+}
+
+/// Checks a PIN. The wrong try is counted and durable before the PIN is compared, so that cutting the power in between wins
+/// nothing; a right PIN sets the counter back.
+pub(crate) fn check<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+    pin: &Pin,
+) -> Result<(), ErrorCode> {
+    let _turn = partition.pin_turn.write();
+    let record = count_failure(engine, partition, role)?;
+    let given = stretch(&record, pin)?;
+    if !bool::from(given.ct_eq(&record.verifier)) {
+        return Err(ErrorCode::PinIncorrect);
+    }
+    // Set anew meanwhile: the PIN that was looked at is the old one.
+    let same = |r: &mut PinRecord| {
+        r.failures = 0;
+        if r.salt == record.salt { Ok(()) } else { Err(ErrorCode::Conflict) }
+    };
+    change_pin_record(engine, partition, role, same).map(|_| ())
+}
+
+fn count_failure<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+) -> Result<PinRecord, ErrorCode> {
+    let tries = engine.platform().limits().pin_tries;
+    if of(&partition.auth().record, role)?.failures >= tries {
+        return Err(ErrorCode::PinLocked);
+    }
+    change_pin_record(engine, partition, role, |r| {
+        r.failures = r.failures.saturating_add(1);
+        Ok(())
+    })
+}
+
+fn change_pin_record<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+    change: impl Fn(&mut PinRecord) -> Result<(), ErrorCode>,
+) -> Result<PinRecord, ErrorCode> {
+    for _ in 0..MAX_CONFLICTS {
+        let auth = partition.auth();
+        let mut record = of(&auth.record, role)?.clone();
+        change(&mut record)?;
+        let next = with(&auth.record, role, record.clone());
+        match engine.commit_quietly(vec![auth_change(engine, partition, auth.version, next)?]) {
+            Ok(()) => return Ok(record),
+            Err(ErrorCode::Conflict) => engine.catch_up()?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorCode::Conflict)
+}
+
+/// The same PINs, with one replaced.
+pub(crate) fn with(auth: &AuthRecord, role: Role, record: PinRecord) -> AuthRecord {
+    let mut next = auth.clone();
+    match role {
+        Role::SecurityOfficer => next.so = Some(record),
+        Role::User => next.user = Some(record),
+    }
+    next
+}
+
+/// The change that stores PINs.
+pub(crate) fn auth_change<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Arc<Partition<P>>,
+    expected: u64,
+    auth: AuthRecord,
+) -> Result<Change<Key<P>>, ErrorCode> {
+    let fact = Fact::Auth(partition.id, auth.clone());
+    engine.device_change(record::auth_id(partition.id), expected, &auth, fact)
+}

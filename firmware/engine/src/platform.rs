@@ -1,0 +1,100 @@
+//! What the engine asks of its body.
+
+use crate::{Crypto, Store};
+use coloa_wire::hello::Body;
+use zeroize::Zeroizing;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Timestamp(pub u64);
+
+/// What this body has room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Longest frame, in bytes with its length field ([`coloa_wire::frame::MAX_FRAME_HOST`] or `_BOARD`).
+    pub max_frame: usize,
+    /// Open sessions of all callers; one client gets at most half of them.
+    pub sessions: usize,
+    /// Objects in one partition, and in one session.
+    pub objects: usize,
+    /// Bytes that the objects of all sessions of one caller may take in memory.
+    pub session_bytes: usize,
+    /// Bytes that the objects of one partition may take in memory.
+    pub partition_bytes: usize,
+    /// Encryptions of one key ([`crate::MAX_GCM_INVOCATIONS`]).
+    pub encryptions: u64,
+    /// Partitions.
+    pub partitions: usize,
+    /// Replies kept for retries, in all.
+    pub retries: usize,
+    /// Memory that hashing one PIN takes, in KiB (Argon2id, RFC 9106).
+    pub pin_memory_kib: u32,
+    /// Passes over that memory.
+    pub pin_passes: u32,
+    /// Wrong PINs before the lock (R4).
+    pub pin_tries: u32,
+    /// Audit records kept; the oldest go when there are more. 0 keeps all.
+    pub audit_records: u64,
+}
+
+impl Limits {
+    /// A server or a developer's machine. PIN hashing as RFC 9106 §4's second choice, cut to 19 MiB and 2 passes (OWASP).
+    pub const HOST: Limits = Limits {
+        max_frame: coloa_wire::frame::MAX_FRAME_HOST,
+        sessions: 65_536,
+        objects: 2_000_000,
+        session_bytes: 64 * 1024 * 1024,
+        encryptions: crate::MAX_GCM_INVOCATIONS,
+        partition_bytes: 4_000_000_000,
+        partitions: 1_024,
+        retries: 4_096,
+        pin_memory_kib: 19 * 1024,
+        pin_passes: 2,
+        pin_tries: 10,
+        audit_records: 0,
+    };
+
+    /// A microcontroller with a few megabytes.
+    pub const BOARD: Limits = Limits {
+        max_frame: coloa_wire::frame::MAX_FRAME_BOARD,
+        sessions: 16,
+        objects: 256,
+        session_bytes: 64 * 1024,
+        encryptions: crate::MAX_GCM_INVOCATIONS,
+        partition_bytes: 512 * 1024,
+        partitions: 4,
+        retries: 16,
+        pin_memory_kib: 64,
+        pin_passes: 3,
+        pin_tries: 10,
+        audit_records: 512,
+    };
+}
+
+/// A body. Every method may be called from many threads at once.
+pub trait Platform: Send + Sync + 'static {
+    /// The cryptographic provider.
+    type Crypto: Crypto;
+    /// The medium.
+    type Store: Store;
+    /// A lock: `parking_lot` on hosts, a spin lock where there is one thread.
+    type Lock: lock_api::RawRwLock + Send + Sync + 'static;
+
+    /// The provider.
+    fn crypto(&self) -> &Self::Crypto;
+
+    /// The medium.
+    fn store(&self) -> &Self::Store;
+
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// The device's root key: under it every partition's KEK is sealed. It never goes to the [`Store`].
+    fn root_key(&self) -> &Zeroizing<[u8; 32]>;
+
+    /// Which body this is.
+    fn body(&self) -> Body;
+
+    /// What it has room for.
+    fn limits(&self) -> Limits;
+}

@@ -1,0 +1,178 @@
+//! Who may use which key for what. This module is the only maker of [`Authorized`]; every use of a key demands one.
+
+use crate::keyring::Key;
+use crate::mechanism::{self, Service};
+use crate::object::Object;
+use crate::session::Session;
+use crate::state::Partition;
+use crate::{Engine, Peer, Platform, Timestamp, period};
+use alloc::sync::Arc;
+use coloa_wire::attribute::{class, key_type};
+use coloa_wire::command::{PartitionMode, Role};
+use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Value};
+use core::marker::PhantomData;
+
+/// A use of a key.
+pub trait Use {
+    /// The attribute that permits it.
+    const PERMISSION: AttributeType;
+    /// What the mechanism must be able to do.
+    #[doc(hidden)]
+    fn service() -> ServiceTag;
+}
+
+/// Hides the engine's table of services from the public trait.
+#[doc(hidden)]
+pub struct ServiceTag(pub(crate) Service);
+
+macro_rules! uses {
+    ($($(#[$doc:meta])* $name:ident $permission:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
+        impl Use for $name {
+            const PERMISSION: AttributeType = AttributeType::$permission;
+            fn service() -> ServiceTag {
+                ServiceTag(Service::$name)
+            }
+        }
+    )*};
+}
+uses! {
+    /// Signing, or making a MAC.
+    Sign SIGN;
+    /// Verifying either.
+    Verify VERIFY;
+    /// Encryption.
+    Encrypt ENCRYPT;
+    /// Decryption.
+    Decrypt DECRYPT;
+}
+
+/// Proof that this caller may use this key in this way, now.
+pub struct Authorized<U: Use, K> {
+    object: Arc<Object<K>>,
+    purpose: PhantomData<U>,
+}
+
+impl<U: Use, K> Authorized<U, K> {
+    pub(crate) fn object(&self) -> &Arc<Object<K>> {
+        &self.object
+    }
+}
+
+/// Decides whether a session may use a key, and proves it. A strict partition demands a login for every key that has a
+/// secret, also for one that is not `CKA_PRIVATE` (R1).
+pub(crate) fn authorize<U: Use, P: Platform>(
+    session: &Session<P>,
+    object: Arc<Object<Key<P>>>,
+    mechanism: MechanismType,
+    now: Timestamp,
+) -> Result<Authorized<U, Key<P>>, ErrorCode> {
+    let needs = mechanism::key_type_for(mechanism, U::service().0)?;
+    handles_objects(session)?;
+    let role = session.role();
+    let anonymous = session.partition.mode == PartitionMode::Strict && object.has_secret_value();
+    if role == Some(Role::SecurityOfficer) || (anonymous && role != Some(Role::User)) {
+        return Err(ErrorCode::NotLoggedIn);
+    }
+    if object.number(AttributeType::KEY_TYPE) != Some(needs) || !fits_class(&object, needs, U::PERMISSION) {
+        return Err(ErrorCode::KeyTypeInconsistent);
+    }
+    let strict = session.partition.mode == PartitionMode::Strict;
+    let in_time = !strict || period::permits(&object, now, U::PERMISSION);
+    if !object.flag(U::PERMISSION) || !allows(&object, mechanism) || !in_time {
+        return Err(ErrorCode::KeyUseForbidden);
+    }
+    Ok(Authorized { object, purpose: PhantomData })
+}
+
+/// A signature is made by the private half and verified by the public one.
+fn fits_class<K>(object: &Object<K>, key: u64, permission: AttributeType) -> bool {
+    let wanted = match (key, permission) {
+        (key_type::EC, AttributeType::VERIFY) => class::PUBLIC_KEY,
+        (key_type::EC, _) => class::PRIVATE_KEY,
+        _ => class::SECRET_KEY,
+    };
+    object.class() == wanted
+}
+
+fn allows<K>(object: &Object<K>, mechanism: MechanismType) -> bool {
+    match object.value(AttributeType::ALLOWED_MECHANISMS) {
+        Some(Value::Uints(allowed)) if !allowed.is_empty() => allowed.contains(&u64::from(mechanism.0)),
+        _ => true,
+    }
+}
+
+/// Whether a session sees an object: private ones only with the user logged in (PKCS#11 §4.4).
+pub(crate) fn sees<P: Platform>(session: &Session<P>, object: &Object<Key<P>>) -> bool {
+    role_sees(session.role(), object)
+}
+
+pub(crate) fn role_sees<K>(role: Option<Role>, object: &Object<K>) -> bool {
+    !object.is_private() || role == Some(Role::User)
+}
+
+/// An object the session sees: one of its own, or one of the partition's.
+pub(crate) fn look_up<P: Platform>(
+    session: &Session<P>,
+    partition: &Partition<P>,
+    id: ObjectId,
+) -> Result<Arc<Object<Key<P>>>, ErrorCode> {
+    let stored = partition.objects.read().get(id);
+    let object = stored.or_else(|| session.object(id)).ok_or(ErrorCode::ObjectUnknown)?;
+    if sees(session, &object) { Ok(object) } else { Err(ErrorCode::ObjectUnknown) }
+}
+
+/// Whether a caller may know of a partition (R21, R22).
+pub(crate) fn may_see<P: Platform>(partition: &Partition<P>, peer: &Peer) -> bool {
+    match peer {
+        Peer::Administrator(_) | Peer::Owner => true,
+        Peer::Client { identity, .. } => partition.is_bound_to(identity),
+    }
+}
+
+/// The partition, if the caller may know of it.
+pub(crate) fn partition_for<P: Platform>(
+    engine: &Engine<P>,
+    peer: &Peer,
+    id: PartitionId,
+) -> Result<Arc<Partition<P>>, ErrorCode> {
+    let partition = engine.state().partition(id)?;
+    if may_see(&partition, peer) { Ok(partition) } else { Err(ErrorCode::PartitionUnknown) }
+}
+
+/// An operator on the local socket manages tokens but uses no key (R1).
+pub(crate) fn may_log_in(peer: &Peer, role: Role) -> Result<(), ErrorCode> {
+    match (peer, role) {
+        (Peer::Administrator(_), Role::User) => Err(ErrorCode::ChannelForbidden),
+        _ => Ok(()),
+    }
+}
+
+/// An operator on the local socket makes, changes and uses no object (R1).
+fn handles_objects<P: Platform>(session: &Session<P>) -> Result<(), ErrorCode> {
+    let operator = matches!(**session.peer(), Peer::Administrator(_));
+    if operator { Err(ErrorCode::ChannelForbidden) } else { Ok(()) }
+}
+
+/// Whether a session may make, change or destroy such an object: a private one only with the user logged in. A strict
+/// partition wants the user for every key that has a secret, so that the SO plants none, and some login for what is stored.
+pub(crate) fn may_make<P: Platform>(session: &Session<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
+    role_may_make(session, session.role(), object)
+}
+
+/// [`may_make`] with a role that the caller holds still.
+pub(crate) fn role_may_make<P: Platform>(
+    session: &Session<P>,
+    role: Option<Role>,
+    object: &Object<Key<P>>,
+) -> Result<(), ErrorCode> {
+    handles_objects(session)?;
+    let strict = session.partition.mode == PartitionMode::Strict;
+    let allowed = match role {
+        Some(Role::User) => true,
+        Some(Role::SecurityOfficer) => !(object.is_private() || strict && object.has_secret_value()),
+        None => !(object.is_private() || strict && (object.has_secret_value() || object.is_stored())),
+    };
+    if allowed { Ok(()) } else { Err(ErrorCode::NotLoggedIn) }
+}

@@ -1,0 +1,8 @@
+//! What each command does: one function a command, in files named after the families of [`coloa_wire::command`].
+
+pub(crate) mod batch;
+pub(crate) mod crypto;
+pub(crate) mod device;
+pub(crate) mod key;
+pub(crate) mod object;
+pub(crate) mod token;

@@ -1,0 +1,319 @@
+//! Commands about objects.
+
+use crate::attributes::{self, Origin, Wanted};
+use crate::call::{Call, Effect, removal};
+use crate::keyring::Key;
+use crate::ledger::Change;
+use crate::mechanism::MAX_SECRET;
+use crate::object::Object;
+use crate::session::Session;
+use crate::state::{Fact, Partition};
+use crate::{Crypto, Curve, KeyKind, Platform, RecordId, policy, record};
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use coloa_wire::attribute::{MAX_ATTRIBUTES, class, key_type};
+use coloa_wire::command::*;
+use coloa_wire::{AttributeType as A, ErrorCode, ObjectId, Template, Value};
+use zeroize::Zeroizing;
+
+/// The session and partition that a new object is made in.
+pub(crate) struct Place<P: Platform> {
+    pub session: Arc<Session<P>>,
+    pub partition: Arc<Partition<P>>,
+}
+
+/// A new object, not there yet.
+pub(crate) struct Draft<P: Platform> {
+    pub object: Arc<Object<Key<P>>>,
+    change: Option<Change<Key<P>>>,
+}
+
+/// Makes a draft of completed attributes and a secret; a token object is sealed already.
+pub(crate) fn draft<P: Platform>(
+    call: &Call<'_, P>,
+    place: &Place<P>,
+    template: Template,
+    secret: Zeroizing<Vec<u8>>,
+) -> Result<Draft<P>, ErrorCode> {
+    draft_from(call, place, template, |id, version, template| Object::new(id, version, template, secret))
+}
+
+fn draft_from<P: Platform>(
+    call: &Call<'_, P>,
+    place: &Place<P>,
+    template: Template,
+    make: impl FnOnce(ObjectId, u64, Template) -> Object<Key<P>>,
+) -> Result<Draft<P>, ErrorCode> {
+    let stored = template.value(A::TOKEN) == Some(&Value::Bool(true));
+    let id = ObjectId(call.engine.random()?);
+    let mut template = template;
+    template.0.retain(|a| a.kind != A::UNIQUE_ID);
+    let template = template.with(A::UNIQUE_ID, id.to_string().into_bytes());
+    let object = Arc::new(make(id, u64::from(stored), template));
+    policy::may_make(&place.session, &object)?;
+    fits(call, place, &object)?;
+    let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
+    Ok(Draft { object, change })
+}
+
+/// Session objects are held to the caller's budget when they are put.
+fn fits<P: Platform>(call: &Call<'_, P>, place: &Place<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
+    let limits = call.engine.platform().limits();
+    let fits = if object.is_stored() {
+        let present = place.partition.objects.read();
+        let bytes = present.bytes().saturating_add(object.size());
+        present.len() < limits.objects && bytes <= limits.partition_bytes
+    } else {
+        place.session.object_count() < limits.objects
+    };
+    if fits { Ok(()) } else { Err(ErrorCode::ObjectLimit) }
+}
+
+/// Makes drafts real: stored ones durably and together, those of the session in memory.
+pub(crate) fn publish<P: Platform, R: minicbor::Encode<()>>(
+    call: &Call<'_, P>,
+    place: &Place<P>,
+    drafts: Vec<Draft<P>>,
+    reply: R,
+) -> Result<R, ErrorCode> {
+    let object = drafts.first().map(|d| d.object.id);
+    let (stored, passing): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.change.is_some());
+    let changes: Vec<_> = stored.into_iter().filter_map(|d| d.change).collect();
+    let passing: Vec<_> = passing.into_iter().map(|d| d.object).collect();
+    let ids: Vec<_> = passing.iter().map(|o| o.id).collect();
+    place.session.put(passing, &call.engine.platform().limits())?;
+    ids.iter().for_each(|id| call.note(&place.session, Some(*id)));
+    let reply = if changes.is_empty() {
+        reply
+    } else {
+        let relies_on = vec![relied(&place.partition)];
+        let effect = Effect { object, relies_on, ..Effect::on_partition(place.partition.id, changes) };
+        // Of a pair with one half in the session both are made, or none.
+        call.commit(effect, reply).inspect_err(|_| ids.iter().for_each(|id| place.session.remove(*id)))?
+    };
+    Ok(reply)
+}
+
+/// An object is only as good as its partition's KEK: it must not have been replaced meanwhile.
+fn relied<P: Platform>(partition: &Partition<P>) -> (RecordId, u64) {
+    (record::partition_id(partition.id), partition.info().version)
+}
+
+fn object_change<P: Platform>(
+    call: &Call<'_, P>,
+    partition: &Partition<P>,
+    expected: u64,
+    object: &Arc<Object<Key<P>>>,
+) -> Result<Change<Key<P>>, ErrorCode> {
+    let id = record::object_id(partition.id, object.id);
+    let plain = record::encode(&object.to_record());
+    let value = call.engine.seal(&partition.kek, &id, expected, &plain)?;
+    Ok(Change { id, expected, value: Some(value), fact: Fact::Object(partition.id, object.clone()) })
+}
+
+pub(crate) fn place<P: Platform>(call: &Call<'_, P>) -> Result<Place<P>, ErrorCode> {
+    let (session, partition) = call.session()?;
+    Ok(Place { session, partition })
+}
+
+pub(crate) fn create<P: Platform>(call: &mut Call<'_, P>, command: ObjectCreate) -> Result<ObjectReply, ErrorCode> {
+    let place = place(call)?;
+    let mut wanted = Wanted::parse(command.template, &[], Origin::Import)?;
+    let secret = match wanted.class() {
+        class::PUBLIC_KEY => import_public(call, &mut wanted)?,
+        class::PRIVATE_KEY => import_private(call, &mut wanted)?,
+        class::SECRET_KEY => import_secret(&mut wanted)?,
+        _ if wanted.has(A::VALUE) => Zeroizing::default(),
+        _ => return Err(ErrorCode::TemplateIncomplete),
+    };
+    if wanted.class() == class::CERTIFICATE && !wanted.has(A::CERTIFICATE_TYPE) {
+        return Err(ErrorCode::TemplateIncomplete);
+    }
+    let template = wanted.complete(place.partition.mode)?;
+    let draft = draft(call, &place, template, secret)?;
+    let reply = ObjectReply { object: draft.object.id };
+    publish(call, &place, vec![draft], reply)
+}
+
+fn ec_curve(wanted: &Wanted) -> Result<Curve, ErrorCode> {
+    if wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)? != key_type::EC {
+        return Err(ErrorCode::AttributeValueInvalid);
+    }
+    curve(wanted)
+}
+
+/// The curve a template names.
+pub(crate) fn curve(wanted: &Wanted) -> Result<Curve, ErrorCode> {
+    let params = wanted.bytes(A::EC_PARAMS).ok_or(ErrorCode::TemplateIncomplete)?;
+    crate::curve::curve_of(params).ok_or(ErrorCode::CurveUnsupported)
+}
+
+fn import_public<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+    let curve = ec_curve(wanted)?;
+    let given = wanted.bytes(A::EC_POINT).ok_or(ErrorCode::TemplateIncomplete)?;
+    let point = crate::curve::unwrap_octet_string(given).unwrap_or(given).to_vec();
+    if !call.engine.platform().crypto().valid_point(curve, &point) {
+        return Err(ErrorCode::AttributeValueInvalid);
+    }
+    wanted.set(A::EC_POINT, crate::curve::wrap_octet_string(&point));
+    wanted.set(A::PUBLIC_KEY_INFO, crate::curve::public_key_info(curve, &point));
+    Ok(Zeroizing::default())
+}
+
+fn import_private<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+    let curve = ec_curve(wanted)?;
+    let scalar = take_value(wanted)?;
+    // PKCS#11 big integers may come without leading zeros.
+    let missing = curve.scalar().checked_sub(scalar.len()).ok_or(ErrorCode::AttributeValueInvalid)?;
+    let secret = Zeroizing::new([vec![0; missing].as_slice(), &scalar].concat());
+    let crypto = call.engine.platform().crypto();
+    let point = crypto.public(curve, &secret).map_err(|_| ErrorCode::AttributeValueInvalid)?;
+    wanted.set(A::PUBLIC_KEY_INFO, crate::curve::public_key_info(curve, &point));
+    Ok(secret)
+}
+
+fn import_secret(wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+    let secret = take_value(wanted)?;
+    let length = secret.len() as u64;
+    let fits = match wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)? {
+        key_type::AES => matches!(length, 16 | 24 | 32),
+        key_type::GENERIC_SECRET => (1..=u64::from(MAX_SECRET)).contains(&length),
+        _ => return Err(ErrorCode::AttributeValueInvalid),
+    };
+    if wanted.number(A::VALUE_LEN).is_some_and(|given| given != length) {
+        return Err(ErrorCode::TemplateInconsistent);
+    }
+    wanted.set(A::VALUE_LEN, length);
+    if fits { Ok(secret) } else { Err(ErrorCode::KeySize) }
+}
+
+fn take_value(wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+    match wanted.take(A::VALUE) {
+        Some(Value::Bytes(bytes)) => Ok(Zeroizing::new(bytes)),
+        _ => Err(ErrorCode::TemplateIncomplete),
+    }
+}
+
+pub(crate) fn copy<P: Platform>(call: &mut Call<'_, P>, command: ObjectCopy) -> Result<ObjectReply, ErrorCode> {
+    let place = place(call)?;
+    let original = policy::look_up(&place.session, &place.partition, command.object)?;
+    if !original.flag(A::COPYABLE) {
+        return Err(ErrorCode::ActionProhibited);
+    }
+    let template = changed(&original, &place.partition, command.template, true)?;
+    let draft = draft_from(call, &place, template, |id, version, template| {
+        Object::new(id, version, template, original.secret().clone()).sharing(&original)
+    })?;
+    let reply = ObjectReply { object: draft.object.id };
+    publish(call, &place, vec![draft], reply)
+}
+
+/// An object's attributes after a change that the partition's rules allow.
+fn changed<P: Platform>(
+    object: &Object<Key<P>>,
+    partition: &Partition<P>,
+    changes: Template,
+    copying: bool,
+) -> Result<Template, ErrorCode> {
+    let mode = partition.mode;
+    let origin = match object.number(A::KEY_GEN_MECHANISM).and_then(|n| u32::try_from(n).ok()) {
+        Some(mechanism) if object.flag(A::LOCAL) => Origin::Generate(coloa_wire::MechanismType(mechanism)),
+        _ => Origin::Import,
+    };
+    let template = attributes::change(object.attributes(), changes, copying)?;
+    attributes::obey(&template, object.class(), origin, mode)?;
+    if mode == PartitionMode::Strict && object.number(A::KEY_TYPE).is_some() {
+        attributes::only_narrows(&object.attributes(), &template)?;
+    }
+    Ok(template)
+}
+
+pub(crate) fn destroy<P: Platform>(call: &mut Call<'_, P>, command: ObjectDestroy) -> Result<Done, ErrorCode> {
+    let Place { session, partition } = place(call)?;
+    let object = policy::look_up(&session, &partition, command.object)?;
+    if !object.flag(A::DESTROYABLE) {
+        return Err(ErrorCode::ActionProhibited);
+    }
+    policy::may_make(&session, &object)?;
+    if object.version == 0 {
+        session.remove(object.id);
+        call.note(&session, Some(object.id));
+        return Ok(Done {});
+    }
+    let changes = vec![removal(record::object_id(partition.id, object.id), object.version)];
+    call.commit(Effect { object: Some(object.id), ..Effect::on_partition(partition.id, changes) }, Done {})
+}
+
+pub(crate) fn read_attributes<P: Platform>(
+    call: &mut Call<'_, P>,
+    command: AttributesRead,
+) -> Result<AttributesReadReply, ErrorCode> {
+    let (session, partition) = call.session()?;
+    if command.kinds.len() > MAX_ATTRIBUTES {
+        return Err(ErrorCode::CommandMalformed);
+    }
+    let object = policy::look_up(&session, &partition, command.object)?;
+    let asked_for_size = command.kinds.is_empty();
+    let size = if asked_for_size { record::encoded_length(&object.to_record()) as u64 } else { 0 };
+    let mut reply = AttributesReadReply { values: vec![], sensitive: vec![], invalid: vec![], size };
+    for kind in command.kinds {
+        match readable_value(&object, kind) {
+            Ok(value) => reply.values.push(coloa_wire::Attribute { kind, value }),
+            Err(ErrorCode::AttributeSensitive) => reply.sensitive.push(kind),
+            Err(_) => reply.invalid.push(kind),
+        }
+    }
+    Ok(reply)
+}
+
+/// The one place where a key's value could leave (R9).
+fn readable_value<K>(object: &Object<K>, kind: A) -> Result<Value, ErrorCode> {
+    if kind == A::VALUE && object.has_secret_value() {
+        let readable = object.is_readable();
+        return if readable { Ok(Value::Bytes(object.secret().to_vec())) } else { Err(ErrorCode::AttributeSensitive) };
+    }
+    object.value(kind).cloned().ok_or(ErrorCode::AttributeTypeInvalid)
+}
+
+pub(crate) fn write_attributes<P: Platform>(
+    call: &mut Call<'_, P>,
+    command: AttributesWrite,
+) -> Result<Done, ErrorCode> {
+    let Place { session, partition } = place(call)?;
+    let object = policy::look_up(&session, &partition, command.object)?;
+    if !object.flag(A::MODIFIABLE) {
+        return Err(ErrorCode::ActionProhibited);
+    }
+    policy::may_make(&session, &object)?;
+    let template = changed(&object, &partition, command.template, false)?;
+    let stored = object.version > 0;
+    let version = if stored { object.version.saturating_add(1) } else { 0 };
+    let next = Arc::new(Object::new(object.id, version, template, object.secret().clone()).sharing(&object));
+    if !stored {
+        session.put(vec![next], &call.engine.platform().limits())?;
+        call.note(&session, Some(object.id));
+        return Ok(Done {});
+    }
+    let changes = vec![object_change(call, &partition, object.version, &next)?];
+    let effect = Effect::on_partition(partition.id, changes);
+    call.commit(Effect { object: Some(object.id), relies_on: vec![relied(&partition)], ..effect }, Done {})
+}
+
+pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
+    let (session, partition) = call.session()?;
+    let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
+    let role = session.role();
+    let visible = |object: &Object<Key<P>>| policy::role_sees(role, object);
+    let mut objects = partition.objects.read().find(&command.template, command.after, max, visible);
+    objects.extend(session.find(&command.template, command.after, max));
+    objects.sort();
+    objects.truncate(max);
+    Ok(ObjectFindReply { objects })
+}
+
+/// Loads a fresh secret once, so that a key that could never be used is not stored.
+pub(crate) fn usable<P: Platform>(call: &Call<'_, P>, kind: KeyKind, secret: &[u8]) -> Result<(), ErrorCode> {
+    call.engine.platform().crypto().load(kind, secret).map(|_| ()).map_err(|_| ErrorCode::KeySize)
+}

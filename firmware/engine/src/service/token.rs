@@ -1,0 +1,139 @@
+//! Commands about tokens, PINs, sessions and roles.
+
+use super::device::{label, object_removals, partition_change};
+use crate::audit::result_number;
+use crate::call::{Call, Effect};
+use crate::ledger::Request;
+use crate::record::{AuthRecord, Kek, PartitionRecord};
+use crate::state::Partition;
+use crate::{Peer, Platform, pin, policy};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use coloa_wire::command::*;
+use coloa_wire::{ErrorCode, SessionId};
+
+pub(crate) fn list<P: Platform>(call: &mut Call<'_, P>, _: TokenList) -> Result<TokenListReply, ErrorCode> {
+    let partitions = call.engine.state().partitions();
+    let tokens = partitions.iter().filter(|p| policy::may_see(p, call.peer)).map(|p| describe(call, p)).collect();
+    Ok(TokenListReply { tokens })
+}
+
+fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenInfo {
+    let limits = call.engine.platform().limits();
+    let (info, auth) = (partition.info().record, partition.auth().record);
+    let untouched = PinState { failures: 0, left: limits.pin_tries };
+    let clients = match call.peer {
+        Peer::Administrator(_) => info.clients.iter().map(|c| c.name.clone()).collect(),
+        _ => Vec::new(),
+    };
+    TokenInfo {
+        partition: partition.id,
+        label: info.label.clone(),
+        mode: info.mode,
+        initialized: auth.so.is_some(),
+        so_pin: auth.so.as_ref().map_or(untouched, |r| pin::state(r, &limits)),
+        user_pin: auth.user.as_ref().map(|r| pin::state(r, &limits)),
+        suite: SUITE_AES_256_GCM,
+        clients,
+    }
+}
+
+/// A token that is initialised anew gets a new KEK: what the old one sealed is gone for good.
+pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: TokenInitialize) -> Result<Done, ErrorCode> {
+    let engine = call.engine;
+    let partition = policy::partition_for(engine, call.peer, command.partition)?;
+    if engine.sessions().any_on(&partition) {
+        return Err(ErrorCode::SessionsOpen);
+    }
+    let label = label(command.label)?;
+    if partition.auth().record.so.is_some() {
+        pin::check(engine, &partition, Role::SecurityOfficer, &command.so_pin)?;
+    }
+    let (info, auth) = (partition.info(), partition.auth());
+    let so = pin::new_record(engine, &command.so_pin)?;
+    let record = PartitionRecord { label, kek: Kek(engine.random()?), ..(*info.record).clone() };
+    let mut changes = object_removals(&partition);
+    changes.push(partition_change(engine, partition.id, info.version, record)?);
+    changes.push(pin::auth_change(engine, &partition, auth.version, AuthRecord { so: Some(so), user: None })?);
+    let effect = Effect { empties: Some(partition.id), ..Effect::on_partition(partition.id, changes) };
+    call.commit(effect, Done {})?;
+    engine.sessions().close_retired();
+    Ok(Done {})
+}
+
+pub(crate) fn initialize_user_pin<P: Platform>(
+    call: &mut Call<'_, P>,
+    command: UserPinInitialize,
+) -> Result<Done, ErrorCode> {
+    let (session, partition) = call.session()?;
+    session.require(Role::SecurityOfficer)?;
+    set_pin(call, &partition, Role::User, &command.pin)
+}
+
+pub(crate) fn change_pin<P: Platform>(call: &mut Call<'_, P>, command: PinChange) -> Result<Done, ErrorCode> {
+    let (session, partition) = call.session()?;
+    let role = session.role().unwrap_or(Role::User);
+    if !pin::PIN_LENGTH.contains(&command.new.0.len()) {
+        return Err(ErrorCode::PinLength);
+    }
+    pin::check(call.engine, &partition, role, &command.old)?;
+    set_pin(call, &partition, role, &command.new)
+}
+
+fn set_pin<P: Platform>(
+    call: &Call<'_, P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+    pin: &Pin,
+) -> Result<Done, ErrorCode> {
+    let record = pin::new_record(call.engine, pin)?;
+    let auth = partition.auth();
+    let next = pin::with(&auth.record, role, record);
+    let change = pin::auth_change(call.engine, partition, auth.version, next)?;
+    call.commit(Effect::on_partition(partition.id, vec![change]), Done {})
+}
+
+pub(crate) fn open_session<P: Platform>(
+    call: &mut Call<'_, P>,
+    command: SessionOpen,
+) -> Result<SessionOpenReply, ErrorCode> {
+    let partition = policy::partition_for(call.engine, call.peer, command.partition)?;
+    if partition.auth().record.so.is_none() {
+        return Err(ErrorCode::TokenNotInitialized);
+    }
+    let session = SessionId(call.engine.random()?);
+    call.engine.sessions().open(session, &partition, call.peer, &call.engine.platform().limits())?;
+    Ok(SessionOpenReply { session })
+}
+
+pub(crate) fn close_session<P: Platform>(call: &mut Call<'_, P>, _: SessionClose) -> Result<Done, ErrorCode> {
+    let id = call.session.ok_or(ErrorCode::SessionUnknown)?;
+    call.engine.sessions().find(id, call.peer)?;
+    call.engine.sessions().close(id);
+    Ok(Done {})
+}
+
+/// Every try is in the audit log before its answer leaves.
+pub(crate) fn log_in<P: Platform>(call: &mut Call<'_, P>, command: Login) -> Result<Done, ErrorCode> {
+    let (session, partition) = call.session()?;
+    policy::may_log_in(call.peer, command.role)?;
+    session.may_log_in(command.role)?;
+    let outcome = pin::check(call.engine, &partition, command.role, &command.pin);
+    if matches!(outcome, Err(ErrorCode::Conflict)) {
+        return Err(ErrorCode::Conflict);
+    }
+    call.logged = true;
+    let event = call.event(Some(partition.id), None, result_number(&outcome));
+    call.engine.commit(Request { events: vec![event], ..Request::default() })?;
+    outcome?;
+    session.log_in(command.role)?;
+    Ok(Done {})
+}
+
+pub(crate) fn log_out<P: Platform>(call: &mut Call<'_, P>, _: Logout) -> Result<Done, ErrorCode> {
+    let (session, _) = call.session()?;
+    session.log_out()?;
+    call.note(&session, None);
+    Ok(Done {})
+}

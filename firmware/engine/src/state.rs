@@ -1,0 +1,272 @@
+//! What the engine knows in memory: a view of the store's records, parsed. Readers take short read locks and leave with
+//! snapshots (`Arc`s); only the ledger writes, in the order of commits.
+
+use crate::keyring::Key;
+use crate::object::{Object, Objects};
+use crate::record::{AuthRecord, DeviceRecord, PartitionRecord, RecordKind, RetryRecord, UsesRecord};
+use crate::{Platform, RecordId, record};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use coloa_wire::command::PartitionMode;
+use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RetryId};
+use core::sync::atomic::{AtomicBool, Ordering};
+use lock_api::RwLock;
+
+/// A record together with the version it has.
+pub(crate) struct Versioned<T> {
+    pub version: u64,
+    pub record: Arc<T>,
+}
+
+impl<T> Clone for Versioned<T> {
+    fn clone(&self) -> Self {
+        Versioned { version: self.version, record: self.record.clone() }
+    }
+}
+
+impl<T> Versioned<T> {
+    pub(crate) fn new(version: u64, record: T) -> Self {
+        Versioned { version, record: Arc::new(record) }
+    }
+}
+
+/// Records of uses by the digest of their key, each with its version.
+type Uses = BTreeMap<[u8; 16], (u64, UsesRecord)>;
+
+/// One organ's token.
+pub(crate) struct Partition<P: Platform> {
+    pub id: PartitionId,
+    /// The parsed KEK.
+    pub kek: Key<P>,
+    info: RwLock<P::Lock, Versioned<PartitionRecord>>,
+    auth: RwLock<P::Lock, Versioned<AuthRecord>>,
+    pub objects: RwLock<P::Lock, Objects<Key<P>>>,
+    uses: RwLock<P::Lock, Uses>,
+    /// Its rules, for life.
+    pub mode: PartitionMode,
+    /// It was destroyed or initialised anew: what was opened on it is over.
+    retired: AtomicBool,
+    /// Held while a PIN is looked at, so that right PINs given at the same time do not count as wrong tries.
+    pub pin_turn: RwLock<P::Lock, ()>,
+}
+
+impl<P: Platform> Partition<P> {
+    pub(crate) fn info(&self) -> Versioned<PartitionRecord> {
+        self.info.read().clone()
+    }
+
+    pub(crate) fn auth(&self) -> Versioned<AuthRecord> {
+        self.auth.read().clone()
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// The version of a key's record of uses, and how many it has reserved.
+    pub(crate) fn reserved(&self, key: &[u8; 16]) -> (u64, u64) {
+        self.uses.read().get(key).map_or((0, 0), |(version, record)| (*version, record.reserved))
+    }
+
+    /// Every record of uses, with its version.
+    pub(crate) fn uses(&self) -> Vec<(RecordId, u64)> {
+        let uses = self.uses.read();
+        uses.iter().map(|(key, (version, _))| (record::uses_id(self.id, *key), *version)).collect()
+    }
+
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// Takes over what another reading of the same partition found.
+    fn become_like(&self, fresh: &Partition<P>) {
+        *self.info.write() = fresh.info();
+        *self.auth.write() = fresh.auth();
+        let objects = core::mem::take(&mut *fresh.objects.write());
+        *self.objects.write() = objects;
+        let uses = core::mem::take(&mut *fresh.uses.write());
+        *self.uses.write() = uses;
+    }
+
+    pub(crate) fn is_bound_to(&self, identity: &Identity) -> bool {
+        self.info.read().record.clients.iter().any(|c| c.identity == *identity)
+    }
+}
+
+/// What a committed record means in memory.
+pub(crate) enum Fact<K> {
+    Device(DeviceRecord),
+    Partition(PartitionId, PartitionRecord, K),
+    Auth(PartitionId, AuthRecord),
+    Object(PartitionId, Arc<Object<K>>),
+    Retry(RetryId, RetryRecord),
+    Uses(PartitionId, [u8; 16], UsesRecord),
+    /// It is only in the store.
+    Opaque,
+    Removed,
+}
+
+/// Everything but sessions.
+pub(crate) struct State<P: Platform> {
+    device: RwLock<P::Lock, Option<Arc<DeviceRecord>>>,
+    partitions: RwLock<P::Lock, BTreeMap<PartitionId, Arc<Partition<P>>>>,
+    retries: RwLock<P::Lock, Retries>,
+}
+
+/// Answers kept for retries, with the order they were given in.
+#[derive(Default)]
+struct Retries {
+    answers: BTreeMap<RetryId, RetryRecord>,
+    order: BTreeSet<(u64, RetryId)>,
+    /// Being dropped by a commit that is under way: another one takes other ones.
+    leaving: BTreeSet<RetryId>,
+    last: u64,
+}
+
+/// A new answer's place in the order, and the answers that go for it.
+pub(crate) struct RetryTurn {
+    pub order: u64,
+    pub leaving: Vec<RetryId>,
+}
+
+impl<P: Platform> State<P> {
+    pub(crate) fn new() -> Self {
+        State {
+            device: RwLock::new(None),
+            partitions: RwLock::new(BTreeMap::new()),
+            retries: RwLock::new(Retries::default()),
+        }
+    }
+
+    pub(crate) fn device(&self) -> Option<Arc<DeviceRecord>> {
+        self.device.read().clone()
+    }
+
+    pub(crate) fn partition(&self, id: PartitionId) -> Result<Arc<Partition<P>>, ErrorCode> {
+        self.partitions.read().get(&id).cloned().ok_or(ErrorCode::PartitionUnknown)
+    }
+
+    /// Every partition, in the order they were made.
+    pub(crate) fn partitions(&self) -> Vec<Arc<Partition<P>>> {
+        let mut all: Vec<_> = self.partitions.read().values().cloned().collect();
+        all.sort_by_key(|p| p.info().record.order);
+        all
+    }
+
+    pub(crate) fn retry(&self, id: RetryId) -> Option<RetryRecord> {
+        self.retries.read().answers.get(&id).cloned()
+    }
+
+    /// Takes a place for a new answer. [`State::end_retry_turn`] follows, whatever became of it.
+    pub(crate) fn retry_turn(&self, room: usize) -> RetryTurn {
+        let mut retries = self.retries.write();
+        let last = retries.order.last().map_or(0, |(order, _)| *order).max(retries.last);
+        retries.last = last.saturating_add(1);
+        let staying = retries.order.len().saturating_sub(retries.leaving.len());
+        let excess = staying.saturating_add(1).saturating_sub(room.max(1));
+        let oldest = retries.order.iter().map(|(_, id)| *id).filter(|id| !retries.leaving.contains(id));
+        let leaving: Vec<_> = oldest.take(excess).collect();
+        retries.leaving.extend(&leaving);
+        RetryTurn { order: retries.last, leaving }
+    }
+
+    pub(crate) fn end_retry_turn(&self, turn: &RetryTurn) {
+        let mut retries = self.retries.write();
+        retries.leaving.retain(|id| !turn.leaving.contains(id));
+    }
+
+    /// Shows another reading of the whole store. A partition that is the same in both stays the same for who holds it.
+    pub(crate) fn replace(&self, fresh: State<P>) {
+        let mut partitions = self.partitions.write();
+        let old = core::mem::replace(&mut *partitions, fresh.partitions.into_inner());
+        for (id, old) in old {
+            match partitions.get_mut(&id).filter(|p| p.info().record.kek.0 == old.info().record.kek.0) {
+                Some(same) => {
+                    old.become_like(same);
+                    *same = old;
+                }
+                None => old.retire(),
+            }
+        }
+        *self.device.write() = fresh.device.into_inner();
+        *self.retries.write() = fresh.retries.into_inner();
+    }
+
+    /// Takes in what was committed. Within a batch, facts come in the order of [`RecordKind`].
+    pub(crate) fn apply(&self, id: &RecordId, version: u64, fact: Fact<Key<P>>) {
+        match fact {
+            Fact::Device(record) => *self.device.write() = Some(Arc::new(record)),
+            Fact::Partition(partition, record, kek) => self.put_partition(partition, version, record, kek),
+            Fact::Auth(partition, record) => {
+                self.on_partition(partition, |p| *p.auth.write() = Versioned::new(version, record));
+            }
+            Fact::Object(partition, object) => self.on_partition(partition, |p| p.objects.write().put(object)),
+            Fact::Retry(retry, record) => self.put_retry(retry, record),
+            Fact::Uses(partition, key, record) => self.on_partition(partition, |p| {
+                p.uses.write().insert(key, (version, record));
+            }),
+            Fact::Opaque => {}
+            Fact::Removed => self.remove(id),
+        }
+    }
+
+    fn on_partition(&self, id: PartitionId, change: impl FnOnce(&Partition<P>)) {
+        if let Ok(partition) = self.partition(id) {
+            change(&partition);
+        }
+    }
+
+    /// A partition whose KEK is another one is a new partition: nothing sealed under the old KEK can be opened.
+    fn put_partition(&self, id: PartitionId, version: u64, record: PartitionRecord, kek: Key<P>) {
+        let mut partitions = self.partitions.write();
+        let same = partitions.get(&id).filter(|p| p.info().record.kek.0 == record.kek.0);
+        if let Some(partition) = same {
+            *partition.info.write() = Versioned::new(version, record);
+            return;
+        }
+        let fresh = Partition {
+            id,
+            kek,
+            uses: RwLock::new(BTreeMap::new()),
+            mode: record.mode,
+            retired: AtomicBool::new(false),
+            info: RwLock::new(Versioned::new(version, record)),
+            auth: RwLock::new(Versioned::new(0, AuthRecord::default())),
+            objects: RwLock::new(Objects::default()),
+            pin_turn: RwLock::new(()),
+        };
+        if let Some(old) = partitions.insert(id, Arc::new(fresh)) {
+            old.retire();
+        }
+    }
+
+    fn put_retry(&self, id: RetryId, record: RetryRecord) {
+        let mut retries = self.retries.write();
+        retries.order.insert((record.order, id));
+        retries.answers.insert(id, record);
+    }
+
+    fn remove(&self, id: &RecordId) {
+        match RecordKind::of(id) {
+            Some(RecordKind::Object) => {
+                self.on_partition(PartitionId(id.partition), |p| p.objects.write().remove(ObjectId(id.id)));
+            }
+            Some(RecordKind::Uses) => self.on_partition(PartitionId(id.partition), |p| {
+                p.uses.write().remove(&id.id);
+            }),
+            Some(RecordKind::Partition) => {
+                if let Some(old) = self.partitions.write().remove(&PartitionId(id.partition)) {
+                    old.retire();
+                }
+            }
+            Some(RecordKind::Retry) => {
+                let mut retries = self.retries.write();
+                if let Some(old) = retries.answers.remove(&RetryId(id.id)) {
+                    retries.order.remove(&(old.order, RetryId(id.id)));
+                }
+            }
+            _ => {}
+        }
+    }
+}

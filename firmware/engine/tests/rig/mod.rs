@@ -1,0 +1,218 @@
+//! A real engine on a medium in RAM, and a caller that speaks frames to it, as every body does.
+#![allow(dead_code, reason = "each test file uses its own part of the rig")]
+
+mod hooked;
+
+use coloa_engine::audit::AuditRecord;
+use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
+use coloa_store_testkit::RamStore;
+use coloa_wire::attribute::{class, key_type};
+use coloa_wire::command::*;
+use coloa_wire::frame::FrameKind;
+use coloa_wire::hello::Body;
+use coloa_wire::{AttributeType as A, ErrorCode, Frame, Identity, Mechanism, MechanismType, ObjectId, PartitionId};
+use coloa_wire::{RetryId, SessionId, Template, command};
+pub use hooked::Hooked;
+use std::sync::atomic::{AtomicU64, Ordering};
+use zeroize::Zeroizing;
+
+/// What one key may encrypt in the rig.
+pub const ENCRYPTIONS: u64 = 100;
+pub const SO_PIN: &[u8] = b"87654321";
+pub const USER_PIN: &[u8] = b"123456";
+pub const P256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+pub const P384: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x22];
+
+pub struct Ram {
+    store: RamStore,
+    root_key: Zeroizing<[u8; 32]>,
+    clock: AtomicU64,
+    crypto: Hooked,
+}
+
+impl Ram {
+    pub fn set_clock(&self, milliseconds: u64) {
+        self.clock.store(milliseconds, Ordering::Relaxed);
+    }
+}
+
+impl Platform for Ram {
+    type Crypto = Hooked;
+    type Store = RamStore;
+    type Lock = parking_lot::RawRwLock;
+    fn crypto(&self) -> &Hooked {
+        &self.crypto
+    }
+    fn store(&self) -> &RamStore {
+        &self.store
+    }
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.fetch_add(1, Ordering::Relaxed))
+    }
+    fn root_key(&self) -> &Zeroizing<[u8; 32]> {
+        &self.root_key
+    }
+    fn body(&self) -> Body {
+        Body::Embedded
+    }
+    fn limits(&self) -> Limits {
+        Limits {
+            pin_memory_kib: 16,
+            pin_passes: 1,
+            pin_tries: 3,
+            retries: 8,
+            sessions: 128,
+            encryptions: ENCRYPTIONS,
+            session_bytes: 1 << 20,
+            ..Limits::HOST
+        }
+    }
+}
+
+pub type RamEngine = Engine<Ram>;
+
+pub fn start(store: &RamStore) -> Result<RamEngine, StartError> {
+    start_with_root_key(store, [7; 32])
+}
+
+pub fn start_with_root_key(store: &RamStore, root_key: [u8; 32]) -> Result<RamEngine, StartError> {
+    let clock = AtomicU64::new(1_700_000_000_000);
+    let crypto = Hooked::default();
+    Engine::start(Ram { store: store.clone(), root_key: Zeroizing::new(root_key), clock, crypto })
+}
+
+pub fn client(n: u8) -> Peer {
+    Peer::Client { identity: Identity([n; 32]), name: format!("client {n}") }
+}
+
+pub fn admin() -> Peer {
+    Peer::Administrator("operator".into())
+}
+
+/// One caller with a session.
+pub struct Caller<'a> {
+    pub engine: &'a RamEngine,
+    pub peer: Peer,
+    pub session: Option<SessionId>,
+    pub retry: Option<RetryId>,
+}
+
+impl<'a> Caller<'a> {
+    pub fn new(engine: &'a RamEngine, peer: Peer) -> Self {
+        Caller { engine, peer, session: None, retry: None }
+    }
+
+    pub fn call<C: Command>(&self, request: &C) -> Result<C::Reply, ErrorCode> {
+        self.call_with(request, &[]).map(|(reply, _)| reply)
+    }
+
+    pub fn call_with<C: Command>(&self, request: &C, bulk: &[u8]) -> Result<(C::Reply, Vec<u8>), ErrorCode> {
+        let mut head = Vec::new();
+        command::encode_head(request, &mut head);
+        let (session, retry) = (self.session, self.retry);
+        let call = Frame { head: &head, bulk, session, retry, ..Frame::status(FrameKind::Call, C::CODE as u16, 9) };
+        let (mut bytes, mut reply) = (Vec::new(), Vec::new());
+        call.encode(&mut bytes);
+        self.engine.handle(&self.peer, &bytes, &mut reply);
+        let reply = Frame::parse(&reply).expect("the engine answers with a whole frame");
+        assert_eq!((reply.kind, reply.request), (FrameKind::Reply, 9));
+        match ErrorCode::from_number(reply.code) {
+            Some(error) => Err(error),
+            None => Ok((command::decode_head(reply.head).expect("a head of the right type"), reply.bulk.to_vec())),
+        }
+    }
+
+    pub fn open(&mut self, partition: PartitionId) -> Result<(), ErrorCode> {
+        self.session = Some(self.call(&SessionOpen { partition })?.session);
+        Ok(())
+    }
+
+    pub fn log_in(&self, role: Role, pin: &[u8]) -> Result<Done, ErrorCode> {
+        self.call(&Login { role, pin: pin.into() })
+    }
+
+    pub fn generate_ec(&self, params: &[u8], label: &str, token: bool) -> Result<KeyPairReply, ErrorCode> {
+        let public = Template::default()
+            .with(A::TOKEN, token)
+            .with(A::LABEL, label.as_bytes())
+            .with(A::EC_PARAMS, params)
+            .with(A::VERIFY, true);
+        let private = Template::default().with(A::TOKEN, token).with(A::LABEL, label.as_bytes()).with(A::SIGN, true);
+        self.call(&KeyPairGenerate { mechanism: MechanismType::EC_KEY_PAIR_GEN.into(), public, private })
+    }
+
+    pub fn generate_aes(&self, template: Template) -> Result<ObjectId, ErrorCode> {
+        let template = template.with(A::VALUE_LEN, 32);
+        self.call(&KeyGenerate { mechanism: MechanismType::AES_KEY_GEN.into(), template }).map(|r| r.object)
+    }
+
+    pub fn sign(&self, key: ObjectId, mechanism: MechanismType, data: &[u8]) -> Result<Vec<u8>, ErrorCode> {
+        self.call_with(&Sign { key, mechanism: mechanism.into() }, data).map(|(_, bulk)| bulk)
+    }
+
+    pub fn verify(&self, key: ObjectId, mechanism: MechanismType, data: &[u8], made: &[u8]) -> Result<Done, ErrorCode> {
+        let request = Verify { key, mechanism: mechanism.into(), signature: made.len() as u32 };
+        self.call_with(&request, &[data, made].concat()).map(|(reply, _)| reply)
+    }
+
+    pub fn find(&self, template: Template) -> Vec<ObjectId> {
+        self.call(&ObjectFind { template, after: None, max: 100 }).expect("finding works").objects
+    }
+
+    pub fn data_object(&self, label: &str, value: &[u8]) -> Result<ObjectId, ErrorCode> {
+        let template = Template::default()
+            .with(A::CLASS, class::DATA)
+            .with(A::TOKEN, true)
+            .with(A::LABEL, label.as_bytes())
+            .with(A::VALUE, value);
+        self.call(&ObjectCreate { template }).map(|r| r.object)
+    }
+}
+
+pub fn secret_template(kind: u64, value: &[u8]) -> Template {
+    Template::default().with(A::CLASS, class::SECRET_KEY).with(A::KEY_TYPE, kind).with(A::VALUE, value)
+}
+
+pub fn hmac_template(value: &[u8]) -> Template {
+    secret_template(key_type::GENERIC_SECRET, value).with(A::SIGN, true).with(A::VERIFY, true)
+}
+
+/// An operational device with one initialised token that `client(1)` may see.
+pub fn token(engine: &RamEngine, mode: PartitionMode) -> PartitionId {
+    let operator = Caller::new(engine, admin());
+    if engine.lifecycle() == Lifecycle::Manufactured {
+        operator.call(&DeviceInitialize { label: "test".into() }).expect("initialise");
+    }
+    let partition = operator.call(&PartitionCreate { label: "new".into(), mode }).expect("create").partition;
+    let identity = Identity([1; 32]);
+    operator.call(&ClientBind { partition, identity, name: "client 1".into() }).expect("bind");
+    operator
+        .call(&TokenInitialize { partition, so_pin: SO_PIN.into(), label: "token".into() })
+        .expect("initialise the token");
+    let mut officer = Caller::new(engine, client(1));
+    officer.open(partition).expect("open");
+    officer.log_in(Role::SecurityOfficer, SO_PIN).expect("SO login");
+    officer.call(&UserPinInitialize { pin: USER_PIN.into() }).expect("user PIN");
+    officer.call(&SessionClose {}).expect("close");
+    partition
+}
+
+/// Everything in the log.
+pub fn audit_log(engine: &RamEngine) -> Vec<AuditRecord> {
+    let (reply, bulk) = Caller::new(engine, admin()).call_with(&AuditRead { from: 1, max: 100_000 }, &[]).unwrap();
+    let mut decoder = minicbor::Decoder::new(&bulk);
+    (0..reply.records).map(|_| minicbor::decode(decoder.bytes().unwrap()).unwrap()).collect()
+}
+
+/// A logged-in user on a token.
+pub fn user(engine: &RamEngine, partition: PartitionId) -> Caller<'_> {
+    let mut user = Caller::new(engine, client(1));
+    user.open(partition).expect("open");
+    user.log_in(Role::User, USER_PIN).expect("user login");
+    user
+}
+
+pub fn gcm(iv: Option<&[u8]>) -> Mechanism {
+    let gcm = coloa_wire::GcmParams { iv: iv.map(<[u8]>::to_vec), aad: b"aad".to_vec(), tag_bits: 128 };
+    Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) }
+}
