@@ -1,0 +1,60 @@
+//! One SQLite connection, set up for durability, that knows which process made it.
+//!
+//! SQLite keeps its locks per process and its books on them in memory, so a connection that crossed a fork must neither be
+//! used nor closed ("How To Corrupt An SQLite Database File", 2.6). Such a one is left alone: it leaks.
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest sleep between two tries.
+const BUSY_STEP: Duration = Duration::from_millis(1);
+/// A commit that leaves more than this in the WAL moves it into the file at once (4 KiB pages: 16 MiB).
+const WAL_PAGES: u32 = 4096;
+/// More than the number of different statements.
+const STATEMENTS: usize = 16;
+
+/// A connection of this process.
+pub(crate) struct Own {
+    connection: Option<Connection>,
+    process: u32,
+}
+
+impl Own {
+    /// Opens `path`, which must exist, through the VFS named `vfs` or SQLite's own.
+    pub(crate) fn open(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = match vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+            None => Connection::open_with_flags(path, flags)?,
+        };
+        connection.busy_handler(Some(wait_for_others))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        connection.pragma_update(None, "trusted_schema", "OFF")?;
+        connection.pragma_update(None, "cell_size_check", "ON")?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        Ok(Own { connection: Some(connection), process: std::process::id() })
+    }
+
+    /// The connection, unless this process inherited it.
+    pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut().filter(|_| self.process == std::process::id())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            std::mem::forget(self.connection.take());
+        }
+    }
+}
+
+fn wait_for_others(tries: i32) -> bool {
+    std::thread::sleep(BUSY_STEP.min(Duration::from_micros(50 << tries.clamp(0, 5))));
+    u128::try_from(tries).unwrap_or(0) < BUSY_TIMEOUT.as_micros() / BUSY_STEP.as_micros()
+}

@@ -1,0 +1,58 @@
+//! What the file looks like. This is the specification of store format 1.
+//!
+//! An SQLite 3 database, `application_id` [`APPLICATION`], `user_version` [`FORMAT`], journal mode WAL.
+//!
+//! `records`: a row for each record. `id` is [`RecordId::to_bytes`](coloa_engine::RecordId::to_bytes); `generation` is the
+//! commit that wrote it last; `value` is what the engine sealed, NULL in a tombstone.
+//!
+//! `meta`: one row. `generation` counts commits; tombstones of generations up to `pruned` are gone.
+
+use rusqlite::Connection;
+
+/// "CoLo".
+pub(crate) const APPLICATION: i64 = 0x436f_4c6f;
+/// The format written, and the newest that is read.
+pub(crate) const FORMAT: i64 = 1;
+/// Tombstones are kept for at least this many generations.
+pub(crate) const TOMBSTONES: u64 = 4096;
+
+const SCHEMA: &str = "
+    CREATE TABLE records (id BLOB NOT NULL UNIQUE, version INTEGER NOT NULL, generation INTEGER NOT NULL, value BLOB);
+    CREATE INDEX records_by_generation ON records (generation);
+    CREATE INDEX tombstones ON records (generation) WHERE value IS NULL;
+    CREATE TABLE meta (generation INTEGER NOT NULL, pruned INTEGER NOT NULL);
+    INSERT INTO meta VALUES (0, 0);
+";
+
+/// What a file says it is.
+pub(crate) enum Found {
+    /// Nothing yet.
+    Empty,
+    /// A store of this format.
+    Store(i64),
+    /// Something else.
+    Foreign,
+}
+
+/// Looks at what the file says it is.
+pub(crate) fn identify(connection: &Connection) -> rusqlite::Result<Found> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let (application, format) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok(match (application, format, tables) {
+        (APPLICATION, 1.., 1..) => Found::Store(format),
+        (0, 0, 0) => Found::Empty,
+        _ => Found::Foreign,
+    })
+}
+
+/// Makes an empty store in an empty file, unless another process was quicker.
+pub(crate) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if let Found::Empty = identify(&transaction)? {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+    }
+    transaction.commit()
+}
