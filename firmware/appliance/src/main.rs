@@ -1,0 +1,80 @@
+//! coload: see `coload --help`.
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use coloa_appliance::{Config, config};
+use coloa_wire::error::Language;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  coload --check-config              is /etc/coloa/coload.toml right?
+  coload --config site/coload.toml   serve; SIGTERM stops gracefully
+
+A configuration:
+  directory = \"/var/lib/coloa\"       root key and store; nobody else may read it
+  listen = \"0.0.0.0:7443\"            TLS 1.3, clients with certificates
+  server_names = [\"hsm.court.example\"]
+  admin_socket = \"/run/coloa/coload.sock\"
+  metrics_listen = \"127.0.0.1:9443\"  Prometheus; leave out for none
+  [log]
+  level = \"info\"
+
+A new device is initialised by `coloa init` on the local socket; until then the TLS port is closed.";
+
+/// The Cổ Loa appliance: keys behind TLS 1.3
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_FILE)]
+    config: PathBuf,
+    /// Read the configuration, say whether it is right, and end
+    #[arg(long)]
+    check_config: bool,
+    /// Language of messages: en or vi; else LANG decides
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let language = language(arguments.lang.as_deref());
+    let served = Config::read(&arguments.config).and_then(|config| {
+        if arguments.check_config {
+            println!("{}: {}", arguments.config.display(), right(language));
+            return Ok(());
+        }
+        log(&config);
+        coloa_appliance::run(config)
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("coload: {}", fault.words(language));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn right(language: Language) -> &'static str {
+    match language {
+        Language::English => "the configuration is right",
+        Language::Vietnamese => "cấu hình đúng",
+    }
+}
+
+fn language(asked: Option<&str>) -> Language {
+    let asked =
+        asked.map(str::to_owned).or_else(|| std::env::var("LC_ALL").ok()).or_else(|| std::env::var("LANG").ok());
+    if asked.is_some_and(|l| l.starts_with("vi")) { Language::Vietnamese } else { Language::English }
+}
+
+fn log(config: &Config) {
+    let filter = EnvFilter::new(config.log.level.name());
+    let terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal).with_writer(std::io::stderr).init();
+}

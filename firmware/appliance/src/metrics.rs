@@ -1,0 +1,146 @@
+//! What Prometheus is told.
+
+use coloa_wire::command::Lifecycle;
+use coloa_wire::{CommandCode, ErrorCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Request {
+    command: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// The counters and gauges.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    /// The counter of each command's successes, in the order of [`CommandCode::ALL`]: found without a lock.
+    successes: Vec<Counter>,
+    refused: Family<Reason, Counter>,
+    faults: Family<Reason, Counter>,
+    accepted: Counter,
+    channels: Gauge,
+    sessions: Gauge,
+    operational: Gauge,
+    in_error: Gauge,
+}
+
+/// What is looked up at each scrape.
+pub(crate) struct Now {
+    pub channels: usize,
+    pub sessions: usize,
+    pub lifecycle: Lifecycle,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let requests = Family::<Request, Counter>::default();
+        let success =
+            |code: &CommandCode| requests.get_or_create(&Request { command: code.name(), result: "ok" }).clone();
+        let successes = CommandCode::ALL.iter().map(success).collect();
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("coloa"),
+            requests,
+            successes,
+            refused: Family::default(),
+            faults: Family::default(),
+            accepted: Counter::default(),
+            channels: Gauge::default(),
+            sessions: Gauge::default(),
+            operational: Gauge::default(),
+            in_error: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("requests", "Commands answered, by command and result.", self.requests.clone());
+        r.register("handshakes", "Handshakes that made a channel.", self.accepted.clone());
+        r.register("handshake_failures", "Connections that did not become a channel, by reason.", self.refused.clone());
+        r.register("faults", "Channels closed for breaking the protocol, by error.", self.faults.clone());
+        r.register("channels", "Channels open, handshakes included.", self.channels.clone());
+        r.register("sessions", "Sessions open.", self.sessions.clone());
+        r.register(
+            "operational",
+            "1 in service, 0 before initialisation and in the error state.",
+            self.operational.clone(),
+        );
+        r.register(
+            "error_state",
+            "1 after a failed self-test: the engine refuses cryptography.",
+            self.in_error.clone(),
+        );
+    }
+
+    /// Counts an answered command.
+    pub(crate) fn answered(&self, code: u16, result: u16) {
+        let known = CommandCode::ALL.binary_search_by_key(&code, |c| *c as u16).ok();
+        match (result, known.and_then(|at| self.successes.get(at))) {
+            (0, Some(counter)) => drop(counter.inc()),
+            _ => {
+                let command = CommandCode::try_from(code).map_or("unknown", CommandCode::name);
+                let result = ErrorCode::from_number(result).map_or("ok", ErrorCode::name);
+                self.requests.get_or_create(&Request { command, result }).inc();
+            }
+        }
+    }
+
+    pub(crate) fn accepted(&self) {
+        self.accepted.inc();
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn fault(&self, error: ErrorCode) {
+        self.faults.get_or_create(&Reason { reason: error.name() }).inc();
+    }
+
+    /// The exposition format's text.
+    pub(crate) fn text(&self, now: &Now) -> String {
+        self.channels.set(i64::try_from(now.channels).unwrap_or(i64::MAX));
+        self.sessions.set(i64::try_from(now.sessions).unwrap_or(i64::MAX));
+        self.operational.set(i64::from(now.lifecycle == Lifecycle::Operational));
+        self.in_error.set(i64::from(now.lifecycle == Lifecycle::Error));
+        let mut out = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_command_and_result() {
+        let metrics = Metrics::new();
+        metrics.answered(CommandCode::Sign as u16, 0);
+        metrics.answered(CommandCode::Sign as u16, 0);
+        metrics.answered(CommandCode::Login as u16, ErrorCode::PinIncorrect.number());
+        metrics.answered(0xfff0, ErrorCode::CommandUnknown.number());
+        let text = metrics.text(&Now { channels: 1, sessions: 2, lifecycle: Lifecycle::Operational });
+        for line in [
+            "coloa_requests_total{command=\"Sign\",result=\"ok\"} 2",
+            "coloa_requests_total{command=\"Login\",result=\"PinIncorrect\"} 1",
+            "coloa_requests_total{command=\"unknown\",result=\"CommandUnknown\"} 1",
+            "coloa_sessions 2",
+            "coloa_operational 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+}

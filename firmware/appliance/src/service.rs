@@ -1,0 +1,321 @@
+//! The appliance as a whole: what its threads share, how it starts, and how it stops.
+
+use crate::authority::Authority;
+use crate::channels::Channels;
+use crate::config::{Config, Limits};
+use crate::fault::Fault;
+use crate::listener::{self, Reserved};
+use crate::metrics::{Metrics, Now};
+use crate::workers::Workers;
+use crate::{channel, local, memory, notify, scrape, tls};
+use coloa_engine::{Peer, Platform};
+use coloa_host::{HostEngine, Sharing};
+use coloa_wire::command::Lifecycle;
+use coloa_wire::hello::Body;
+use parking_lot::Mutex;
+use rustix::net::Shutdown;
+use rustls::ServerConfig;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// How often key uses are brought into the audit log.
+const TICK: Duration = Duration::from_millis(50);
+/// Ticks between two looks at the write-ahead log and at the channels' certificates: a second.
+const SECOND_TICKS: u64 = 20;
+/// Ticks between two looks at the server's certificate: an hour.
+const RENEW_TICKS: u64 = 72_000;
+/// How long calls under way may take when the service stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// A channel's thread needs little; debug builds need more.
+const STACK: usize = 1024 * 1024;
+
+/// What every thread shares.
+pub(crate) struct Service {
+    engine: Arc<HostEngine>,
+    config: Config,
+    metrics: Metrics,
+    channels: Channels,
+    workers: Arc<Workers>,
+    port: Mutex<Port>,
+    stopping: AtomicBool,
+}
+
+/// The TLS port.
+enum Port {
+    /// The device is not initialised.
+    Closed(Reserved),
+    Open(Open),
+    /// It could not be opened; why.
+    Failed(String),
+}
+
+struct Open {
+    listener: Arc<TcpListener>,
+    address: SocketAddr,
+    tls: Arc<ServerConfig>,
+    authority: Arc<Authority>,
+}
+
+/// Serves until SIGTERM or SIGINT, then stops gracefully.
+///
+/// # Errors
+/// [`Fault`]: why it does not start.
+pub fn run(config: Config) -> Result<(), Fault> {
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| Fault::System(e.to_string()))?;
+    if let Err(why) = memory::keep_private() {
+        tracing::warn!(%why, "memory is not locked: secrets may reach the swap. Raise LimitMEMLOCK.");
+    }
+    let engine = Arc::new(coloa_host::open(&config.directory, Body::Appliance, Sharing::Exclusive)?);
+    let port = Port::Closed(Reserved::take(config.listen)?);
+    let socket = local::Socket::open(&config.admin_socket)?;
+    let scrapes = config.metrics_listen.map(bind_metrics).transpose()?;
+    let service = Arc::new(Service {
+        engine,
+        metrics: Metrics::new(),
+        channels: Channels::new(config.limits.connections),
+        workers: Workers::new(config.limits.workers),
+        port: Mutex::new(port),
+        stopping: AtomicBool::new(false),
+        config,
+    });
+    if service.engine.lifecycle() == Lifecycle::Operational {
+        service.open_port()?;
+    } else {
+        tracing::info!("not initialised: only the local socket is open. `coloa init` comes next");
+    }
+    service.start_threads(&socket, scrapes);
+    notify::tell("READY=1");
+    tracing::info!(socket = %socket.path().display(), "coload serves");
+    signals.forever().next();
+    notify::tell("STOPPING=1");
+    service.stop(&socket);
+    Ok(())
+}
+
+fn bind_metrics(address: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).map_err(|e| listener::fault(e, address, "metrics_listen"))
+}
+
+impl Service {
+    pub(crate) fn engine(&self) -> &HostEngine {
+        &self.engine
+    }
+
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn max_frame(&self) -> usize {
+        self.engine.platform().limits().max_frame
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Answers one frame and counts it.
+    pub(crate) fn answer(&self, peer: &Peer, frame: &[u8], reply: &mut Vec<u8>) {
+        let start = reply.len();
+        self.engine.handle(peer, frame, reply);
+        let number = |bytes: &[u8]| bytes.get(6..8).and_then(|n| n.try_into().ok()).map_or(0, u16::from_be_bytes);
+        let answer = reply.get(start..).unwrap_or_default();
+        if frame.get(4) == Some(&(coloa_wire::FrameKind::Call as u8)) {
+            self.metrics.answered(number(frame), number(answer));
+        }
+    }
+
+    pub(crate) fn metrics_text(&self) -> String {
+        let (channels, sessions) = (self.channels.count(), self.engine.open_sessions());
+        self.metrics.text(&Now { channels, sessions, lifecycle: self.engine.lifecycle() })
+    }
+
+    /// What every handshake starts from; `None` while the port is closed.
+    pub(crate) fn tls_config(&self) -> Option<Arc<ServerConfig>> {
+        match &*self.port.lock() {
+            Port::Open(open) => Some(open.tls.clone()),
+            Port::Closed(_) | Port::Failed(_) => None,
+        }
+    }
+
+    /// The channel CA and the address that is open.
+    pub(crate) fn authority(&self) -> Option<(Arc<Authority>, SocketAddr)> {
+        match &*self.port.lock() {
+            Port::Open(open) => Some((open.authority.clone(), open.address)),
+            Port::Closed(_) | Port::Failed(_) => None,
+        }
+    }
+
+    /// Why the port is closed though it should be open.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match &*self.port.lock() {
+            Port::Failed(why) => Some(why.clone()),
+            Port::Open(_) | Port::Closed(_) => None,
+        }
+    }
+
+    /// Opens the TLS port of an initialised device; does nothing when it is open.
+    pub(crate) fn open_port(self: &Arc<Self>) -> Result<(), Fault> {
+        let mut port = self.port.lock();
+        let reserved = match std::mem::replace(&mut *port, Port::Failed("it is being opened".into())) {
+            Port::Closed(reserved) => reserved,
+            other => {
+                *port = other;
+                return Ok(());
+            }
+        };
+        match self.open_reserved(reserved) {
+            Ok(open) => {
+                tracing::info!(address = %open.address, "TLS port open");
+                let (own, listener) = (self.clone(), open.listener.clone());
+                *port = Port::Open(open);
+                start("accept", move || own.accept(&listener));
+                Ok(())
+            }
+            Err(fault) => {
+                *port = Port::Failed(fault.words(coloa_wire::error::Language::English));
+                Err(fault)
+            }
+        }
+    }
+
+    fn open_reserved(&self, reserved: Reserved) -> Result<Open, Fault> {
+        let authority = Arc::new(Authority::open(&self.engine, &self.config.server_names)?);
+        let tls = tls::server_config(&authority, self.engine.clone())?;
+        let listener = Arc::new(reserved.open()?);
+        let address = listener.local_addr().map_err(|e| listener::fault(e, self.config.listen, "listen"))?;
+        Ok(Open { listener, address, tls, authority })
+    }
+
+    fn start_threads(self: &Arc<Self>, socket: &local::Socket, scrapes: Option<TcpListener>) {
+        let own = self.clone();
+        start("ticker", move || own.keep_time());
+        let (own, admins) = (self.clone(), socket.listener());
+        start("admin", move || local::accept(&own, &admins));
+        if let Some(listener) = scrapes {
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!(%address, "metrics served");
+            }
+            let own = self.clone();
+            start("metrics", move || scrape::serve(&listener, &own));
+        }
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        while !self.is_stopping() {
+            match listener.accept() {
+                Ok((socket, _)) => self.serve(Arc::new(socket)),
+                Err(_) if self.is_stopping() => return,
+                Err(why) => {
+                    tracing::warn!(%why, "a connection could not be accepted");
+                    thread::sleep(TICK);
+                }
+            }
+        }
+    }
+
+    fn serve(self: &Arc<Self>, socket: Arc<TcpStream>) {
+        let Some(id) = self.channels.enter(&socket) else {
+            self.metrics.refused("too_many");
+            return;
+        };
+        let entered = Entered(self.clone(), id);
+        let own = self.clone();
+        let started = thread::Builder::new().name("channel".into()).stack_size(STACK).spawn(move || {
+            // A closure captures a place, not a value: the whole of it has to be named, or it is dropped with this call.
+            let entered = entered;
+            channel::serve(&own, socket, entered.1);
+        });
+        if let Err(why) = started {
+            tracing::error!(%why, "no thread for a new channel");
+            self.metrics.refused("no_thread");
+        }
+    }
+
+    fn keep_time(self: &Arc<Self>) {
+        let mut ticks: u64 = 0;
+        while !self.is_stopping() {
+            thread::sleep(TICK);
+            self.engine.tick();
+            ticks = ticks.wrapping_add(1);
+            if ticks.is_multiple_of(SECOND_TICKS) {
+                self.engine.platform().store().checkpoint_if_idle();
+                let now = self.engine.platform().now().0 / 1000;
+                self.channels.cut_expired(i64::try_from(now).unwrap_or(i64::MAX));
+            }
+            if ticks.is_multiple_of(RENEW_TICKS) {
+                self.renew_certificate();
+            }
+        }
+    }
+
+    fn renew_certificate(&self) {
+        let mut port = self.port.lock();
+        let Port::Open(open) = &mut *port else { return };
+        if !open.authority.is_due() {
+            return;
+        }
+        let renewed = Authority::open(&self.engine, &self.config.server_names)
+            .and_then(|a| Ok((tls::server_config(&a, self.engine.clone())?, Arc::new(a))));
+        match renewed {
+            Ok((tls, authority)) => (open.tls, open.authority) = (tls, authority),
+            Err(fault) => {
+                let why = fault.words(coloa_wire::error::Language::English);
+                tracing::error!(why, "the server's certificate could not be renewed");
+            }
+        }
+    }
+
+    fn stop(&self, socket: &local::Socket) {
+        tracing::info!("stopping: no new calls are taken");
+        self.stopping.store(true, Ordering::Release);
+        if let Port::Open(open) = &*self.port.lock() {
+            // Wakes the thread that accepts.
+            let _ = rustix::net::shutdown(&*open.listener, Shutdown::Both);
+        }
+        socket.close();
+        self.channels.stop(STOP_PATIENCE);
+        self.engine.flush();
+        if self.engine.platform().store().checkpoint().is_err() {
+            tracing::warn!("the write-ahead log could not be emptied; it is at the next start");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// A channel's entry, which goes with its thread.
+struct Entered(Arc<Service>, u64);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.channels.leave(self.1, &self.0.engine);
+    }
+}
+
+/// Starts a thread that the service cannot do without.
+fn start(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(why) = thread::Builder::new().name(name.into()).spawn(work) {
+        tracing::error!(%why, name, "a thread could not be started");
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,134 @@
+//! The host's platform, and how an engine is opened on it.
+
+use crate::root_key;
+use coloa_crypto_native::Native;
+use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
+use coloa_store_sqlite::{Sharing, SqliteStore};
+use coloa_wire::frame::FrameKind;
+use coloa_wire::hello::Body;
+use coloa_wire::{Command, ErrorCode, Frame, command};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
+
+/// An engine on a Linux host.
+pub type HostEngine = Engine<Host>;
+
+/// A Linux host.
+pub struct Host {
+    store: SqliteStore,
+    root_key: Zeroizing<[u8; 32]>,
+    body: Body,
+    crypto: Native,
+}
+
+impl Platform for Host {
+    type Crypto = Native;
+    type Store = SqliteStore;
+    type Lock = parking_lot::RawRwLock;
+
+    fn crypto(&self) -> &Native {
+        &self.crypto
+    }
+
+    fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn root_key(&self) -> &Zeroizing<[u8; 32]> {
+        &self.root_key
+    }
+
+    fn body(&self) -> Body {
+        self.body
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::HOST
+    }
+}
+
+/// Why an engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made.
+    #[error("the directory {} cannot be made: {error}. Make it, or name another one.", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The root key cannot be read or written.
+    #[error("the root key {} cannot be used: {error}. Look at the file's owner, mode and size (32 bytes).", path.display())]
+    RootKey {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// There is a store, but no root key.
+    #[error("the root key {} is missing, and the store beside it cannot be opened without it. Restore the file.", .0.display())]
+    RootKeyMissing(PathBuf),
+    /// Others may read the root key.
+    #[error("the root key {} can be reached by other users (mode {mode:03o}). Find out who did; then: chmod 600 {}", path.display(), path.display())]
+    RootKeyExposed {
+        /// Its file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// No random numbers.
+    #[error("the system gives no random numbers. Restart it.")]
+    Entropy,
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] coloa_store_sqlite::OpenError),
+    /// A power-on self-test failed.
+    #[error("the self-test of {0} failed: nothing is served. Take this unit out of service.")]
+    SelfTest(&'static str),
+    /// The engine refuses the store.
+    #[error("the store in {} is refused: {code}", path.display())]
+    Refused {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        code: ErrorCode,
+    },
+}
+
+/// Opens the engine in a directory; an empty or absent one gets a new root key and store.
+///
+/// # Errors
+/// [`OpenError`] says what to do.
+pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine, OpenError> {
+    root_key::make_directory(directory)?;
+    let path = directory.join("store.sqlite");
+    let root_key = root_key::read_or_make(directory, &path)?;
+    let store = SqliteStore::open(&path, sharing)?;
+    Engine::start(Host { store, root_key, body, crypto: Native::new() }).map_err(|error| match error {
+        StartError::SelfTest(name) => OpenError::SelfTest(name),
+        StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
+    })
+}
+
+/// Gives an engine in this process one command.
+///
+/// # Errors
+/// What the engine answers.
+pub fn command<C: Command>(engine: &HostEngine, peer: &Peer, request: &C) -> Result<C::Reply, ErrorCode> {
+    let (mut head, mut call, mut reply) = (Vec::new(), Vec::new(), Vec::new());
+    command::encode_head(request, &mut head);
+    Frame { head: &head, ..Frame::status(FrameKind::Call, C::CODE as u16, 1) }.encode(&mut call);
+    engine.handle(peer, &call, &mut reply);
+    let answer = Frame::parse(&reply)?;
+    match ErrorCode::from_number(answer.code) {
+        Some(error) => Err(error),
+        None => command::decode_head(answer.head),
+    }
+}
