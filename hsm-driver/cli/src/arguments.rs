@@ -1,0 +1,302 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use coloa_wire::PartitionId;
+use coloa_wire::command::PartitionMode;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  coloa init --label court-hsm-1
+  coloa partition create --label court --so-pin-file so.pin --user-pin-file user.pin
+  coloa client enrol --partition court --name court-srv-1 --out court-srv-1
+  COLOA_CONF=court-srv-1/coloa.toml coloa token list
+  coloa audit export --out audit.cbor && coloa audit verify audit.cbor
+
+PINs are asked for, or read from a file, a descriptor or a systemd credential; never from the command line.";
+
+/// Runs a Cổ Loa appliance: initialise it, make partitions, let clients in, read the audit log
+#[derive(Parser)]
+#[command(name = "coloa", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The appliance's local socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "COLOA_ADMIN_SOCKET",
+        default_value = "/run/coloa/coload.sock"
+    )]
+    pub socket: PathBuf,
+    /// One JSON document instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Language of messages; else LC_ALL, LC_MESSAGES and LANG decide
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Lang {
+    /// English
+    En,
+    /// Tiếng Việt
+    Vi,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a new device operational: its serial number, its channel CA, its TLS port
+    Init {
+        /// The operator's name for the device, at most 32 bytes
+        #[arg(long)]
+        label: String,
+    },
+    /// What the device is and how it does
+    Status,
+    /// Partitions: one organ's token each
+    #[command(subcommand)]
+    Partition(Partition),
+    /// Clients: who may see which partition
+    #[command(subcommand)]
+    Client(Client),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Tokens, as an application with this configuration sees them
+    #[command(subcommand)]
+    Token(Token),
+    /// PINs of a token, over the application's configuration
+    #[command(subcommand)]
+    Pin(PinCommand),
+}
+
+#[derive(Subcommand)]
+pub enum Partition {
+    /// Make a partition and set its PINs
+    Create(PartitionCreate),
+    /// List the partitions
+    List,
+    /// Destroy a partition with every key in it
+    Destroy {
+        /// Its label or id
+        #[arg(long, value_name = "LABEL|ID")]
+        partition: String,
+        /// Type the label here instead of at the prompt
+        #[arg(long, value_name = "LABEL")]
+        confirm: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct PartitionCreate {
+    /// The token's label, at most 32 bytes
+    #[arg(long)]
+    pub label: String,
+    /// Its rules, for life
+    #[arg(long, value_enum, default_value = "strict")]
+    pub mode: Mode,
+    /// Set no PIN: the organ initialises its token itself (C_InitToken)
+    #[arg(long)]
+    pub without_pins: bool,
+    #[command(flatten)]
+    pub so: SoPin,
+    #[command(flatten)]
+    pub user: UserPin,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Mode {
+    /// One purpose a key, IVs made by the engine
+    Strict,
+    /// What old clients need; shown wherever the token is listed
+    Compatible,
+}
+
+impl From<Mode> for PartitionMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Strict => PartitionMode::Strict,
+            Mode::Compatible => PartitionMode::Compatible,
+        }
+    }
+}
+
+macro_rules! pin_source {
+    ($(#[$doc:meta])* $name:ident, $file:ident $file_long:literal, $fd:ident $fd_long:literal,
+     $credential:ident $credential_long:literal) => {
+        $(#[$doc])*
+        #[derive(Args, Default)]
+        pub struct $name {
+            /// File with the PIN in its first line
+            #[arg(long = $file_long, value_name = "FILE")]
+            pub $file: Option<PathBuf>,
+            /// Open descriptor to read it from
+            #[arg(long = $fd_long, value_name = "FD", conflicts_with = stringify!($file))]
+            pub $fd: Option<u32>,
+            /// systemd credential with it
+            #[arg(long = $credential_long, value_name = "NAME", conflicts_with_all = [stringify!($file), stringify!($fd)])]
+            pub $credential: Option<String>,
+        }
+
+        impl $name {
+            /// Where the PIN is; `None` is the prompt.
+            pub fn source(&self) -> Option<crate::secret::Source<'_>> {
+                use crate::secret::Source;
+                let file = self.$file.as_deref().map(Source::File);
+                file.or(self.$fd.map(Source::Descriptor)).or(self.$credential.as_deref().map(Source::Credential))
+            }
+        }
+    };
+}
+
+pin_source!(
+    /// Where the security officer's PIN is.
+    SoPin, so_pin_file "so-pin-file", so_pin_fd "so-pin-fd", so_pin_credential "so-pin-credential"
+);
+pin_source!(
+    /// Where the user's PIN is.
+    UserPin, user_pin_file "user-pin-file", user_pin_fd "user-pin-fd", user_pin_credential "user-pin-credential"
+);
+pin_source!(
+    /// Where the new PIN is.
+    NewPin, new_pin_file "new-pin-file", new_pin_fd "new-pin-fd", new_pin_credential "new-pin-credential"
+);
+pin_source!(
+    /// Where the present PIN is.
+    OldPin, old_pin_file "old-pin-file", old_pin_fd "old-pin-fd", old_pin_credential "old-pin-credential"
+);
+
+#[derive(Subcommand)]
+pub enum Client {
+    /// Make a client's key here, have it certified, and bind it to a partition
+    Enrol(Enrol),
+    /// List the clients
+    List,
+    /// Take a client's right back: its live channels are cut
+    Remove {
+        /// The partition's label or id
+        #[arg(long, value_name = "LABEL|ID")]
+        partition: String,
+        /// The client's name
+        #[arg(long, required_unless_present = "identity")]
+        name: Option<String>,
+        /// The certificate's SHA-256, when the name is not unique
+        #[arg(long, value_name = "HEX")]
+        identity: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct Enrol {
+    /// The partition's label or id
+    #[arg(long, value_name = "LABEL|ID")]
+    pub partition: String,
+    /// The client's name, at most 64 bytes
+    #[arg(long)]
+    pub name: String,
+    /// Folder for client.key (mode 0600), client.pem, ca.pem and coloa.toml
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How long the certificate is valid
+    #[arg(long, default_value_t = 825)]
+    pub days: u32,
+    /// Where the client reaches the appliance, when not where it listens
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Start of the validity, in seconds since 1970; for tests
+    #[arg(long, hide = true)]
+    pub valid_from: Option<u64>,
+}
+
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Write all records to a file
+    Export {
+        /// The file; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Check a file's hash chain, without the appliance
+    Verify {
+        /// The file
+        file: PathBuf,
+        /// The digest its last record must have, as `coloa status` showed it: notices a missing end
+        #[arg(long, value_name = "HEX")]
+        head: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Token {
+    /// List them
+    List,
+}
+
+#[derive(Subcommand)]
+pub enum PinCommand {
+    /// The security officer sets the user's PIN, or unlocks it
+    SetUser {
+        /// The token's label
+        #[arg(long, value_name = "LABEL")]
+        token: String,
+        #[command(flatten)]
+        so: SoPin,
+        #[command(flatten)]
+        user: UserPin,
+    },
+    /// Change one's own PIN
+    Change {
+        /// The token's label
+        #[arg(long, value_name = "LABEL")]
+        token: String,
+        /// Whose
+        #[arg(long, value_enum, default_value = "user")]
+        role: Role,
+        #[command(flatten)]
+        old: OldPin,
+        #[command(flatten)]
+        new: NewPin,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// The user
+    User,
+    /// The security officer
+    So,
+}
+
+/// A partition's id in its text form.
+pub fn partition_id(text: &str) -> Option<PartitionId> {
+    let bytes: Vec<u8> = text.as_bytes().chunks(2).map(hex_byte).collect::<Option<_>>()?;
+    bytes.try_into().ok().map(PartitionId)
+}
+
+fn hex_byte(pair: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(pair).ok().filter(|d| d.len() == 2 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ids_are_hexadecimal() {
+        let id = PartitionId([0xa5; 16]);
+        assert_eq!(partition_id(&id.to_string()), Some(id));
+        assert_eq!(partition_id("a5"), None);
+        assert_eq!(partition_id("+5+5+5+5+5+5+5+5+5+5+5+5+5+5+5+5"), None);
+        assert_eq!(partition_id("tòa án"), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! coloa: the operator's and administrator's command. See `coloa --help`.
+//!
+//! It talks to an appliance's local socket; `token` and `pin` go the way applications go, through the module's
+//! configuration. A client's private key is made here and never leaves.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod audit;
+mod client;
+mod device;
+mod fault;
+mod partition;
+mod screen;
+mod secret;
+mod socket;
+mod token;
+
+use arguments::{Arguments, Audit, Client, Command, Partition, PinCommand, Token};
+use clap::Parser;
+use fault::Fault;
+use screen::Screen;
+use socket::AdminSocket;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let screen = Screen::new(arguments.lang, arguments.json);
+    match run(&arguments, &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            screen.fault(&fault);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
+    let open = || AdminSocket::open(&arguments.socket);
+    match &arguments.command {
+        Command::Init { label } => device::init(&mut open()?, screen, label),
+        Command::Status => device::status(&mut open()?, screen),
+        Command::Partition(Partition::Create(asked)) => partition::create(open, screen, asked),
+        Command::Partition(Partition::List) => partition::list(&mut open()?, screen),
+        Command::Partition(Partition::Destroy { partition, confirm }) => {
+            partition::destroy(&mut open()?, screen, partition, confirm.as_deref())
+        }
+        Command::Client(Client::Enrol(asked)) => client::enrol(&mut open()?, screen, asked),
+        Command::Client(Client::List) => client::list(&mut open()?, screen),
+        Command::Client(Client::Remove { partition, name, identity }) => {
+            client::remove(&mut open()?, screen, partition, (name.as_deref(), identity.as_deref()))
+        }
+        Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
+        Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
+        Command::Token(Token::List) => token::list(screen),
+        Command::Pin(PinCommand::SetUser { token, so, user }) => token::set_user(screen, token, so, user),
+        Command::Pin(PinCommand::Change { token, role, old, new }) => {
+            token::change(screen, token, *role, (old.source(), new.source()))
+        }
+    }
+}

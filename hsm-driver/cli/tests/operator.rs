@@ -1,0 +1,230 @@
+//! The operator's day, as a person types it: `coloa` against a real `coload`.
+#![forbid(unsafe_code)]
+
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// `coload` of the same profile; quick when nothing changed.
+fn coload() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let coloa = Path::new(env!("CARGO_BIN_EXE_coloa"));
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "-p", "coloa-appliance"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if coloa.parent().unwrap().ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "coload does not build");
+        coloa.with_file_name("coload")
+    })
+}
+
+struct Site {
+    dir: TempDir,
+    coload: Child,
+}
+
+impl Site {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "directory = \"data\"\nlisten = \"127.0.0.1:0\"\nadmin_socket = \"coload.sock\"\n";
+        fs::write(dir.path().join("coload.toml"), text).unwrap();
+        fs::write(dir.path().join("so.pin"), "12345678\n").unwrap();
+        fs::write(dir.path().join("user.pin"), "123456\n").unwrap();
+        fs::write(dir.path().join("new.pin"), "654321\n").unwrap();
+        let mut command = Command::new(coload());
+        command.arg("--config").arg(dir.path().join("coload.toml")).stderr(Stdio::null());
+        let coload = command.spawn().unwrap();
+        let site = Site { dir, coload };
+        let since = Instant::now();
+        while UnixStream::connect(site.path("coload.sock")).is_err() {
+            assert!(since.elapsed() < Duration::from_secs(60), "coload does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        site
+    }
+
+    fn operational() -> Self {
+        let site = Site::new();
+        site.does(&["init", "--label", "rack-1"]);
+        site
+    }
+
+    fn with_partition(label: &str) -> Self {
+        let site = Self::operational();
+        site.create(label);
+        site
+    }
+
+    fn create(&self, label: &str) -> Value {
+        self.does(&["partition", "create", "--label", label, "--so-pin-file", "so.pin", "--user-pin-file", "user.pin"])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let mut coloa = Command::new(env!("CARGO_BIN_EXE_coloa"));
+        coloa.args(words).current_dir(self.dir.path()).stdin(Stdio::null());
+        coloa.env("COLOA_ADMIN_SOCKET", self.path("coload.sock")).env("LC_ALL", "C");
+        coloa.env("COLOA_CONF", self.path("court-srv-1/coloa.toml"));
+        coloa.output().unwrap()
+    }
+
+    /// Succeeds; its document.
+    fn does(&self, words: &[&str]) -> Value {
+        let out = self.run(&[&["--json"], words].concat());
+        assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    }
+
+    /// Fails; what it tells people.
+    fn fails(&self, words: &[&str]) -> String {
+        let out = self.run(words);
+        assert!(!out.status.success(), "{words:?} succeeds: {}", String::from_utf8_lossy(&out.stdout));
+        String::from_utf8(out.stderr).unwrap()
+    }
+
+    fn enrol(&self, partition: &str, name: &str) -> Value {
+        self.does(&["client", "enrol", "--partition", partition, "--name", name, "--out", name])
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.coload.kill();
+        let _ = self.coload.wait();
+    }
+}
+
+#[test]
+fn a_new_device_is_initialised_once() {
+    let site = Site::new();
+    assert_eq!(site.does(&["status"])["lifecycle"], "manufactured");
+    let said = site.fails(&["partition", "create", "--label", "court", "--without-pins"]);
+    assert!(said.contains("coloa init"), "{said}");
+    let status = site.does(&["init", "--label", "rack-1"]);
+    assert_eq!((&status["label"], &status["lifecycle"]), (&"rack-1".into(), &"operational".into()));
+    assert!(status["listening"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(site.fails(&["init", "--label", "rack-2"]).contains("E083"));
+}
+
+#[test]
+fn a_partition_with_pins_and_a_client_is_a_token_for_the_application() {
+    let site = Site::with_partition("court");
+    site.create("agency");
+    site.enrol("court", "court-srv-1");
+    let tokens = site.does(&["token", "list"]);
+    assert_eq!(tokens.as_array().unwrap().len(), 1, "{tokens}");
+    assert_eq!((&tokens[0]["label"], &tokens[0]["mode"]), (&"court".into(), &"strict".into()));
+    assert_eq!(tokens[0]["body"], "appliance");
+    let mode = fs::metadata(site.path("court-srv-1/client.key")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let listed = site.does(&["partition", "list"]);
+    assert_eq!(listed[0]["clients"][0], "court-srv-1");
+    assert_eq!(listed[1]["label"], "agency");
+}
+
+#[test]
+fn a_client_that_was_removed_sees_nothing() {
+    let site = Site::with_partition("court");
+    site.enrol("court", "court-srv-1");
+    site.does(&["token", "list"]);
+    site.does(&["client", "remove", "--partition", "court", "--name", "court-srv-1"]);
+    assert_eq!(site.does(&["client", "list"]), serde_json::json!([]));
+    let said = site.fails(&["token", "list"]);
+    assert!(said.contains("refused our client certificate") && said.contains("bound"), "{said}");
+    assert!(site.fails(&["client", "remove", "--partition", "court", "--name", "court-srv-1"]).contains("there is no"));
+}
+
+#[test]
+fn what_is_there_is_not_overwritten_and_nothing_is_bound_then() {
+    let site = Site::with_partition("court");
+    site.enrol("court", "court-srv-1");
+    let key = fs::read(site.path("court-srv-1/client.key")).unwrap();
+    let again = ["client", "enrol", "--partition", "court", "--name", "other", "--out", "court-srv-1"];
+    assert!(site.fails(&again).contains("client.key cannot be used"));
+    assert_eq!(fs::read(site.path("court-srv-1/client.key")).unwrap(), key);
+    assert_eq!(site.does(&["client", "list"]).as_array().unwrap().len(), 1);
+    // What the appliance refuses leaves no key behind.
+    let never = ["client", "enrol", "--partition", "court", "--name", "n", "--out", "n", "--days", "0"];
+    assert!(site.fails(&never).contains("E044"));
+    assert!(!site.path("n/client.key").exists());
+}
+
+#[test]
+fn a_partition_is_destroyed_only_by_who_types_its_label() {
+    let site = Site::with_partition("court");
+    let said = site.fails(&["partition", "destroy", "--partition", "court", "--confirm", "Court"]);
+    assert!(said.contains("Nothing was destroyed"), "{said}");
+    site.does(&["partition", "destroy", "--partition", "court", "--confirm", "court"]);
+    assert_eq!(site.does(&["partition", "list"]), serde_json::json!([]));
+    let said = site.fails(&["partition", "destroy", "--partition", "court", "--confirm", "court"]);
+    assert!(said.contains("there is no partition \"court\""), "{said}");
+}
+
+#[test]
+fn pins_are_changed_and_reset_through_the_application_configuration() {
+    let site = Site::with_partition("court");
+    site.enrol("court", "court-srv-1");
+    let change = ["pin", "change", "--token", "court", "--old-pin-file", "user.pin", "--new-pin-file", "new.pin"];
+    site.does(&change);
+    assert!(site.fails(&change).contains("E030"), "the old PIN is wrong now");
+    let officer = ["pin", "set-user", "--token", "court", "--so-pin-file", "so.pin", "--user-pin-file", "user.pin"];
+    site.does(&officer);
+    site.does(&change);
+    let said =
+        site.fails(&["pin", "change", "--token", "court", "--old-pin-file", "absent", "--new-pin-file", "new.pin"]);
+    assert!(said.contains("no PIN: absent"), "{said}");
+    assert!(site.fails(&["pin", "change", "--token", "court"]).contains("there is no terminal"));
+}
+
+#[test]
+fn the_audit_log_is_exported_and_what_was_changed_in_it_is_found() {
+    let site = Site::with_partition("court");
+    let exported = site.does(&["audit", "export", "--out", "audit.cbor"]);
+    let records = exported["records"].as_u64().unwrap();
+    assert!(records >= 4, "{exported}");
+    let head = site.does(&["status"])["audit_head"].as_str().unwrap().to_owned();
+    let whole = site.does(&["audit", "verify", "audit.cbor", "--head", &head]);
+    assert_eq!((&whole["records"], &whole["head"]), (&records.into(), &head.as_str().into()));
+    let file = site.path("audit.cbor");
+    let mut bytes = fs::read(&file).unwrap();
+    let pins = ["12345678", "123456"];
+    assert!(pins.iter().all(|p| !bytes.windows(p.len()).any(|w| w == p.as_bytes())), "a secret is in the log");
+    // Somebody else did it: one letter of a name.
+    let at = bytes.windows(4).position(|w| w == b"uid ").unwrap();
+    bytes[at] = b'b';
+    fs::write(&file, &bytes).unwrap();
+    assert!(site.fails(&["audit", "verify", "audit.cbor"]).contains("does not follow"));
+    // The end is missing: only the head tells.
+    bytes[at] = b'u';
+    let (mut decoder, mut last) = (minicbor::Decoder::new(&bytes), 0);
+    while decoder.position() < bytes.len() {
+        last = decoder.position();
+        decoder.bytes().unwrap();
+    }
+    fs::write(&file, &bytes[..last]).unwrap();
+    assert_eq!(site.does(&["audit", "verify", "audit.cbor"])["records"], records - 1);
+    assert!(site.fails(&["audit", "verify", "audit.cbor", "--head", &head]).contains("the end is missing"));
+}
+
+#[test]
+fn people_are_answered_in_their_language_and_without_colour() {
+    let site = Site::operational();
+    let out = site.run(&["--lang", "vi", "status"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(text.contains("đang hoạt động") && !text.contains('\u{1b}'), "{text}");
+    let said = site.fails(&["--lang", "vi", "init", "--label", "again"]);
+    assert!(said.contains("Thiết bị đã khởi tạo"), "{said}");
+    let said = site.fails(&["--socket", "nowhere.sock", "status"]);
+    assert!(said.contains("nobody answers at nowhere.sock") && said.contains("systemctl status coload"), "{said}");
+}

@@ -1,0 +1,174 @@
+//! One command, one reply of its type.
+
+use crate::config::{Place, Target};
+use crate::embedded::Embedded;
+use crate::local::Local;
+use crate::network::Network;
+use crate::{CallError, Descriptor, Scratch, Transport};
+use coloa_wire::command::{decode_head, encode_head};
+use coloa_wire::hello::ServerHello;
+use coloa_wire::{Command, ErrorCode, Frame, FrameKind, RetryId, SessionId};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// What a frame has besides head and bulk, with room to spare.
+const FRAME_OVERHEAD: usize = 64;
+
+/// How often a command is given whose effect another caller's overtook.
+const MAX_ATTEMPTS: u32 = 10;
+const CONFLICT_PAUSE: Duration = Duration::from_millis(1);
+
+/// The way to one engine. Shared by all threads of a process; not by a forked child.
+pub struct Client {
+    transport: Box<dyn Transport>,
+    place: String,
+    deadline: Duration,
+}
+
+impl Client {
+    /// Prepares the way. A network target is connected to on the first call; files are read, and the embedded engine is
+    /// opened, here.
+    ///
+    /// # Errors
+    /// [`CallError::File`], [`CallError::Embedded`].
+    pub fn open(target: &Target) -> Result<Self, CallError> {
+        let transport: Box<dyn Transport> = match &target.place {
+            Place::Network(network) => Box::new(Network::new(network)?),
+            Place::Local(socket) => Box::new(Local::new(socket)),
+            Place::Embedded(directory, mode) => Box::new(Embedded::open(directory, *mode)?),
+        };
+        Ok(Client { transport, place: target.place.to_string(), deadline: target.deadline })
+    }
+
+    /// Talks over a transport of the caller's making.
+    pub fn over(transport: Box<dyn Transport>, place: String, deadline: Duration) -> Self {
+        Client { transport, place, deadline }
+    }
+
+    /// The engine's greeting: what body it has and the longest frame it takes.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn hello(&self) -> Result<ServerHello, CallError> {
+        self.transport.hello(self.deadline)
+    }
+
+    /// The most bulk bytes one call may carry beside a head of `head` bytes.
+    ///
+    /// # Errors
+    /// [`CallError`], when there is no connection to ask.
+    pub fn max_bulk(&self, head: usize) -> Result<usize, CallError> {
+        let frame = usize::try_from(self.hello()?.max_frame).unwrap_or(usize::MAX);
+        Ok(frame.saturating_sub(FRAME_OVERHEAD).saturating_sub(head))
+    }
+
+    /// Where the engine is, for messages.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What is held open (see [`Transport::descriptors`]).
+    pub fn descriptors(&self) -> Vec<Descriptor> {
+        self.transport.descriptors()
+    }
+
+    /// For the prepare handler of `pthread_atfork` (see [`Transport::before_fork`]).
+    pub fn before_fork(&self) {
+        self.transport.before_fork();
+    }
+
+    /// For the parent and child handlers of `pthread_atfork`.
+    pub fn after_fork(&self) {
+        self.transport.after_fork();
+    }
+
+    /// Sends a command and returns its reply and the reply's bulk. Everything the call used is wiped afterwards.
+    ///
+    /// A command that changes state gets a retry id of its own when `retry` is `None`. A call whose connection is lost is
+    /// sent once more on a new one; the retry id makes that safe.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call<C: Command>(
+        &self,
+        session: Option<SessionId>,
+        retry: Option<RetryId>,
+        command: &C,
+        bulk: &[u8],
+    ) -> Result<(C::Reply, Zeroizing<Vec<u8>>), CallError> {
+        let mut scratch = Scratch::new();
+        let reply = self.call_with(&mut scratch, (session, retry), command, bulk)?;
+        Ok((reply, Zeroizing::new(scratch.bulk().to_vec())))
+    }
+
+    /// As [`Client::call`], in buffers that are kept for the next call; [`Scratch::bulk`] is the reply's bulk.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call_with<C: Command>(
+        &self,
+        scratch: &mut Scratch,
+        (session, retry): (Option<SessionId>, Option<RetryId>),
+        command: &C,
+        bulk: &[u8],
+    ) -> Result<C::Reply, CallError> {
+        let retry = match retry {
+            None if C::CODE.changes_state() => Some(fresh_retry_id()?),
+            given => given,
+        };
+        let Scratch { head, frame, reply, bulk: reply_bulk } = scratch;
+        *reply_bulk = 0..0;
+        head.clear();
+        encode_head(command, head);
+        frame.clear();
+        let (kind, code) = (FrameKind::Call, C::CODE as u16);
+        Frame { kind, code, request: 0, session, retry, head, bulk }.encode(frame);
+        let (decoded, bulk) = self.settle::<C>(frame, reply)?;
+        *reply_bulk = reply.len().saturating_sub(bulk)..reply.len();
+        Ok(decoded)
+    }
+
+    /// Asks until the engine answers something else than that another caller was faster: nothing was changed then.
+    fn settle<C: Command>(&self, frame: &mut [u8], reply: &mut Vec<u8>) -> Result<(C::Reply, usize), CallError> {
+        for attempt in 1.. {
+            self.exchange(frame, reply)?;
+            match self.decode::<C>(reply) {
+                Err(CallError::Engine(ErrorCode::Conflict)) if attempt < MAX_ATTEMPTS => {
+                    std::thread::sleep(CONFLICT_PAUSE * attempt);
+                }
+                answer => return answer,
+            }
+        }
+        Err(CallError::Engine(ErrorCode::Conflict))
+    }
+
+    fn exchange(&self, frame: &mut [u8], reply: &mut Vec<u8>) -> Result<(), CallError> {
+        match self.transport.exchange(frame, self.deadline, reply) {
+            Err(lost) if lost.is_lost() => {
+                tracing::debug!(place = %self.place, reason = %lost, "connection lost; the call is sent once more");
+                self.transport.exchange(frame, self.deadline, reply)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The reply, and how many bytes at its end are bulk.
+    fn decode<C: Command>(&self, reply: &[u8]) -> Result<(C::Reply, usize), CallError> {
+        let protocol = |code| CallError::Protocol(self.place.clone(), code);
+        let frame = Frame::parse(reply).map_err(protocol)?;
+        if frame.kind != FrameKind::Reply {
+            return Err(protocol(ErrorCode::from_number(frame.code).unwrap_or(ErrorCode::FrameMalformed)));
+        }
+        match frame.code {
+            0 => Ok((decode_head(frame.head).map_err(protocol)?, frame.bulk.len())),
+            number => Err(ErrorCode::from_number(number).map_or(CallError::EngineNewer(number), CallError::Engine)),
+        }
+    }
+}
+
+/// Random: two callers, or a caller and its forked child, never share one.
+fn fresh_retry_id() -> Result<RetryId, CallError> {
+    let mut id = [0; 16];
+    aws_lc_rs::rand::fill(&mut id).map_err(|_| CallError::Engine(ErrorCode::EntropyFailed))?;
+    Ok(RetryId(id))
+}

@@ -1,0 +1,50 @@
+//! How a frame gets to an engine and its reply back.
+
+use crate::CallError;
+use coloa_wire::hello::ServerHello;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Where the request number stands in a frame.
+const REQUEST_FIELD: std::ops::Range<usize> = 8..12;
+
+/// A way to an engine, used by many threads at once.
+pub trait Transport: Send + Sync {
+    /// Sends one call frame and waits for its reply frame, which replaces what is in `reply`. The transport writes the
+    /// request number into the frame, because numbers rise on a connection.
+    ///
+    /// # Errors
+    /// [`CallError::Lost`] when the call may be repeated, anything else when repeating it is of no use.
+    fn exchange(&self, frame: &mut [u8], within: Duration, reply: &mut Vec<u8>) -> Result<(), CallError>;
+
+    /// The engine's greeting; connects when there is no connection.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    fn hello(&self, within: Duration) -> Result<ServerHello, CallError>;
+
+    /// What this transport holds open, so that the child of a fork can close it without touching anything else.
+    fn descriptors(&self) -> Vec<Descriptor>;
+
+    /// The process is about to fork: close what must not be shared with a child, and wait for those who use it.
+    fn before_fork(&self) {}
+
+    /// The fork is done, in the parent and in the child.
+    fn after_fork(&self) {}
+}
+
+/// An open socket: its number, and which file it is, so that a number that was reused is left alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptor {
+    /// The descriptor's number.
+    pub number: RawFd,
+    /// The socket's inode.
+    pub inode: u64,
+}
+
+/// Writes the request number into an encoded frame.
+pub(crate) fn number(frame: &mut [u8], request: u32) {
+    if let Some(field) = frame.get_mut(REQUEST_FIELD) {
+        field.copy_from_slice(&request.to_be_bytes());
+    }
+}

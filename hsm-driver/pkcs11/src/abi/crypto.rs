@@ -1,0 +1,105 @@
+//! Encryption, digests, signatures and MACs (§5.8 to §5.15).
+
+use super::given::begin;
+use super::memory::{Output, Ptr};
+use super::process::module;
+use crate::rv::Outcome;
+use cryptoki_sys::*;
+
+entry! {
+    C_EncryptInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.encrypt_init(begin(mechanism)?, key)
+    }
+
+    C_Encrypt(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.encrypt(&data.input(len)?, &output(out, out_len)?)
+    }
+
+    C_EncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.encrypt_update(&part.input(len)?, &output(out, out_len)?)
+    }
+
+    C_EncryptFinal(session: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.encrypt_final(&output(out, out_len)?)
+    }
+
+    C_DecryptInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.decrypt_init(begin(mechanism)?, key)
+    }
+
+    C_Decrypt(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.decrypt(&data.input(len)?, &output(out, out_len)?)
+    }
+
+    C_DecryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.decrypt_update(&part.input(len)?, &output(out, out_len)?)
+    }
+
+    C_DecryptFinal(session: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.decrypt_final(&output(out, out_len)?)
+    }
+
+    C_DigestInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM) {
+        module()?.session(session)?.digest_init(begin(mechanism)?)
+    }
+
+    C_Digest(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.digest(&data.input(len)?, &output(out, out_len)?)
+    }
+
+    C_DigestUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.digest_update(&part.input(len)?)
+    }
+
+    C_DigestFinal(session: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.digest_final(&output(out, out_len)?)
+    }
+
+    C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.sign_init(begin(mechanism)?, key)
+    }
+
+    C_Sign(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.sign(&data.input(len)?, &output(out, out_len)?)
+    }
+
+    C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.sign_update(&part.input(len)?)
+    }
+
+    C_SignFinal(session: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
+        module()?.session(session)?.sign_final(&output(out, out_len)?)
+    }
+
+    C_VerifyInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.verify_init(begin(mechanism)?, key)
+    }
+
+    C_Verify(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG, signature: *mut CK_BYTE, sig_len: CK_ULONG) {
+        module()?.session(session)?.verify(&data.input(len)?, &signature.not_null()?.input(sig_len)?)
+    }
+
+    C_VerifyUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.verify_update(&part.input(len)?)
+    }
+
+    C_VerifyFinal(session: CK_SESSION_HANDLE, signature: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.verify_final(&signature.not_null()?.input(len)?)
+    }
+}
+
+fn output(start: Ptr<CK_BYTE>, len: Ptr<CK_ULONG>) -> Outcome<Output> {
+    Ok(Output { start, len: len.not_null()? })
+}

@@ -1,0 +1,115 @@
+//! Object management (§5.7).
+
+use super::given::template;
+use super::memory::{Output, Ptr};
+use super::process::module;
+use crate::object::Read;
+use crate::rv::{Outcome, Rv};
+use coloa_wire::attribute::MAX_ATTRIBUTES;
+use cryptoki_sys::*;
+
+entry! {
+    C_CreateObject(
+        session: CK_SESSION_HANDLE,
+        start: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        object: *mut CK_OBJECT_HANDLE,
+    ) {
+        let session = module()?.session(session)?;
+        object.not_null()?;
+        object.write(session.create_object(template(start, count)?)?)
+    }
+
+    C_CopyObject(
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        start: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        copy: *mut CK_OBJECT_HANDLE,
+    ) {
+        let session = module()?.session(session)?;
+        copy.not_null()?;
+        copy.write(session.copy_object(object, template(start, count)?)?)
+    }
+
+    C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.destroy_object(object)
+    }
+
+    C_GetObjectSize(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, size: *mut CK_ULONG) {
+        let session = module()?.session(session)?;
+        size.not_null()?;
+        size.write(session.object_size(object)?)
+    }
+
+    C_GetAttributeValue(
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        start: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+    ) {
+        let session = module()?.session(session)?;
+        let mut asked = start.not_null()?.read_all(count, MAX_ATTRIBUTES)?;
+        let kinds: Vec<_> = asked.iter().map(|a| a.type_).collect();
+        let answers = session.read_attributes(object, &kinds)?;
+        let mut first = Ok(());
+        for (asked, answer) in asked.iter_mut().zip(answers) {
+            first = first.and(give(asked, answer));
+        }
+        start.write_all(&asked)?;
+        first
+    }
+
+    C_SetAttributeValue(
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        start: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+    ) {
+        let session = module()?.session(session)?;
+        session.write_attributes(object, template(start.not_null()?, count)?)
+    }
+
+    C_FindObjectsInit(session: CK_SESSION_HANDLE, start: *mut CK_ATTRIBUTE, count: CK_ULONG) {
+        let session = module()?.session(session)?;
+        session.find_init(template(start, count)?)
+    }
+
+    C_FindObjects(
+        session: CK_SESSION_HANDLE,
+        objects: *mut CK_OBJECT_HANDLE,
+        max: CK_ULONG,
+        count: *mut CK_ULONG,
+    ) {
+        let session = module()?.session(session)?;
+        count.not_null()?;
+        objects.not_null()?;
+        let found = session.find(usize::try_from(max).map_err(|_| Rv(CKR_ARGUMENTS_BAD))?)?;
+        objects.write_all(&found)?;
+        count.write(found.len() as CK_ULONG)
+    }
+
+    C_FindObjectsFinal(session: CK_SESSION_HANDLE) {
+        module()?.session(session)?.find_final()
+    }
+}
+
+/// One attribute of `C_GetAttributeValue` (§5.7.5): the length says what became of it.
+fn give(asked: &mut CK_ATTRIBUTE, answer: Read) -> Outcome {
+    let room = std::mem::replace(&mut asked.ulValueLen, CK_UNAVAILABLE_INFORMATION);
+    let value = match answer {
+        Read::Value(value) => value,
+        Read::Sensitive => return Err(Rv(CKR_ATTRIBUTE_SENSITIVE)),
+        Read::Invalid => return Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID)),
+    };
+    let len = value.len() as CK_ULONG;
+    if !asked.pValue.is_null() {
+        if room < len {
+            return Err(Rv(CKR_BUFFER_TOO_SMALL));
+        }
+        // SAFETY: the caller vouches for the buffers in its template.
+        Output::fixed(unsafe { Ptr::vouched(asked.pValue.cast()) }).put_at(0, &value)?;
+    }
+    asked.ulValueLen = len;
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The one global: this process's module, and that a forked child is another process.
+//!
+//! The pointer to the [`Cell`] stands in a page that the kernel wipes in the child (`MADV_WIPEONFORK`): a child finds NULL and
+//! makes a cell of its own, without a system call in the parent's way and without touching a lock that another thread may
+//! have held at the fork. Where the kernel cannot do that, the process id is compared. What the parent had is left where it
+//! is; its sockets are closed without a word to the other end.
+
+use crate::log;
+use crate::module::Module;
+use crate::rv::{Outcome, Rv};
+use coloa_client::{Client, Config, Descriptor, Language};
+use cryptoki_sys::*;
+use std::cell::RefCell;
+use std::panic::catch_unwind;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Once, PoisonError, RwLock};
+
+/// One process's module, if it is initialised.
+struct Cell {
+    process: u32,
+    /// Whether the kernel does not wipe the page, so that `process` must be compared.
+    compare: bool,
+    module: RwLock<Option<Arc<Module>>>,
+}
+
+/// The page; its first word is the cell of this process.
+static PAGE: AtomicPtr<AtomicPtr<Cell>> = AtomicPtr::new(null_mut());
+static COMPARE: AtomicBool = AtomicBool::new(false);
+/// The cell made last, which a child inherits.
+static LAST: AtomicPtr<Cell> = AtomicPtr::new(null_mut());
+
+const PAGE_BYTES: usize = 4096;
+
+/// The module, or `CKR_CRYPTOKI_NOT_INITIALIZED`.
+pub(crate) fn module() -> Outcome<Arc<Module>> {
+    let held = cell().module.read().unwrap_or_else(PoisonError::into_inner);
+    held.clone().ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))
+}
+
+/// `C_Initialize`.
+pub(crate) fn initialize() -> Outcome {
+    let inherited = last();
+    let cell = cell();
+    let mut held = cell.module.write().unwrap_or_else(PoisonError::into_inner);
+    if held.is_some() {
+        return Err(Rv(CKR_CRYPTOKI_ALREADY_INITIALIZED));
+    }
+    if let Some(parent) = inherited.filter(|c| !std::ptr::eq(*c, cell)) {
+        parent.sockets().into_iter().for_each(close);
+    }
+    let trusted = believe_environment();
+    let config = Config::load(trusted).map_err(|error| {
+        // There is no log yet to say it in.
+        eprintln!("coloa: {}", error.explain(language(trusted)));
+        Rv(CKR_GENERAL_ERROR)
+    })?;
+    log::start(&config, trusted);
+    guard_forks();
+    *held = Some(Arc::new(Module::new(config)));
+    Ok(())
+}
+
+/// `C_Finalize`.
+pub(crate) fn finalize() -> Outcome {
+    let module = cell().module.write().unwrap_or_else(PoisonError::into_inner).take();
+    module.ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))?.finish();
+    Ok(())
+}
+
+/// This process's cell.
+fn cell() -> &'static Cell {
+    let word = word();
+    let found = word.load(Ordering::Acquire);
+    // SAFETY: the word is NULL or a cell that was leaked, so it lives as long as the process.
+    match unsafe { found.as_ref() } {
+        Some(cell) if !cell.compare || cell.process == std::process::id() => cell,
+        _ => new_cell(word, found),
+    }
+}
+
+fn new_cell(word: &AtomicPtr<Cell>, found: *mut Cell) -> &'static Cell {
+    let compare = COMPARE.load(Ordering::Relaxed);
+    let fresh = Box::into_raw(Box::new(Cell { process: std::process::id(), compare, module: RwLock::new(None) }));
+    match word.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            LAST.store(fresh, Ordering::Release);
+            // SAFETY: just leaked.
+            unsafe { &*fresh }
+        }
+        Err(theirs) => {
+            // SAFETY: nobody else saw it.
+            drop(unsafe { Box::from_raw(fresh) });
+            // SAFETY: another thread of this process has put its leaked cell there.
+            unsafe { &*theirs }
+        }
+    }
+}
+
+fn last() -> Option<&'static Cell> {
+    // SAFETY: NULL or a leaked cell.
+    unsafe { LAST.load(Ordering::Acquire).as_ref() }
+}
+
+fn word() -> &'static AtomicPtr<Cell> {
+    let page = PAGE.load(Ordering::Acquire);
+    // SAFETY: NULL or a page that is never unmapped, whose first word is only used as this atomic.
+    match unsafe { page.as_ref() } {
+        Some(word) => word,
+        None => new_page(),
+    }
+}
+
+fn new_page() -> &'static AtomicPtr<Cell> {
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let mapped = unsafe { libc::mmap(null_mut(), PAGE_BYTES, protection, flags, -1, 0) };
+    if mapped == libc::MAP_FAILED {
+        COMPARE.store(true, Ordering::Relaxed);
+        return publish_page(Box::into_raw(Box::new(AtomicPtr::new(null_mut()))));
+    }
+    // SAFETY: the page was just mapped and nobody else knows it.
+    let wiped = unsafe { libc::madvise(mapped, PAGE_BYTES, libc::MADV_WIPEONFORK) } == 0;
+    COMPARE.store(!wiped, Ordering::Relaxed);
+    publish_page(mapped.cast())
+}
+
+/// Two threads may both have made a page: the second one's stays unused.
+fn publish_page(page: *mut AtomicPtr<Cell>) -> &'static AtomicPtr<Cell> {
+    let word = match PAGE.compare_exchange(null_mut(), page, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => page,
+        Err(theirs) => theirs,
+    };
+    // SAFETY: zeroed or initialised memory that is never freed; all zero is a NULL `AtomicPtr`.
+    unsafe { &*word }
+}
+
+impl Cell {
+    /// What the parent had open; asks nobody who may hold a lock for ever.
+    fn sockets(&self) -> Vec<Descriptor> {
+        let held = self.module.try_read();
+        held.ok().and_then(|m| m.as_ref().map(|m| m.inherited())).unwrap_or_default()
+    }
+}
+
+/// Closes an inherited socket, unless its number has become another file since.
+fn close(descriptor: Descriptor) {
+    // SAFETY: all zero is a valid `stat`.
+    let mut found: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `found` has room for a `stat`; a bad descriptor is answered with an error.
+    let is_open = unsafe { libc::fstat(descriptor.number, &mut found) } == 0;
+    if is_open && found.st_mode & libc::S_IFMT == libc::S_IFSOCK && found.st_ino == descriptor.inode {
+        // SAFETY: it is the socket the parent opened; in this process only the parent's module knew it, and that is gone.
+        unsafe { libc::close(descriptor.number) };
+    }
+}
+
+/// SQLite's locks do not survive a fork: an embedded engine closes its files before one. A child uses nothing of its
+/// parent's, so only the parent lets callers in again.
+fn guard_forks() {
+    static GUARDED: Once = Once::new();
+    GUARDED.call_once(|| {
+        // SAFETY: the handlers are plain functions of this library; glibc forgets them when it is unloaded.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
+    });
+}
+
+thread_local! {
+    /// Those who were told of the fork that this thread is doing.
+    static TOLD: RefCell<Vec<Arc<Client>>> = const { RefCell::new(Vec::new()) };
+}
+
+extern "C" fn before_fork() {
+    let _ = catch_unwind(|| {
+        let module = last().and_then(|c| c.module.read().unwrap_or_else(PoisonError::into_inner).clone());
+        let told = module.map(|m| m.before_fork()).unwrap_or_default();
+        TOLD.with(|t| t.replace(told));
+    });
+}
+
+extern "C" fn after_fork_in_parent() {
+    let _ = catch_unwind(|| TOLD.take().iter().for_each(|c| c.after_fork()));
+}
+
+extern "C" fn after_fork_in_child() {
+    let _ = catch_unwind(|| std::mem::forget(TOLD.take()));
+}
+
+/// A set-uid program's environment was chosen by whoever started it.
+fn believe_environment() -> bool {
+    // SAFETY: it only reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_SECURE) == 0 }
+}
+
+fn language(believe_environment: bool) -> Language {
+    let named = believe_environment.then(|| std::env::var("LANG").ok()).flatten();
+    if named.is_some_and(|l| l.starts_with("vi")) { Language::Vietnamese } else { Language::English }
+}

@@ -1,0 +1,76 @@
+//! Session management (§5.6), with PINs.
+
+use super::given::pin;
+use super::process::module;
+use crate::rv::Rv;
+use cryptoki_sys::*;
+use std::ffi::c_void;
+
+entry! {
+    C_OpenSession(
+        slot: CK_SLOT_ID,
+        flags: CK_FLAGS,
+        _application: *mut c_void,
+        _notify: CK_NOTIFY,
+        session: *mut CK_SESSION_HANDLE,
+    ) {
+        let module = module()?;
+        session.not_null()?;
+        session.write(module.open_session(slot, flags)?)
+    }
+
+    C_CloseSession(session: CK_SESSION_HANDLE) {
+        module()?.close_session(session)
+    }
+
+    C_CloseAllSessions(slot: CK_SLOT_ID) {
+        module()?.close_all_sessions(slot)
+    }
+
+    C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO) {
+        info.write(module()?.session(session)?.info())
+    }
+
+    C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin_start: *mut CK_UTF8CHAR, pin_len: CK_ULONG) {
+        module()?.session(session)?.login(user, pin(pin_start, pin_len)?)
+    }
+
+    C_LoginUser(
+        session: CK_SESSION_HANDLE,
+        user: CK_USER_TYPE,
+        pin_start: *mut CK_UTF8CHAR,
+        pin_len: CK_ULONG,
+        name: *mut CK_UTF8CHAR,
+        name_len: CK_ULONG,
+    ) {
+        let session = module()?.session(session)?;
+        // A token has one user, who has no name.
+        if name.input(name_len)?.len() > 0 {
+            return Err(Rv(CKR_USER_TYPE_INVALID));
+        }
+        session.login(user, pin(pin_start, pin_len)?)
+    }
+
+    C_Logout(session: CK_SESSION_HANDLE) {
+        module()?.session(session)?.logout()
+    }
+
+    C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) {
+        module()?.session(session)?.cancel(flags);
+        Ok(())
+    }
+
+    C_InitPIN(session: CK_SESSION_HANDLE, pin_start: *mut CK_UTF8CHAR, pin_len: CK_ULONG) {
+        module()?.session(session)?.init_pin(pin(pin_start, pin_len)?)
+    }
+
+    C_SetPIN(
+        session: CK_SESSION_HANDLE,
+        old: *mut CK_UTF8CHAR,
+        old_len: CK_ULONG,
+        new: *mut CK_UTF8CHAR,
+        new_len: CK_ULONG,
+    ) {
+        module()?.session(session)?.set_pin(pin(old, old_len)?, pin(new, new_len)?)
+    }
+}

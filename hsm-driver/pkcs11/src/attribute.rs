@@ -1,0 +1,138 @@
+//! Attributes: C's bytes to the wire's values and back (PKCS#11 v3.1 §4).
+
+use crate::rv::{Outcome, Rv};
+use coloa_wire::{Attribute, AttributeType, Template, Value};
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+/// Bytes of a `CK_ULONG`.
+const ULONG: usize = size_of::<CK_ULONG>();
+/// Attributes whose value is a template; the engine has none of them.
+const CKF_ARRAY: CK_ATTRIBUTE_TYPE = 0x4000_0000;
+
+enum Kind {
+    Bool,
+    Ulong,
+    Mechanisms,
+    Bytes,
+}
+
+fn kind_of(attribute: AttributeType) -> Kind {
+    use AttributeType as A;
+    match attribute {
+        A::TOKEN | A::PRIVATE | A::TRUSTED | A::SENSITIVE | A::ENCRYPT | A::DECRYPT | A::WRAP | A::UNWRAP => Kind::Bool,
+        A::SIGN | A::SIGN_RECOVER | A::VERIFY | A::VERIFY_RECOVER | A::DERIVE | A::EXTRACTABLE => Kind::Bool,
+        A::LOCAL | A::NEVER_EXTRACTABLE | A::ALWAYS_SENSITIVE | A::MODIFIABLE | A::COPYABLE | A::DESTROYABLE => {
+            Kind::Bool
+        }
+        A::ALWAYS_AUTHENTICATE | A::WRAP_WITH_TRUSTED => Kind::Bool,
+        A::CLASS | A::CERTIFICATE_TYPE | A::CERTIFICATE_CATEGORY | A::KEY_TYPE | A::MODULUS_BITS => Kind::Ulong,
+        A::VALUE_BITS | A::VALUE_LEN | A::KEY_GEN_MECHANISM => Kind::Ulong,
+        A::ALLOWED_MECHANISMS => Kind::Mechanisms,
+        _ => Kind::Bytes,
+    }
+}
+
+/// One attribute as C gave it: type and a copy of its value.
+pub(crate) type Given = (CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>);
+
+/// The wire's template of what C gave.
+pub(crate) fn template(given: Vec<Given>) -> Outcome<Template> {
+    given.into_iter().map(attribute).collect::<Outcome<_>>().map(Template)
+}
+
+fn attribute((kind, bytes): Given) -> Outcome<Attribute> {
+    let kind = wire_type(kind).ok_or(Rv(CKR_ATTRIBUTE_TYPE_INVALID))?;
+    Ok(Attribute { kind, value: value(kind, &bytes)? })
+}
+
+/// The wire's number of an attribute type; none for types nobody can have.
+pub(crate) fn wire_type(kind: CK_ATTRIBUTE_TYPE) -> Option<AttributeType> {
+    let wire = AttributeType(u32::try_from(kind).ok()?);
+    (kind & CKF_ARRAY == 0 || wire == AttributeType::ALLOWED_MECHANISMS).then_some(wire)
+}
+
+fn value(kind: AttributeType, bytes: &[u8]) -> Outcome<Value> {
+    match kind_of(kind) {
+        Kind::Bool => match bytes {
+            [CK_FALSE] => Ok(Value::Bool(false)),
+            [CK_TRUE] => Ok(Value::Bool(true)),
+            _ => Err(Rv(CKR_ATTRIBUTE_VALUE_INVALID)),
+        },
+        Kind::Ulong => bytes.try_into().map(|b| Value::Uint(ulong(b))).map_err(|_| Rv(CKR_ATTRIBUTE_VALUE_INVALID)),
+        Kind::Mechanisms => {
+            let (list, []) = bytes.as_chunks::<ULONG>() else { return Err(Rv(CKR_ATTRIBUTE_VALUE_INVALID)) };
+            Ok(Value::Uints(list.iter().map(|b| ulong(*b)).collect()))
+        }
+        Kind::Bytes => Ok(Value::Bytes(bytes.to_vec())),
+    }
+}
+
+fn ulong(bytes: [u8; ULONG]) -> u64 {
+    CK_ULONG::from_ne_bytes(bytes)
+}
+
+/// C's bytes of a value.
+pub(crate) fn bytes(value: &Value) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match value {
+        Value::Bool(v) => vec![CK_BBOOL::from(*v)],
+        Value::Uint(v) => v.to_ne_bytes().to_vec(),
+        Value::Bytes(v) => v.clone(),
+        Value::Uints(v) => v.iter().flat_map(|n| n.to_ne_bytes()).collect(),
+    })
+}
+
+/// Whether a template asks for a token object; session objects are the default (§4.4.1).
+pub(crate) fn wants_token(template: &Template) -> bool {
+    template.value(AttributeType::TOKEN) == Some(&Value::Bool(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Vec<Given> {
+        vec![(kind, Zeroizing::new(value.to_vec()))]
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let cases: [(CK_ATTRIBUTE_TYPE, Vec<u8>); 5] = [
+            (CKA_TOKEN, vec![1]),
+            (CKA_CLASS, CKO_PRIVATE_KEY.to_ne_bytes().to_vec()),
+            (CKA_LABEL, b"khoa".to_vec()),
+            (CKA_ID, vec![]),
+            (CKA_ALLOWED_MECHANISMS, [CKM_ECDSA, CKM_AES_GCM].iter().flat_map(|m| m.to_ne_bytes()).collect()),
+        ];
+        for (kind, value) in cases {
+            let template = template(given(kind, &value)).unwrap();
+            assert_eq!(*bytes(&template.0[0].value), value, "attribute {kind:#x}");
+        }
+    }
+
+    #[test]
+    fn values_of_the_wrong_length_are_refused() {
+        for (kind, value) in
+            [(CKA_TOKEN, &[][..]), (CKA_TOKEN, &[2]), (CKA_CLASS, &[0; 4]), (CKA_ALLOWED_MECHANISMS, &[0; 9])]
+        {
+            assert_eq!(
+                template(given(kind, value)).err(),
+                Some(Rv(CKR_ATTRIBUTE_VALUE_INVALID)),
+                "attribute {kind:#x}"
+            );
+        }
+    }
+
+    #[test]
+    fn types_nobody_can_have_are_refused() {
+        for kind in [CKA_WRAP_TEMPLATE, 1 << 40] {
+            assert_eq!(template(given(kind, &[0])).err(), Some(Rv(CKR_ATTRIBUTE_TYPE_INVALID)), "attribute {kind:#x}");
+        }
+    }
+
+    #[test]
+    fn session_objects_are_the_default() {
+        assert!(!wants_token(&Template::default()));
+        assert!(wants_token(&Template::default().with(AttributeType::TOKEN, true)));
+    }
+}

@@ -1,0 +1,38 @@
+//! libcoloa_pkcs11.so: PKCS#11 2.40, 3.0 and 3.2 for Cổ Loa's tokens.
+//!
+//! [`abi`] is boundary B2: it takes pointers from a C program that may be wrong about everything, copies in, and copies out.
+//! Behind it there is only safe code: [`module`] is what one `C_Initialize` made, [`slot`] one token of it, [`session`] and
+//! [`operation`] PKCS#11's state; every use of a key is a command to an engine through `coloa-client`. Hashing happens
+//! here, because what is public is computed at the caller; a key never is here.
+//!
+//! What an application may rely on:
+//! - **AES-GCM in a strict partition:** the engine makes the IV. Give `pIv` 12 zero bytes; they hold the IV when `C_Encrypt`
+//!   or `C_EncryptFinal` returns, so the buffer must live until then. A compatible partition uses the IV as given.
+//! - **Parts** are gathered here, up to what one frame of the engine takes (1 MiB; 8 KiB on a board); beyond it the answer is
+//!   `CKR_DATA_LEN_RANGE`. What is hashed here has no limit.
+//! - **A restarted appliance** is reconnected to. Sessions and handles stay good; a login is lost, and calls answer
+//!   `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Without a connection calls answer `CKR_DEVICE_ERROR`.
+//! - **A forked child** begins with `C_Initialize`; until then it gets `CKR_CRYPTOKI_NOT_INITIALIZED`.
+//! - **The library stays mapped** after dlclose, because of its thread-exit destructors.
+//!
+//! Invariants: no panic crosses the ABI; no thread is started; the child of a fork touches nothing of its parent's; only the
+//! `C_*` symbols are exported.
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code, reason = "the C ABI; each block says what discharges it")]
+pub mod abi;
+
+mod attribute;
+mod handle;
+mod identity;
+mod key;
+mod log;
+mod login;
+mod mechanism;
+mod module;
+mod object;
+mod operation;
+mod rv;
+mod session;
+mod slot;
+mod target;

@@ -1,0 +1,87 @@
+//! What one `C_Initialize` makes and `C_Finalize` ends.
+//!
+//! Calls that are under way when another thread finalizes keep what they hold until they are done; the next call of any
+//! thread is told `CKR_CRYPTOKI_NOT_INITIALIZED`.
+
+use crate::rv::{Outcome, Rv};
+use crate::session::Session;
+use crate::target::Registry;
+use coloa_client::{Client, Config, Descriptor};
+use cryptoki_sys::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+
+/// The module between initialize and finalize.
+pub(crate) struct Module {
+    pub(crate) registry: Registry,
+    sessions: RwLock<HashMap<CK_SESSION_HANDLE, Arc<Session>>>,
+    last_session: AtomicU64,
+    ended: Mutex<bool>,
+    end: Condvar,
+}
+
+impl Module {
+    pub(crate) fn new(config: Config) -> Self {
+        Module {
+            registry: Registry::new(config.targets),
+            sessions: RwLock::default(),
+            last_session: AtomicU64::new(0),
+            ended: Mutex::new(false),
+            end: Condvar::new(),
+        }
+    }
+
+    /// The session of a handle.
+    pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Outcome<Arc<Session>> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(&handle).cloned().ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
+    }
+
+    /// Keeps a new session; its handle was never used before.
+    pub(crate) fn keep(&self, session: Session) -> CK_SESSION_HANDLE {
+        let handle = self.last_session.fetch_add(1, Ordering::Relaxed) + 1;
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(session));
+        handle
+    }
+
+    /// Takes a session out; nobody finds it any more.
+    pub(crate) fn take(&self, handle: CK_SESSION_HANDLE) -> Outcome<Arc<Session>> {
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        sessions.remove(&handle).ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
+    }
+
+    /// The handles of all sessions on a slot.
+    pub(crate) fn sessions_on(&self, slot: CK_SLOT_ID) -> Vec<CK_SESSION_HANDLE> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().filter(|(_, s)| s.slot.id == slot).map(|(handle, _)| *handle).collect()
+    }
+
+    /// `C_WaitForSlotEvent`, blocking: no slot comes or goes by itself, so it ends with the module.
+    pub(crate) fn wait_for_end(&self) -> Rv {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.end.wait_while(ended, |ended| !*ended).unwrap_or_else(PoisonError::into_inner));
+        Rv(CKR_CRYPTOKI_NOT_INITIALIZED)
+    }
+
+    /// Wakes those who wait and closes the engine's sessions.
+    pub(crate) fn finish(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.end.notify_all();
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.registry.known_slots().iter().for_each(|s| s.close_channel());
+    }
+
+    /// Sockets a forked child has inherited and must close. Takes no lock that another thread may have held at the fork.
+    pub(crate) fn inherited(&self) -> Vec<Descriptor> {
+        let clients = self.registry.targets().iter().filter_map(|t| t.inherited_client());
+        clients.flat_map(|c| c.descriptors()).collect()
+    }
+
+    /// Tells those who must know of a fork, and returns them.
+    pub(crate) fn before_fork(&self) -> Vec<Arc<Client>> {
+        let clients: Vec<_> = self.registry.targets().iter().filter_map(|t| t.open_client()).collect();
+        clients.iter().for_each(|c| c.before_fork());
+        clients
+    }
+}

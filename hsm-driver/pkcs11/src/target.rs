@@ -1,0 +1,150 @@
+//! The places of the configuration, and the slots found there.
+
+use crate::mechanism::offered;
+use crate::rv::{Outcome, Rv};
+use crate::slot::Slot;
+use coloa_client::config::{Place, Target as Settings};
+use coloa_client::{CallError, Client};
+use coloa_wire::command::{MechanismInfo, MechanismList, TokenInfo, TokenList};
+use coloa_wire::hello::{Body, ServerHello};
+use cryptoki_sys::{CK_SLOT_ID, CKR_SLOT_ID_INVALID};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+/// One place: an appliance, a board or a directory.
+pub(crate) struct Target {
+    settings: Settings,
+    client: Mutex<Option<Arc<Client>>>,
+    hello: OnceLock<ServerHello>,
+    mechanisms: OnceLock<Vec<MechanismInfo>>,
+}
+
+impl Target {
+    fn new(settings: Settings) -> Self {
+        Target { settings, client: Mutex::default(), hello: OnceLock::new(), mechanisms: OnceLock::new() }
+    }
+
+    /// The way there; what failed once is tried again.
+    pub(crate) fn client(&self) -> Result<Arc<Client>, CallError> {
+        let mut held = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = held.as_ref() {
+            return Ok(client.clone());
+        }
+        let client = Arc::new(Client::open(&self.settings)?);
+        Ok(held.insert(client).clone())
+    }
+
+    /// The way there, if there is one.
+    pub(crate) fn open_client(&self) -> Option<Arc<Client>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same in a forked child, where another thread may hold the lock for ever.
+    pub(crate) fn inherited_client(&self) -> Option<Arc<Client>> {
+        self.client.try_lock().ok()?.clone()
+    }
+
+    /// Whether the engine is in this process: known without asking it.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.settings.place, Place::Embedded(..))
+    }
+
+    /// Which body the engine has, once it was reached.
+    pub(crate) fn body(&self) -> Option<Body> {
+        if self.is_embedded() { Some(Body::Embedded) } else { self.hello.get().map(|h| h.body) }
+    }
+
+    /// The longest frame the engine takes, once it was reached.
+    pub(crate) fn max_frame(&self) -> usize {
+        self.hello.get().map_or(0, |h| usize::try_from(h.max_frame).unwrap_or(usize::MAX))
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        self.settings.place.to_string()
+    }
+
+    /// What the engine and this module offer.
+    pub(crate) fn mechanisms(&self) -> Result<&[MechanismInfo], CallError> {
+        if self.mechanisms.get().is_none() {
+            let (reply, _) = self.client()?.call(None, None, &MechanismList {}, &[])?;
+            let _ = self.mechanisms.set(offered(reply.mechanisms));
+        }
+        Ok(self.mechanisms.get().map_or(&[], Vec::as_slice))
+    }
+
+    fn tokens(&self) -> Result<Vec<TokenInfo>, CallError> {
+        let client = self.client()?;
+        let _ = self.hello.set(client.hello()?);
+        Ok(client.call(None, None, &TokenList {}, &[])?.0.tokens)
+    }
+}
+
+/// All slots. A slot keeps its number for the life of the module; a place that never answered has one empty slot.
+pub(crate) struct Registry {
+    targets: Vec<Arc<Target>>,
+    slots: RwLock<Vec<Arc<Slot>>>,
+}
+
+impl Registry {
+    pub(crate) fn new(settings: Vec<Settings>) -> Self {
+        Registry { targets: settings.into_iter().map(|s| Arc::new(Target::new(s))).collect(), slots: RwLock::default() }
+    }
+
+    pub(crate) fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
+    }
+
+    /// The slots known so far; looks for them when there are none yet.
+    pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {
+        let known = self.known_slots();
+        if !known.is_empty() || self.targets.is_empty() {
+            return known;
+        }
+        self.refresh();
+        self.known_slots()
+    }
+
+    /// One slot.
+    pub(crate) fn slot(&self, id: CK_SLOT_ID) -> Outcome<Arc<Slot>> {
+        self.slots().into_iter().find(|s| s.id == id).ok_or(Rv(CKR_SLOT_ID_INVALID))
+    }
+
+    /// Asks every place what tokens it has.
+    pub(crate) fn refresh(&self) {
+        self.targets.iter().for_each(|t| self.refresh_target(t));
+    }
+
+    /// Asks one place.
+    pub(crate) fn refresh_target(&self, target: &Arc<Target>) {
+        let found =
+            target.tokens().inspect_err(|reason| tracing::error!(%reason, "no tokens from here")).unwrap_or_default();
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        for slot in slots.iter().filter(|s| Arc::ptr_eq(&s.target, target)) {
+            slot.see(found.iter().find(|t| Some(t.partition) == slot.partition()));
+        }
+        for token in &found {
+            let mine = |s: &&Arc<Slot>| Arc::ptr_eq(&s.target, target);
+            if slots.iter().filter(mine).any(|s| s.partition() == Some(token.partition)) {
+                continue;
+            }
+            match slots.iter().filter(mine).find(|s| s.partition().is_none()) {
+                Some(empty) => empty.see(Some(token)),
+                None => push(&mut slots, target, Some(token)),
+            }
+        }
+        if !slots.iter().any(|s| Arc::ptr_eq(&s.target, target)) {
+            push(&mut slots, target, None);
+        }
+    }
+
+    /// The slots known so far.
+    pub(crate) fn known_slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn push(slots: &mut Vec<Arc<Slot>>, target: &Arc<Target>, token: Option<&TokenInfo>) {
+    let slot = Slot::new(slots.len() as CK_SLOT_ID, target.clone());
+    slot.see(token);
+    slots.push(Arc::new(slot));
+}

@@ -1,0 +1,149 @@
+//! The module over TLS: what an appliance's restart and a fork do to an application.
+
+#[macro_use]
+mod rig;
+#[path = "../../client/tests/rig/mod.rs"]
+mod server;
+
+use coloa_wire::command::PartitionMode;
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use rig::{P256, PIN, Rig, in_child, key_pair, pin, set_pins};
+use server::{Manner, Pki, SERVER_NAME, Server};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An engine behind TLS, and the module configured to use it.
+struct Place {
+    rig: Rig,
+    pki: Pki,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place { rig: Rig::new("strict"), pki: Pki::new() }
+    }
+
+    /// A server with an engine of its own on this place's store: as after a restart, no session is known.
+    fn serve(&self, address: SocketAddr) -> Server {
+        let store = self.rig.directory.path().join("store");
+        let engine = coloa_host::Embedded::open(&store, PartitionMode::Strict).unwrap();
+        let answer = move |frame: &[u8]| {
+            let mut reply = vec![];
+            engine.exchange(frame, &mut reply);
+            reply
+        };
+        Server::start_at(&self.pki, Manner::Engine(Arc::new(answer)), address)
+    }
+
+    /// A server at a free port, the module initialised, PINs set.
+    fn start(&self) -> (Server, Pkcs11, Slot) {
+        let server = self.serve("127.0.0.1:0".parse().unwrap());
+        let directory = self.pki.directory.path().display();
+        self.rig.configure(&format!(
+            "[[token]]\nbody = \"network\"\naddress = \"{}\"\nserver_name = \"{SERVER_NAME}\"\nca = \"{directory}/ca.pem\"\n\
+             certificate = \"{directory}/client.pem\"\nkey = \"{directory}/client.key\"\n",
+            server.address
+        ));
+        let module = rig::open();
+        let slot = module.get_slots_with_token().unwrap()[0];
+        set_pins(&module, slot);
+        (server, module, slot)
+    }
+}
+
+fn log_in(session: &Session) {
+    session.login(UserType::User, Some(&pin(PIN))).unwrap();
+}
+
+fn refusal<T: std::fmt::Debug>(outcome: cryptoki::error::Result<T>) -> RvError {
+    match outcome {
+        Err(Error::Pkcs11(rv, _)) => rv,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn after_a_restart_sessions_go_on_and_the_login_is_asked_for_again() {
+    let place = Place::new();
+    let (server, module, slot) = place.start();
+    let session = module.open_rw_session(slot).unwrap();
+    log_in(&session);
+    let (public, private) = key_pair(&session, P256, true);
+    let sign = || session.sign(&Mechanism::EcdsaSha256, private, b"x");
+    sign().unwrap();
+    let address = server.address;
+    drop(server);
+    assert_eq!(refusal(sign()), RvError::DeviceError);
+    let _server = place.serve(address);
+    assert_eq!(refusal(sign()), RvError::UserNotLoggedIn);
+    assert_eq!(refusal(sign()), RvError::UserNotLoggedIn);
+    log_in(&session);
+    let signature = sign().unwrap();
+    session.verify(&Mechanism::EcdsaSha256, public, b"x", &signature).unwrap();
+    drop(session);
+    module.finalize().unwrap();
+}
+
+#[test]
+fn after_a_restart_what_needs_no_login_just_works() {
+    let place = Place::new();
+    let (server, module, slot) = place.start();
+    let session = module.open_rw_session(slot).unwrap();
+    let data = [
+        Attribute::Class(ObjectClass::DATA),
+        Attribute::Value(vec![1]),
+        Attribute::Token(true),
+        Attribute::Private(false),
+    ];
+    log_in(&session);
+    let object = session.create_object(&data).unwrap();
+    session.logout().unwrap();
+    let address = server.address;
+    drop(server);
+    let _server = place.serve(address);
+    assert_eq!(session.find_objects(&data[..1]).unwrap(), [object]);
+    assert_eq!(session.generate_random_vec(32).unwrap().len(), 32);
+    drop(session);
+    module.finalize().unwrap();
+}
+
+#[test]
+fn a_forked_child_leaves_its_parents_connections_alone() {
+    let place = Place::new();
+    let (_server, module, slot) = place.start();
+    let session = module.open_rw_session(slot).unwrap();
+    log_in(&session);
+    let (_, private) = key_pair(&session, P256, true);
+    in_child(|| {
+        let inherited = open_sockets();
+        let child = rig::open();
+        if open_sockets() >= inherited {
+            return Err("the parent's sockets are still open".into());
+        }
+        let slot = child.get_slots_with_token().map_err(|e| e.to_string())?[0];
+        let session = child.open_rw_session(slot).map_err(|e| e.to_string())?;
+        session.login(UserType::User, Some(&pin(PIN))).map_err(|e| e.to_string())?;
+        session.sign(&Mechanism::EcdsaSha256, private_key(&session)?, b"child").map_err(|e| e.to_string())?;
+        drop(session);
+        child.finalize().map_err(|e| e.to_string())
+    });
+    session.sign(&Mechanism::EcdsaSha256, private, b"parent").unwrap();
+    drop(session);
+    module.finalize().unwrap();
+}
+
+fn private_key(session: &Session) -> Result<cryptoki::object::ObjectHandle, String> {
+    let found = session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).map_err(|e| e.to_string())?;
+    found.first().copied().ok_or("no key".into())
+}
+
+/// How many sockets this process has open.
+fn open_sockets() -> usize {
+    let links = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|e| std::fs::read_link(e.ok()?.path()).ok());
+    links.filter(|l| l.to_string_lossy().starts_with("socket:")).count()
+}
