@@ -1,0 +1,107 @@
+//! How fast one core seals, opens and coalesces: `cargo run --release -p coloa-link --example throughput`.
+//!
+//! One line per step, in Gbit/s of inner packets; single packets of 1400 octets, and TCP super-packets of 44 segments.
+
+#[path = "../tests/packets/mod.rs"]
+mod packets;
+#[path = "../tests/provider/mod.rs"]
+mod provider;
+
+use coloa_link::keys::SaKeys;
+use coloa_link::virtio::{self, Header};
+use coloa_link::{Coalescer, Epoch, Limits, Open, Outgoing, Seal, Spi, esp};
+use packets::Tcp;
+use provider::AwsLc;
+use std::time::{Duration, Instant};
+
+const PACKET: usize = 1400;
+const BATCH: usize = 44;
+const ROUNDS: usize = 6000;
+
+fn keys() -> SaKeys {
+    SaKeys::new([7; 32], [9; 4], Spi::new(0x1234_5678).expect("not reserved"))
+}
+
+fn seal() -> Seal<AwsLc> {
+    Seal::new(Duration::ZERO, Epoch(1), keys(), Limits::DEFAULT).expect("the provider takes the key")
+}
+
+fn open() -> Open<AwsLc> {
+    Open::new(Duration::ZERO, Epoch(1), keys(), Limits::DEFAULT).expect("the provider takes the key")
+}
+
+/// Time spent in one step, over all rounds.
+#[derive(Default)]
+struct Meter(Duration);
+
+impl Meter {
+    fn run<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = step();
+        self.0 += start.elapsed();
+        result
+    }
+
+    fn print(&self, what: &str, octets: usize) {
+        println!("{what:<44} {:7.2} Gbit/s", octets as f64 * 8.0 / self.0.as_nanos() as f64);
+    }
+}
+
+fn main() {
+    single_packets();
+    super_packets();
+}
+
+fn single_packets() {
+    let packet = Tcp { payload: &[0x5a; PACKET - 52], ..Tcp::default() }.build();
+    let (mut seal, mut open, mut out) = (seal(), open(), vec![0; 2048]);
+    let (mut sealing, mut opening) = (Meter::default(), Meter::default());
+    for _ in 0..ROUNDS * BATCH {
+        let len = sealing.run(|| seal.seal(&packet, &mut out)).expect("sealed");
+        opening.run(|| open.open(&mut out[..len]).map(|_| ())).expect("opened");
+    }
+    let octets = ROUNDS * BATCH * packet.len();
+    sealing.print("seal 1400 B", octets);
+    opening.print("open 1400 B", octets);
+    Meter(sealing.0 + opening.0).print("seal + open 1400 B, one core", octets);
+}
+
+fn super_packets() {
+    let (payload, mss) = (vec![0x5a; BATCH * (PACKET - 52)], PACKET - 52);
+    let packet = Tcp { payload: &payload, ..Tcp::default() }.build_partial();
+    let header = Header {
+        flags: virtio::NEEDS_CSUM,
+        gso_type: virtio::GSO_TCPV4,
+        header_len: 52,
+        gso_size: mss as u16,
+        csum_start: 20,
+        csum_offset: 16,
+    };
+    let (mut seal, mut open, mut coalescer) = (seal(), open(), Coalescer::new());
+    let (mut sealing, mut opening, mut joining) = (Meter::default(), Meter::default(), Meter::default());
+    let mut arena = vec![0; 65_536];
+    for _ in 0..ROUNDS {
+        let mut outgoing = Outgoing::with_header(header, &packet).expect("a super-packet");
+        let burst = sealing.run(|| seal.seal_burst(&mut outgoing, &mut arena)).expect("sealed");
+        assert!(outgoing.is_done() && burst.count == BATCH);
+        let mut opened = [(0, 0); BATCH];
+        opening.run(|| {
+            for (slot, (index, datagram)) in
+                opened.iter_mut().zip(arena[..burst.len].chunks_mut(burst.segment_size).enumerate())
+            {
+                let inner = open.open(datagram).expect("opened");
+                *slot = (index * burst.segment_size + esp::PREFIX_LEN, inner.len());
+            }
+        });
+        joining.run(|| {
+            coalescer.clear();
+            opened.iter().for_each(|(at, len)| coalescer.push(&arena, *at..at + len));
+            assert_eq!(coalescer.frames(&arena).count(), 1);
+        });
+    }
+    let octets = ROUNDS * packet.len();
+    sealing.print("segment + checksum + seal, 44 segments", octets);
+    opening.print("open, 44 segments", octets);
+    joining.print("verify checksums + join, 44 segments", octets);
+    Meter(sealing.0 + opening.0 + joining.0).print("all of it, one core", octets);
+}

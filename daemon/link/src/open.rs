@@ -1,0 +1,96 @@
+//! One inbound SA: window, authentication, trailer. Owned by one data-plane thread.
+
+use crate::aead::{Aead, AeadError, SALT_LEN, TAG_LEN};
+use crate::drops::DropReason;
+use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, Prefix, Spi, Trailer};
+use crate::ip;
+use crate::keys::{Epoch, SaKeys};
+use crate::limits::Limits;
+use crate::replay::Window;
+use core::time::Duration;
+
+/// An inbound SA.
+pub struct Open<A> {
+    aead: A,
+    salt: [u8; SALT_LEN],
+    spi: Spi,
+    epoch: Epoch,
+    window: Window,
+    accepted: u64,
+    forgeries: u64,
+    born: Duration,
+    limits: Limits,
+}
+
+impl<A: Aead> Open<A> {
+    /// Expands the key; `keys` are zeroized.
+    pub fn new(now: Duration, epoch: Epoch, keys: SaKeys, limits: Limits) -> Result<Self, AeadError> {
+        let aead = A::from_key(&keys.key)?;
+        let window = Window::new();
+        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, window, accepted: 0, forgeries: 0, born: now, limits })
+    }
+
+    /// The generation of its key.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The SPI that selects it.
+    pub fn spi(&self) -> Spi {
+        self.spi
+    }
+
+    /// Packets that authenticated, dummies included.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Opens a datagram in place and returns the inner IP packet.
+    ///
+    /// Order as in RFC 4303 §3.4: replay check, authentication, window, trailer. The inner packet begins at
+    /// [`esp::PREFIX_LEN`] of `datagram` and is a well-formed IPv4 or IPv6 packet cut to its own length; whether its
+    /// addresses are permitted is for [`crate::Spd::permits_inbound`] to say.
+    pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
+        let (next_header, payload) = self.authenticate(datagram)?;
+        let version = match next_header {
+            NEXT_IPV4 => 4,
+            NEXT_IPV6 => 6,
+            NEXT_NONE => return Err(DropReason::Dummy),
+            _ => return Err(DropReason::MalformedTrailer),
+        };
+        let len = ip::packet_len(payload, version).ok_or(DropReason::MalformedIp)?;
+        payload.get_mut(..len).ok_or(DropReason::MalformedIp)
+    }
+
+    fn authenticate<'b>(&mut self, datagram: &'b mut [u8]) -> Result<(u8, &'b mut [u8]), DropReason> {
+        let (prefix, sealed) = Prefix::split(datagram)?;
+        if prefix.spi != self.spi {
+            return Err(DropReason::UnknownSpi);
+        }
+        let candidate = self.window.examine(prefix.sequence_low)?;
+        let aad = esp::associated_data(self.spi, candidate.sequence());
+        let nonce = esp::nonce(self.salt, prefix.iv);
+        self.aead.open_in_place(&nonce, &aad, sealed).map_err(|AeadError| self.count_forgery())?;
+        self.window.accept(candidate);
+        self.accepted = self.accepted.saturating_add(1);
+        let (decrypted, _) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(DropReason::MalformedEsp)?;
+        let trailer = Trailer::parse(decrypted)?;
+        let payload = decrypted.get_mut(..trailer.inner_len).ok_or(DropReason::MalformedTrailer)?;
+        Ok((trailer.next_header, payload))
+    }
+
+    fn count_forgery(&mut self) -> DropReason {
+        self.forgeries = self.forgeries.saturating_add(1);
+        DropReason::AuthenticationFailed
+    }
+
+    /// Whether it may open nothing any more: too old, or too many forgeries (RFC 9001 §6.6).
+    pub fn is_spent(&self, now: Duration) -> bool {
+        self.forgeries >= self.limits.forgeries || now >= self.hard_deadline()
+    }
+
+    /// When age alone ends it.
+    pub fn hard_deadline(&self) -> Duration {
+        self.born.saturating_add(self.limits.hard_age)
+    }
+}

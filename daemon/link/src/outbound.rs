@@ -1,0 +1,120 @@
+//! The sending half of a link: blocked, or established on one epoch, with at most one successor staged.
+//!
+//! ```text
+//! Blocked ── activate ──▶ Established(n) ── activate ──▶ Established(n+1)
+//!    ▲                        │ hard limit, block()
+//!    └────────────────────────┘
+//! ```
+//! A new epoch is *staged* until the peer is known to receive on it (it said so, or it sent on it): so a rekey loses no
+//! packet. The key of the epoch before is dropped in the moment of the switch.
+
+use crate::aead::Aead;
+use crate::drops::DropReason;
+use crate::keys::{Epoch, InstallError, SaKeys};
+use crate::limits::Limits;
+use crate::seal::Seal;
+use core::time::Duration;
+
+/// Where sending stands. A [`Seal`] exists only in `Established`.
+enum State<A> {
+    Blocked,
+    Established(Seal<A>),
+}
+
+/// The sending half of one link and queue.
+pub struct Outbound<A> {
+    state: State<A>,
+    staged: Option<Seal<A>>,
+    newest: Option<Epoch>,
+    peer_ready: Option<Epoch>,
+    limits: Limits,
+    rekey_asked: Option<Epoch>,
+}
+
+/// What [`Outbound::poll`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboundEvent {
+    /// This epoch passed a soft limit: negotiate the next. Reported once per epoch.
+    RekeyWanted(Epoch),
+    /// This epoch passed a hard limit and is gone; nothing is sent until the next (R26).
+    Blocked(Epoch),
+}
+
+impl<A: Aead> Outbound<A> {
+    /// Without an SA: nothing leaves.
+    pub const fn blocked(limits: Limits) -> Self {
+        Self { state: State::Blocked, staged: None, newest: None, peer_ready: None, limits, rekey_asked: None }
+    }
+
+    /// Stages the keys of a newer epoch. They seal nothing before [`Self::activate`] was called for that epoch.
+    pub fn install(&mut self, now: Duration, epoch: Epoch, keys: SaKeys) -> Result<(), InstallError> {
+        if self.newest >= Some(epoch) {
+            return Err(InstallError::StaleEpoch);
+        }
+        self.newest = Some(epoch);
+        self.staged = Some(Seal::new(now, epoch, keys, self.limits)?);
+        self.switch();
+        Ok(())
+    }
+
+    /// The peer receives on `epoch`: switch to it now, or when it is installed should that come later (its first packet
+    /// can outrun our own installation). Returns whether it switched now.
+    pub fn activate(&mut self, epoch: Epoch) -> bool {
+        self.peer_ready = self.peer_ready.max(Some(epoch));
+        self.switch()
+    }
+
+    fn switch(&mut self) -> bool {
+        let ready = self.staged.take_if(|next| self.peer_ready == Some(next.epoch()));
+        let switches = ready.is_some();
+        if let Some(next) = ready {
+            self.state = State::Established(next);
+        }
+        switches
+    }
+
+    /// The SA to seal with, or [`DropReason::NoSa`] (R26).
+    pub fn seal(&mut self) -> Result<&mut Seal<A>, DropReason> {
+        match &mut self.state {
+            State::Blocked => Err(DropReason::NoSa),
+            State::Established(seal) => Ok(seal),
+        }
+    }
+
+    /// The epoch that sends.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match &self.state {
+            State::Blocked => None,
+            State::Established(seal) => Some(seal.epoch()),
+        }
+    }
+
+    /// Drops every key, for a revoked peer or a withdrawn policy (R31).
+    pub fn block(&mut self) {
+        (self.state, self.staged) = (State::Blocked, None);
+    }
+
+    /// Applies the limits. Call at [`Self::next_deadline`] and after each batch; repeat until `None`.
+    pub fn poll(&mut self, now: Duration) -> Option<OutboundEvent> {
+        let State::Established(seal) = &self.state else { return None };
+        let epoch = seal.epoch();
+        if seal.is_spent(now) {
+            self.state = State::Blocked;
+            return Some(OutboundEvent::Blocked(epoch));
+        }
+        if seal.wants_rekey(now) && self.rekey_asked != Some(epoch) {
+            self.rekey_asked = Some(epoch);
+            return Some(OutboundEvent::RekeyWanted(epoch));
+        }
+        None
+    }
+
+    /// When [`Self::poll`] has something to do at the latest.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        match &self.state {
+            State::Blocked => None,
+            State::Established(seal) if self.rekey_asked == Some(seal.epoch()) => Some(seal.hard_deadline()),
+            State::Established(seal) => Some(seal.soft_deadline()),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One outbound SA: counts, seals, stops at its hard limits. Owned by one data-plane thread.
+
+use crate::aead::{Aead, AeadError, SALT_LEN, TAG_LEN};
+use crate::drops::DropReason;
+use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, PREFIX_LEN, Spi};
+use crate::keys::{Epoch, SaKeys};
+use crate::limits::Limits;
+use crate::segment::Outgoing;
+use core::time::Duration;
+
+/// Datagrams in one UDP GSO send: the kernel's limit is 64, and 44 of the common size fill 64 KiB.
+pub const MAX_BURST_SEGMENTS: usize = 44;
+/// Octets in one UDP GSO send: what a UDP payload over IPv4 can hold.
+pub const MAX_BURST_BYTES: usize = 65_507;
+
+/// Datagrams sealed back to back: each `segment_size` octets, the last one perhaps shorter. Fits one UDP GSO send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Burst {
+    /// Octets written.
+    pub len: usize,
+    /// Octets of each datagram but the last.
+    pub segment_size: usize,
+    /// Datagrams written.
+    pub count: usize,
+}
+
+impl Burst {
+    /// Whether a datagram of `len` octets may follow: none larger than the first, none after a shorter one.
+    fn admits(&self, len: usize) -> bool {
+        let total = self.len.saturating_add(len);
+        let whole = self.segment_size.checked_mul(self.count) == Some(self.len);
+        self.count == 0
+            || whole && len <= self.segment_size && self.count < MAX_BURST_SEGMENTS && total <= MAX_BURST_BYTES
+    }
+
+    fn add(&mut self, len: usize) {
+        self.segment_size = self.segment_size.max(len);
+        self.len = self.len.saturating_add(len);
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+/// An outbound SA. Cannot be cloned, so a sequence number cannot be used twice.
+pub struct Seal<A> {
+    aead: A,
+    salt: [u8; SALT_LEN],
+    spi: Spi,
+    epoch: Epoch,
+    sequence: u64,
+    bytes: u64,
+    born: Duration,
+    limits: Limits,
+}
+
+impl<A: Aead> Seal<A> {
+    /// Expands the key; `keys` are zeroized.
+    pub fn new(now: Duration, epoch: Epoch, keys: SaKeys, limits: Limits) -> Result<Self, AeadError> {
+        let aead = A::from_key(&keys.key)?;
+        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, sequence: 0, bytes: 0, born: now, limits })
+    }
+
+    /// The generation of its key.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The peer's SPI.
+    pub fn spi(&self) -> Spi {
+        self.spi
+    }
+
+    /// Packets and inner octets sealed so far.
+    pub fn used(&self) -> (u64, u64) {
+        (self.sequence, self.bytes)
+    }
+
+    /// Copies `packet` (IPv4 or IPv6) into `out` and seals it there; returns the datagram's length.
+    pub fn seal(&mut self, packet: &[u8], out: &mut [u8]) -> Result<usize, DropReason> {
+        self.seal_with(packet.len(), out, |inner| {
+            inner.copy_from_slice(packet);
+            Ok(())
+        })
+    }
+
+    /// Writes and seals as many of the remaining packets of `outgoing` as one UDP GSO send takes.
+    ///
+    /// Call again until [`Outgoing::is_done`]. `out` should hold [`MAX_BURST_BYTES`]. On error nothing may be sent and the
+    /// rest of `outgoing` must be dropped.
+    pub fn seal_burst(&mut self, outgoing: &mut Outgoing<'_>, out: &mut [u8]) -> Result<Burst, DropReason> {
+        let mut burst = Burst::default();
+        self.seal_onto(&mut burst, outgoing, out).map(|()| burst)
+    }
+
+    /// Continues `burst`, which lies at the start of `out`, with packets of `outgoing`: so that several small packets to one
+    /// peer share a send. Stops where a packet would not fit the send; `outgoing` is then not done, the burst should be sent
+    /// and a new one begun. On error the burst holds what it held before the packet that failed.
+    pub fn seal_onto(
+        &mut self,
+        burst: &mut Burst,
+        outgoing: &mut Outgoing<'_>,
+        out: &mut [u8],
+    ) -> Result<(), DropReason> {
+        while let Some(inner) = outgoing.next_len() {
+            let len = esp::sealed_len(inner);
+            let room = out.get_mut(burst.len..).unwrap_or_default();
+            if !burst.admits(len) || burst.count > 0 && room.len() < len {
+                break;
+            }
+            self.seal_with(inner, room, |inner| outgoing.write_next(inner))?;
+            burst.add(len);
+        }
+        Ok(())
+    }
+
+    /// A dummy packet that the peer drops after authentication (RFC 4303 §2.6): keeps a path alive and proves possession
+    /// of the key, as the answer to a new epoch or as cover traffic.
+    pub fn seal_dummy(&mut self, out: &mut [u8]) -> Result<usize, DropReason> {
+        self.seal_written(NEXT_NONE, 0, out)
+    }
+
+    fn seal_with(
+        &mut self,
+        inner: usize,
+        out: &mut [u8],
+        write: impl FnOnce(&mut [u8]) -> Result<(), DropReason>,
+    ) -> Result<usize, DropReason> {
+        let body =
+            out.get_mut(PREFIX_LEN..).and_then(|body| body.get_mut(..inner)).ok_or(DropReason::BufferTooSmall)?;
+        write(body)?;
+        let next_header = match body.first().map(|first| first >> 4) {
+            Some(4) => NEXT_IPV4,
+            Some(6) => NEXT_IPV6,
+            _ => return Err(DropReason::MalformedIp),
+        };
+        self.seal_written(next_header, inner, out)
+    }
+
+    /// Seals what lies at `PREFIX_LEN..PREFIX_LEN + inner` of `out`.
+    fn seal_written(&mut self, next_header: u8, inner: usize, out: &mut [u8]) -> Result<usize, DropReason> {
+        let len = esp::sealed_len(inner);
+        let out = out.get_mut(..len).ok_or(DropReason::BufferTooSmall)?;
+        let (prefix, rest) = out.split_first_chunk_mut::<PREFIX_LEN>().ok_or(DropReason::BufferTooSmall)?;
+        let (body, icv) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(DropReason::BufferTooSmall)?;
+        let sequence = self.next_sequence(inner)?;
+        esp::write_prefix(prefix, self.spi, sequence);
+        esp::write_trailer(body.get_mut(inner..).unwrap_or_default(), inner, next_header);
+        let nonce = esp::nonce(self.salt, sequence.to_be_bytes());
+        *icv = self
+            .aead
+            .seal_in_place(&nonce, &esp::associated_data(self.spi, sequence), body)
+            .map_err(|AeadError| DropReason::CipherFailed)?;
+        Ok(len)
+    }
+
+    /// Takes the next sequence number, or refuses at a hard limit. A number taken is never given back.
+    fn next_sequence(&mut self, inner: usize) -> Result<u64, DropReason> {
+        let bytes = self.bytes.saturating_add(inner as u64);
+        if self.sequence >= self.limits.hard_packets || bytes > self.limits.hard_bytes {
+            return Err(DropReason::HardLimit);
+        }
+        self.sequence = self.sequence.checked_add(1).ok_or(DropReason::HardLimit)?;
+        self.bytes = bytes;
+        Ok(self.sequence)
+    }
+
+    /// Whether a successor should be negotiated.
+    pub fn wants_rekey(&self, now: Duration) -> bool {
+        self.sequence >= self.limits.soft_packets || self.bytes >= self.limits.soft_bytes || now >= self.soft_deadline()
+    }
+
+    /// Whether it may seal nothing any more.
+    pub fn is_spent(&self, now: Duration) -> bool {
+        self.sequence >= self.limits.hard_packets || self.bytes >= self.limits.hard_bytes || now >= self.hard_deadline()
+    }
+
+    /// When age alone asks for a rekey.
+    pub fn soft_deadline(&self) -> Duration {
+        self.born.saturating_add(self.limits.soft_age)
+    }
+
+    /// When age alone ends it.
+    pub fn hard_deadline(&self) -> Duration {
+        self.born.saturating_add(self.limits.hard_age)
+    }
+}

@@ -1,0 +1,195 @@
+//! Who may have a link, at this moment: a certificate that verifies, is not revoked (R31), and whose identity the signed
+//! policy names as our peer (R37). The answer is a value, [`Admitted`], that only this module makes.
+
+use std::sync::{Arc, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use coloa_link::{Accepted, SiteIndex, Spd};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{
+    CertRevocationList, ExpirationPolicy, KeyUsage, OwnedCertRevocationList, RevocationCheckDepth,
+    RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+
+use crate::config;
+use crate::fault::Fault;
+use crate::identity::{Identity, read_certificates, read_crls};
+
+/// The role in which a certificate is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// By the peer that dialled.
+    AsClient,
+    /// By the peer that accepted.
+    AsServer,
+}
+
+/// Why a peer is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The chain does not verify.
+    Certificate(webpki::Error),
+    /// The identity is not a peer of this site in the policy.
+    NotInPolicy(Identity),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::Certificate(why) => write!(f, "its certificate does not verify: {why}"),
+            Refused::NotInPolicy(identity) => write!(f, "the signed policy grants no link with {identity}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A peer that may have a link.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    identity: Identity,
+}
+
+impl Admitted {
+    /// Who it is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+}
+
+/// Trust anchors and revocation lists.
+pub struct Trust {
+    anchors: Vec<TrustAnchor<'static>>,
+    crls: Vec<CertRevocationList<'static>>,
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Trust({} anchors, {} revocation lists)", self.anchors.len(), self.crls.len())
+    }
+}
+
+impl Trust {
+    /// Reads what the configuration names.
+    pub fn load(files: &config::Identity) -> Result<Self, Fault> {
+        let path = &files.trust_anchors;
+        let anchor = |certificate: &CertificateDer<'_>| {
+            webpki::anchor_from_trusted_cert(certificate)
+                .map(|a| a.to_owned())
+                .map_err(|e| Fault::Certificate { path: path.clone(), why: e.to_string() })
+        };
+        let anchors = read_certificates(path)?.iter().map(anchor).collect::<Result<_, _>>()?;
+        let crls = files.crl.as_deref().map(load_crls).transpose()?.unwrap_or_default();
+        Ok(Self { anchors, crls })
+    }
+
+    /// Verifies a chain for a usage. With revocation lists, every certificate must be covered by one that has not expired: a
+    /// status that cannot be known refuses (R31).
+    pub fn verify(&self, chain: &[CertificateDer<'_>], usage: KeyUsage, now: UnixTime) -> Result<(), webpki::Error> {
+        let (end, intermediates) = chain.split_first().ok_or(webpki::Error::UnknownIssuer)?;
+        let crls: Vec<&CertRevocationList<'_>> = self.crls.iter().collect();
+        let revocation = RevocationOptionsBuilder::new(&crls).ok().map(|options| {
+            options
+                .with_depth(RevocationCheckDepth::Chain)
+                .with_status_policy(UnknownStatusPolicy::Deny)
+                .with_expiration_policy(ExpirationPolicy::Enforce)
+                .build()
+        });
+        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        webpki::EndEntityCert::try_from(end)?
+            .verify_for_usage(algorithms, &self.anchors, intermediates, now, usage, revocation, None)
+            .map(|_path| ())
+    }
+
+    /// Verifies a chain whose end must name this purpose (extended key usage, content octets of its identifier).
+    ///
+    /// webpki wants a required purpose in every certificate of the path, but authorities name none. So the path is verified
+    /// with the purpose where one is named, and then the end alone, under its verified issuer, with the purpose required.
+    pub fn verify_purpose(
+        &self,
+        chain: &[CertificateDer<'_>],
+        purpose: &'static [u8],
+        now: UnixTime,
+    ) -> Result<(), webpki::Error> {
+        self.verify(chain, KeyUsage::required_if_present(purpose), now)?;
+        let (end, intermediates) = chain.split_first().ok_or(webpki::Error::UnknownIssuer)?;
+        let issuers = intermediates.iter().filter_map(|issuer| webpki::anchor_from_trusted_cert(issuer).ok());
+        let issuers: Vec<TrustAnchor<'_>> = issuers.chain(self.anchors.iter().cloned()).collect();
+        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        webpki::EndEntityCert::try_from(end)?
+            .verify_for_usage(algorithms, &issuers, &[], now, KeyUsage::required(purpose), None, None)
+            .map(|_path| ())
+    }
+}
+
+/// The present, as certificates count it.
+pub fn now() -> UnixTime {
+    UnixTime::since_unix_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn load_crls(path: &std::path::Path) -> Result<Vec<CertRevocationList<'static>>, Fault> {
+    let parse = |der: rustls_pki_types::CertificateRevocationListDer<'_>| {
+        OwnedCertRevocationList::from_der(der.as_ref())
+            .map(CertRevocationList::from)
+            .map_err(|e| Fault::Certificate { path: path.to_owned(), why: e.to_string() })
+    };
+    read_crls(path)?.into_iter().map(parse).collect()
+}
+
+/// Trust and policy as they stand; both can be renewed while links live.
+#[derive(Debug)]
+pub struct Admission {
+    own: Identity,
+    trust: RwLock<Arc<Trust>>,
+    policy: RwLock<Arc<Option<Spd>>>,
+}
+
+impl Admission {
+    /// For the device with this identity.
+    pub fn new(own: Identity, trust: Trust, policy: Accepted) -> Self {
+        let policy = Spd::new(policy, &own.0);
+        Self { own, trust: RwLock::new(Arc::new(trust)), policy: RwLock::new(Arc::new(policy)) }
+    }
+
+    /// Our own identity.
+    pub fn own(&self) -> Identity {
+        self.own
+    }
+
+    /// The policy in force; nothing when it does not know this site.
+    pub fn policy(&self) -> Arc<Option<Spd>> {
+        self.policy.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Puts a newer policy in force.
+    pub fn set_policy(&self, policy: Accepted) {
+        let policy = Arc::new(Spd::new(policy, &self.own.0));
+        *self.policy.write().unwrap_or_else(|e| e.into_inner()) = policy;
+    }
+
+    /// Puts new trust anchors and revocation lists in force.
+    pub fn set_trust(&self, trust: Trust) {
+        *self.trust.write().unwrap_or_else(|e| e.into_inner()) = Arc::new(trust);
+    }
+
+    /// Decides about the holder of a chain, now.
+    pub fn admit(&self, chain: &[CertificateDer<'_>], shown: Shown, now: UnixTime) -> Result<Admitted, Refused> {
+        let trust = self.trust.read().unwrap_or_else(|e| e.into_inner()).clone();
+        let usage = match shown {
+            Shown::AsClient => KeyUsage::client_auth(),
+            Shown::AsServer => KeyUsage::server_auth(),
+        };
+        trust.verify(chain, usage, now).map_err(Refused::Certificate)?;
+        let unreadable = Refused::Certificate(webpki::Error::BadDer);
+        let identity = chain.first().and_then(Identity::of).ok_or(unreadable)?;
+        let granted = self.policy().as_ref().as_ref().is_some_and(|spd| spd.peer_by_identity(&identity.0).is_some());
+        if granted { Ok(Admitted { identity }) } else { Err(Refused::NotInPolicy(identity)) }
+    }
+
+    /// The peers that the policy in force grants: site, name, identity.
+    pub fn peers(&self) -> Vec<(SiteIndex, String, Identity)> {
+        let policy = self.policy();
+        let Some(spd) = policy.as_ref() else { return Vec::new() };
+        spd.peers().map(|(index, site)| (index, site.name.clone(), Identity(site.identity))).collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::fault::Lang;
+use crate::keyholder::process::KeySpec;
+
+const EXAMPLES: &str = "\
+Examples:
+  coloa-linkd run --config /etc/coloa/linkd.toml      run the link encryptor (SIGTERM stops it)
+  coloa-linkd status --config /etc/coloa/linkd.toml   each link: connected, encrypting | not encrypting, blocked
+  coloa-linkd identity device.pem                     the identity of a certificate, for the policy
+  coloa-linkd policy sign --module /usr/lib/softhsm/libsofthsm2.so --token authority --key policy \\
+      --pin-file pin --certificate authority.pem --input policy.toml --output policy.bundle
+  coloa-linkd policy show --authority authority.pem policy.bundle
+
+A configuration:
+  state_dir = \"/var/lib/coloa-linkd\"
+  [red]                                  # cleartext side
+  namespace = \"red\"                      # ip netns add red
+  name = \"coloa0\"
+  addresses = [\"10.1.0.1/24\", \"fd00:1::1/64\"]
+  [black]                                # encrypted side
+  namespace = \"black\"
+  listen = \"192.0.2.1:4500\"              # UDP (ESP) and TCP (control)
+  [token]                                # the device's private key
+  module = \"/usr/lib/softhsm/libsofthsm2.so\"
+  label = \"site-a\"
+  key = \"link\"
+  pin_file = \"/etc/coloa/pin\"            # or pin_credential, from systemd
+  [identity]
+  certificate = \"device.pem\"             # own certificate, then intermediates
+  trust_anchors = \"roots.pem\"
+  crl = \"crls.pem\"                       # optional; then a status that is not known refuses
+  [policy]
+  bundle = \"policy.bundle\"
+  authority = \"authority.pem\"
+  [[peer]]                               # where a peer is; whether it may, the policy says
+  site = \"site-b\"
+  endpoint = \"192.0.2.2:4500\"
+  [metrics]
+  listen = \"/run/coloa-linkd.sock\"       # or 127.0.0.1:9477
+";
+
+/// Link encryptor: red traffic leaves only inside ESP, or not at all
+#[derive(Debug, Parser)]
+#[command(name = "coloa-linkd", version, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// Language of messages; without it, from LANG
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the link encryptor
+    Run(ConfigArg),
+    /// Show each link of a running daemon; exit code 3 unless all of them encrypt
+    Status(StatusArgs),
+    /// Show the identity of a certificate (SHA-256 of its SubjectPublicKeyInfo)
+    Identity {
+        /// The certificate (PEM)
+        certificate: PathBuf,
+    },
+    /// Make and read signed link policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Sign digests for the daemon; it starts this by itself
+    #[command(hide = true)]
+    Keyholder(KeySpec),
+}
+
+/// The configuration.
+#[derive(Debug, Args)]
+pub struct ConfigArg {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/coloa/linkd.toml")]
+    pub config: PathBuf,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// JSON instead of words
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Signed link policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Sign a TOML description with the policy authority's key in a token
+    Sign(SignArgs),
+    /// Verify a bundle and show what it grants
+    Show {
+        /// The policy authority's certificate (PEM)
+        #[arg(long, value_name = "FILE")]
+        authority: PathBuf,
+        /// The bundle
+        bundle: PathBuf,
+    },
+}
+
+/// What to sign, and with what.
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// The key
+    #[command(flatten)]
+    pub key: KeySpec,
+    /// The policy authority's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// The description (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// The bundle to write
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+}

@@ -1,0 +1,104 @@
+//! What the two ends say to each other inside TLS, once per connection and then to show that they live.
+//!
+//! ```text
+//! kind (1) ‖ body            Hello  1   newest epoch (8) ‖ policy serial (8) ‖ UDP port (2)
+//!                            Busy   2   (the other connection of this pair goes first)
+//!                            Ready  3   epoch (8): I receive on it
+//!                            Alive  4
+//! ```
+//! Big-endian, fixed lengths; another version of this is another ALPN name.
+
+/// A message of the control channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The first, from both ends: the epoch that follows is one above both.
+    Hello {
+        /// The newest epoch the sender has ever used with this peer.
+        newest: u64,
+        /// The serial of the sender's policy.
+        serial: u64,
+        /// Where the sender receives ESP.
+        port: u16,
+    },
+    /// This connection is not wanted: the sender's own goes first.
+    Busy,
+    /// The sender receives on this epoch.
+    Ready {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The sender lives.
+    Alive,
+}
+
+const HELLO: u8 = 1;
+const BUSY: u8 = 2;
+const READY: u8 = 3;
+const ALIVE: u8 = 4;
+
+/// The longest body.
+pub const MAX_BODY: usize = 18;
+
+impl Message {
+    /// Kind and body.
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            Message::Hello { newest, serial, port } => {
+                let (newest, serial, port) = (newest.to_be_bytes(), serial.to_be_bytes(), port.to_be_bytes());
+                [&[HELLO], &newest[..], &serial[..], &port[..]].concat()
+            }
+            Message::Busy => vec![BUSY],
+            Message::Ready { epoch } => [&[READY], &epoch.to_be_bytes()[..]].concat(),
+            Message::Alive => vec![ALIVE],
+        }
+    }
+
+    /// Octets of the body that follows this kind; nothing for an unknown kind.
+    pub fn body_len(kind: u8) -> Option<usize> {
+        match kind {
+            HELLO => Some(MAX_BODY),
+            READY => Some(8),
+            BUSY | ALIVE => Some(0),
+            _ => None,
+        }
+    }
+
+    /// The message of this kind with this body.
+    pub fn parse(kind: u8, body: &[u8]) -> Option<Self> {
+        match (kind, body) {
+            (HELLO, body) => {
+                let (newest, rest) = body.split_first_chunk()?;
+                let (serial, port) = rest.split_first_chunk()?;
+                let [newest, serial] = [newest, serial].map(|octets| u64::from_be_bytes(*octets));
+                Some(Message::Hello { newest, serial, port: u16::from_be_bytes(port.try_into().ok()?) })
+            }
+            (READY, body) => Some(Message::Ready { epoch: u64::from_be_bytes(body.try_into().ok()?) }),
+            (BUSY, []) => Some(Message::Busy),
+            (ALIVE, []) => Some(Message::Alive),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_back_as_they_were() {
+        let hello = Message::Hello { newest: 7, serial: u64::MAX, port: 4500 };
+        for message in [hello, Message::Busy, Message::Ready { epoch: 1 << 40 }, Message::Alive] {
+            let octets = message.encode();
+            let (kind, body) = octets.split_first().expect("a kind");
+            assert_eq!(Message::body_len(*kind), Some(body.len()));
+            assert_eq!(Message::parse(*kind, body), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_unknown_is_no_message() {
+        assert_eq!(Message::parse(HELLO, &[0; 17]), None);
+        assert_eq!(Message::parse(BUSY, &[0]), None);
+        assert_eq!(Message::body_len(9), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! From a configuration to a running daemon, in the order in which a mistake is cheapest, and back to nothing.
+//!
+//! Nothing passes before the last step: the data plane starts blocked, the policy comes before the first peer.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use coloa_link::{Limits, Prefix, esp};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::admission::{Admission, Trust};
+use crate::config::{Config, MetricsAddress, Token};
+use crate::control::{Control, Parts};
+use crate::data::{KeyEvent, Plane};
+use crate::fault::Fault;
+use crate::identity::{Identity, read_certificates};
+use crate::keyholder::client::Keyholder;
+use crate::keyholder::process::KeySpec;
+use crate::keyholder::sign::TokenKey;
+use crate::metrics::Listener;
+use crate::netns::Namespace;
+use crate::policy;
+use crate::policy::serial::SerialStore;
+use crate::privileges;
+use crate::status::Fixed;
+use crate::tls::Tls;
+use crate::tun::{Routes, Tun};
+use crate::udp::{self, BlackSocket};
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(path: &Path) -> Result<(), Fault> {
+    // Before any thread exists, so that none of them is ended by a signal.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| system("signals", e))?;
+    let config = Config::load(path)?;
+    if let Err(why) = privileges::keep_memory_private() {
+        tracing::warn!(%why, "memory is not locked: give CAP_IPC_LOCK and CAP_SYS_RESOURCE, or run without swap");
+    }
+    let running = Running::start(config)?;
+    privileges::drop_all().map_err(|e| system("privileges", e))?;
+    let signal = signals.forever().next();
+    tracing::info!(?signal, "stopping: the links end, red loses its routes");
+    running.stop();
+    Ok(())
+}
+
+/// A daemon at work.
+struct Running {
+    control: Arc<Control>,
+    metrics: Option<MetricsAddress>,
+}
+
+/// The two sides, and whether they are one.
+struct Sides {
+    red: Namespace,
+    black: Namespace,
+    shared: bool,
+}
+
+impl Sides {
+    fn open(config: &Config) -> Result<Self, Fault> {
+        let red = Namespace::open(config.red.namespace.as_deref())?;
+        let black = Namespace::open(config.black.namespace.as_deref())?;
+        let shared = red.is(&black)?;
+        if shared && !config.allow_shared_namespace {
+            return Err(Fault::SharedNamespace);
+        }
+        if shared {
+            tracing::warn!(
+                namespace = red.name(),
+                "red and black share one network namespace: cleartext is NOT kept off the wire; for measuring only"
+            );
+        }
+        Ok(Self { red, black, shared })
+    }
+}
+
+impl Running {
+    fn start(config: Config) -> Result<Self, Fault> {
+        let sides = Sides::open(&config)?;
+        let chain = read_certificates(&config.identity.certificate)?;
+        let own = own_identity(&config, &chain)?;
+        let serials = SerialStore::new(&config.state_dir);
+        let trust = Trust::load(&config.identity)?;
+        let accepted = policy::load(&config.policy, &trust, &serials)?;
+        let admission = Arc::new(Admission::new(own, trust, accepted));
+        if admission.policy().is_none() {
+            tracing::warn!(identity = %own, "the policy does not know this site: everything is blocked");
+        }
+        let metrics = config.metrics.as_ref().and_then(|m| MetricsAddress::parse(&m.listen).ok());
+        let served = metrics.as_ref().map(Listener::open).transpose()?;
+
+        let (listener, black) = sides.black.run(|| open_black(&config))?;
+        let tun = sides.red.run(|| Tun::open(&config.red, inner_mtu(&config)))?;
+        let key = TokenKey::new(
+            Keyholder::start(key_spec(&config.token)?, config.token.deadline())?,
+            &leaf(&config, &chain)?,
+        )?;
+        let tls = Tls::new(key.certified(chain), admission.clone()).map_err(|e| system("TLS", e))?;
+
+        let fixed = Fixed { shared_namespace: sides.shared, tun_offload: format!("{:?}", tun.offload()) };
+        tracing::info!(identity = %own, offload = fixed.tun_offload, segments = black.max_segments(), "ready");
+        let (plane, events) = Plane::start(tun, black, limits(&config))?;
+        let routes = keep_routes(sides.red, config.red.name.clone())?;
+        let control = Control::new(Parts { config, admission, plane, tls, serials, routes });
+        start_control(&control, sides.black, listener, events)?;
+        if let Some(served) = served {
+            let control = control.clone();
+            spawn("metrics", move || serve_metrics(&served, &control, &fixed))?;
+        }
+        Ok(Self { control, metrics })
+    }
+
+    fn stop(&self) {
+        self.control.stop();
+        self.control.plane.stop();
+        if let Some(MetricsAddress::Unix(path)) = &self.metrics {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn own_identity(config: &Config, chain: &[rustls_pki_types::CertificateDer<'_>]) -> Result<Identity, Fault> {
+    let fault = || Fault::Certificate { path: config.identity.certificate.clone(), why: "it cannot be parsed".into() };
+    chain.first().and_then(Identity::of).ok_or_else(fault)
+}
+
+fn leaf(
+    config: &Config,
+    chain: &[rustls_pki_types::CertificateDer<'static>],
+) -> Result<rustls_pki_types::CertificateDer<'static>, Fault> {
+    let fault = || Fault::Certificate { path: config.identity.certificate.clone(), why: "it is empty".into() };
+    chain.first().cloned().ok_or_else(fault)
+}
+
+fn open_black(config: &Config) -> Result<(TcpListener, BlackSocket), Fault> {
+    Ok((udp::listen_control(config.black.listen)?, BlackSocket::open(config.black.listen)?))
+}
+
+/// What the configuration says, but never more than fits the path.
+fn inner_mtu(config: &Config) -> u16 {
+    let outer_header = if config.black.listen.is_ipv4() { 20 } else { 40 };
+    let largest = esp::inner_mtu(config.black.path_mtu.into(), outer_header);
+    let largest = u16::try_from(largest).unwrap_or(u16::MAX);
+    config.red.mtu.map_or(largest, |mtu| mtu.min(largest))
+}
+
+/// The hard limit by age leaves as long again for the next exchange.
+fn limits(config: &Config) -> Limits {
+    let soft_age = Duration::from_secs(config.rekey.after_seconds);
+    let drain = Duration::from_secs(config.rekey.drain_seconds);
+    Limits { soft_age, hard_age: soft_age.saturating_mul(2), drain, ..Limits::DEFAULT }
+}
+
+fn key_spec(token: &Token) -> Result<KeySpec, Fault> {
+    let credential = |name: &String| {
+        std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(name)).ok_or_else(|| {
+            Fault::Token { why: format!("the credential `{name}` was not passed by systemd (LoadCredential=)") }
+        })
+    };
+    let named = token.pin_credential.as_ref().map(credential).transpose()?;
+    let pin_file = named.or_else(|| token.pin_file.clone()).unwrap_or_default();
+    Ok(KeySpec {
+        module: token.module.clone(),
+        token: token.label.clone(),
+        key: token.key.clone(),
+        key_id: token.key_id.clone(),
+        pin_file,
+    })
+}
+
+/// The keeper of the red routes lives in red and keeps the one right it needs.
+fn keep_routes(red: Namespace, interface: String) -> Result<Sender<Vec<Prefix>>, Fault> {
+    let (wishes, inbox) = channel::<Vec<Prefix>>();
+    let (ready, opened) = sync_channel(1);
+    spawn("red-routes", move || {
+        let open = || {
+            red.enter()?;
+            privileges::keep_net_admin().map_err(|e| system("privileges", e))?;
+            Routes::open(&interface)
+        };
+        let mut routes = match open() {
+            Ok(routes) => routes,
+            Err(fault) => {
+                let _ = ready.send(Err(fault));
+                return;
+            }
+        };
+        let _ = ready.send(Ok(()));
+        for wanted in inbox {
+            if let Err(why) = routes.set(wanted) {
+                tracing::error!(%why, "the red routes cannot be set");
+            }
+        }
+    })?;
+    opened.recv().map_err(|e| system("red-routes", e))??;
+    Ok(wishes)
+}
+
+/// The control threads are children of one in the black namespace that has given up its rights: so are they.
+fn start_control(
+    control: &Arc<Control>,
+    black: Namespace,
+    listener: TcpListener,
+    events: Receiver<KeyEvent>,
+) -> Result<(), Fault> {
+    let (ready, started) = sync_channel(1);
+    let control = control.clone();
+    spawn("control", move || {
+        let start = || {
+            black.enter()?;
+            privileges::drop_all().map_err(|e| system("privileges", e))?;
+            control.start(listener, events).map_err(|e| system("control", e))
+        };
+        let _ = ready.send(start());
+    })?;
+    started.recv().map_err(|e| system("control", e))?
+}
+
+fn serve_metrics(served: &Listener, control: &Arc<Control>, fixed: &Fixed) {
+    if let Err(why) = privileges::drop_all() {
+        tracing::error!(%why, "metrics cannot give up their rights and are not served");
+        return;
+    }
+    served.serve(control, fixed);
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+    thread::Builder::new().name(name.into()).spawn(body).map(|_| ()).map_err(|e| system(name, e))
+}
+
+/// Something of the operating system that hardly ever fails.
+fn system(what: &str, why: impl std::fmt::Display) -> Fault {
+    Fault::Socket { listen: what.to_owned(), why: why.to_string() }
+}

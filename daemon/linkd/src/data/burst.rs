@@ -1,0 +1,77 @@
+//! Datagrams to one peer that wait to be sent in one go: small packets that follow each other closely share one GSO send,
+//! as the segments of a super-packet do anyway. Nothing waits for a packet that has not been read yet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use coloa_link::{Burst, DropReason, MAX_BURST_BYTES, MAX_BURST_SEGMENTS, Outgoing, Seal, esp};
+
+use super::Cipher;
+use crate::udp::BlackSocket;
+
+/// The datagrams, and where they go.
+pub struct Bursts {
+    black: Arc<BlackSocket>,
+    sealed: Vec<u8>,
+    waiting: Burst,
+    to: Option<SocketAddr>,
+    refused_by_kernel: u64,
+}
+
+impl Bursts {
+    /// None yet.
+    pub fn new(black: Arc<BlackSocket>) -> Self {
+        let sealed = vec![0; MAX_BURST_BYTES];
+        Self { black, sealed, waiting: Burst::default(), to: None, refused_by_kernel: 0 }
+    }
+
+    /// Seals everything that was read, sends what is whole and lets a single packet wait for the next.
+    pub fn add(
+        &mut self,
+        seal: &mut Seal<Cipher>,
+        outgoing: &mut Outgoing<'_>,
+        to: SocketAddr,
+    ) -> Result<(), DropReason> {
+        while let Some(next) = outgoing.next_len() {
+            let is_single = next == outgoing.packet().len();
+            if !is_single || !self.admits(esp::sealed_len(next), to) {
+                self.flush();
+            }
+            let room = self.sealed.get_mut(self.waiting.len..).ok_or(DropReason::BufferTooSmall)?;
+            let burst = seal.seal_burst(outgoing, room)?;
+            self.to = Some(to);
+            self.waiting.len = self.waiting.len.saturating_add(burst.len);
+            self.waiting.segment_size = self.waiting.segment_size.max(burst.segment_size);
+            self.waiting.count = self.waiting.count.saturating_add(burst.count);
+            if !is_single {
+                self.flush();
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what waits.
+    pub fn flush(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (Some(to), Some(datagrams)) = (self.to, self.sealed.get(..waiting.len)) else { return };
+        if waiting.len > 0 && self.black.send(to, datagrams, waiting.segment_size).is_err() {
+            self.refused_by_kernel = self.refused_by_kernel.saturating_add(1);
+        }
+    }
+
+    /// Sends that the kernel refused.
+    pub fn refused_by_kernel(&self) -> u64 {
+        self.refused_by_kernel
+    }
+
+    /// `UDP_SEGMENT` wants all datagrams of one size, but the last may be shorter.
+    fn admits(&self, len: usize, to: SocketAddr) -> bool {
+        let Burst { len: used, segment_size, count } = self.waiting;
+        count == 0
+            || self.to == Some(to)
+                && count < MAX_BURST_SEGMENTS
+                && used == segment_size.saturating_mul(count)
+                && len <= segment_size
+                && used.saturating_add(len) <= MAX_BURST_BYTES
+    }
+}

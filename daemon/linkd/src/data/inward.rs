@@ -1,0 +1,247 @@
+//! Black to red: receives a batch, finds the SA by SPI, opens, asks the policy, joins, writes to the TUN.
+
+use std::collections::HashMap;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use coloa_link::encap::Datagram;
+use coloa_link::esp::PREFIX_LEN;
+use coloa_link::keys::SaKeys;
+use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Limits, Spi};
+use quinn_udp::RecvMeta;
+
+use super::mailbox::{Inbox, Mailbox};
+use super::peers::Peers;
+use super::{Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Standing, Traffic, tell};
+use crate::tun::Tun;
+use crate::udp::BlackSocket;
+
+/// GRO batches that one receive may bring.
+const BATCH: usize = 8;
+/// Octets of one GRO batch.
+const BUFFER: usize = 65_536;
+/// The longest sleep: drains and limits by age are looked at so often when nothing passes.
+const IDLE: Duration = Duration::from_millis(500);
+/// Receives between two looks at the clock.
+const RECEIVES_BETWEEN_TICKS: u32 = 64;
+/// Slices of one frame: head, and what the coalescer joined.
+const MAX_SLICES: usize = coloa_link::coalesce::MAX_JOINED + 1;
+
+/// The receiving half of one peer.
+struct Peer {
+    inbound: Inbound<Cipher>,
+    traffic: Traffic,
+}
+
+/// The inward thread's state.
+pub struct Inward {
+    tun: Arc<Tun>,
+    black: Arc<BlackSocket>,
+    limits: Limits,
+    origin: Instant,
+    events: Sender<KeyEvent>,
+    outward: Mailbox<OutOrder>,
+    routing: Arc<Routing>,
+    peers: Peers<Peer>,
+    by_spi: HashMap<Spi, PeerNumber>,
+    drops: Counters,
+    refused_by_kernel: u64,
+}
+
+impl Inward {
+    /// Opens nothing yet.
+    pub fn new(
+        tun: Arc<Tun>,
+        black: Arc<BlackSocket>,
+        limits: Limits,
+        origin: Instant,
+        events: Sender<KeyEvent>,
+        outward: Mailbox<OutOrder>,
+    ) -> Self {
+        Self {
+            tun,
+            black,
+            limits,
+            origin,
+            events,
+            outward,
+            routing: Arc::default(),
+            peers: Peers::new(),
+            by_spi: HashMap::new(),
+            drops: Counters::new(),
+            refused_by_kernel: 0,
+        }
+    }
+
+    /// Forwards until told to stop.
+    pub fn run(mut self, orders: &Inbox<InOrder>) {
+        let mut arena = vec![0; BATCH * BUFFER];
+        let mut metas = [RecvMeta::default(); BATCH];
+        let mut frames = Coalescer::new();
+        let mut receives = 0u32;
+        loop {
+            while let Some(order) = orders.take() {
+                if matches!(order, InOrder::Stop) {
+                    return;
+                }
+                self.obey(order);
+            }
+            match receive(&self.black, &mut arena, &mut metas) {
+                Ok(count) => self.forward(&mut arena, metas.get(..count).unwrap_or_default(), &mut frames),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.tick();
+                    orders.wait(&*self.black, IDLE);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => tracing::warn!(%why, "the black socket cannot be read"),
+            }
+            receives = receives.wrapping_add(1);
+            if receives.is_multiple_of(RECEIVES_BETWEEN_TICKS) {
+                self.tick();
+            }
+        }
+    }
+
+    fn forward(&mut self, arena: &mut [u8], metas: &[RecvMeta], frames: &mut Coalescer) {
+        frames.clear();
+        for (index, meta) in metas.iter().enumerate() {
+            for datagram in datagrams(index, meta) {
+                match self.open(arena, datagram) {
+                    Ok(packet) => frames.push(arena, packet),
+                    Err(Some(reason)) => self.drops.count(reason),
+                    Err(None) => {}
+                }
+            }
+        }
+        self.deliver(arena, frames);
+    }
+
+    /// Where the inner packet lies; no reason where nothing was lost, or where the SA has counted it.
+    fn open(&mut self, arena: &mut [u8], datagram: Range<usize>) -> Result<Range<usize>, Option<DropReason>> {
+        let start = datagram.start.saturating_add(PREFIX_LEN);
+        let octets = arena.get_mut(datagram).ok_or(DropReason::MalformedEsp)?;
+        let spi = match Datagram::parse(octets)? {
+            Datagram::Esp(spi) => spi,
+            Datagram::Keepalive => return Err(None),
+            Datagram::NonEsp(_) => return Err(Some(DropReason::MalformedEsp)),
+        };
+        let number = *self.by_spi.get(&spi).ok_or(DropReason::UnknownSpi)?;
+        let peer = self.peers.get(number).ok_or(DropReason::UnknownSpi)?;
+        let packet = peer.inbound.open(octets).map_err(|_counted| None)?;
+        let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
+        let site = self.routing.sites.get(number.0).copied().flatten().ok_or(DropReason::NoPolicy)?;
+        spd.permits_inbound(site, packet)?;
+        peer.traffic.count(packet.len());
+        Ok(start..start.saturating_add(packet.len()))
+    }
+
+    fn deliver(&mut self, arena: &[u8], frames: &Coalescer) {
+        for frame in frames.frames(arena) {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let parts = std::iter::once(frame.head()).chain(frame.rest());
+            let mut count = 0usize;
+            for (slice, part) in slices.iter_mut().zip(parts) {
+                *slice = IoSlice::new(part);
+                count = count.saturating_add(1);
+            }
+            if rustix::io::writev(&*self.tun, slices.get(..count).unwrap_or_default()).is_err() {
+                self.refused_by_kernel = self.refused_by_kernel.saturating_add(1);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: InOrder) {
+        match order {
+            InOrder::Policy(routing) => self.routing = routing,
+            InOrder::Install { peer, epoch, keys, done } => {
+                // Who gave the order may have given up waiting.
+                let _ = done.send(self.install(peer, epoch, keys));
+            }
+            InOrder::DrainBefore { peer, epoch } => {
+                let now = self.origin.elapsed();
+                if let Some(peer) = self.peers.get(peer) {
+                    peer.inbound.drain_before(now, epoch);
+                }
+            }
+            InOrder::Block(peer) => {
+                if let Some(peer) = self.peers.get(peer) {
+                    peer.inbound.block();
+                }
+                self.by_spi.retain(|_, owner| *owner != peer);
+            }
+            InOrder::Report(done) => {
+                let _ = done.send(self.report());
+            }
+            InOrder::Stop => {}
+        }
+    }
+
+    fn install(&mut self, peer: PeerNumber, epoch: Epoch, keys: SaKeys) -> Result<(), InstallFailed> {
+        let (now, limits, spi) = (self.origin.elapsed(), self.limits, keys.spi());
+        if self.by_spi.contains_key(&spi) {
+            return Err(InstallFailed::SpiInUse(spi));
+        }
+        let vacant = || Peer { inbound: Inbound::blocked(limits), traffic: Traffic::default() };
+        let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;
+        half.inbound.install(now, epoch, keys).map_err(|_| InstallFailed::Cipher)?;
+        self.by_spi.insert(spi, peer);
+        self.forget_spis(peer);
+        Ok(())
+    }
+
+    /// Keys that are gone leave no SPI behind.
+    fn forget_spis(&mut self, peer: PeerNumber) {
+        let Some(half) = self.peers.get(peer) else { return };
+        let live: Vec<Spi> = half.inbound.spis().collect();
+        self.by_spi.retain(|spi, owner| *owner != peer || live.contains(spi));
+    }
+
+    fn report(&mut self) -> Report {
+        let mut drops = self.drops;
+        let mut peers = Vec::new();
+        for (_, peer) in self.peers.iter() {
+            drops.add(peer.inbound.counters());
+            peers.push(Standing { epoch: peer.inbound.epoch(), traffic: peer.traffic });
+        }
+        Report { peers, drops, refused_by_kernel: self.refused_by_kernel }
+    }
+
+    fn tick(&mut self) {
+        let now = self.origin.elapsed();
+        let mut gone = Vec::new();
+        for (number, peer) in self.peers.iter() {
+            while let Some(event) = peer.inbound.poll(now) {
+                match event {
+                    InboundEvent::PeerSwitched(epoch) => {
+                        self.outward.send(OutOrder::Activate { peer: number, epoch });
+                        peer.inbound.drain_before(now, epoch);
+                    }
+                    InboundEvent::Gone(epoch) => {
+                        gone.push(number);
+                        tell(&self.events, KeyEvent::Gone(number, epoch));
+                    }
+                }
+            }
+        }
+        for peer in gone {
+            self.forget_spis(peer);
+        }
+    }
+}
+
+fn receive(black: &BlackSocket, arena: &mut [u8], metas: &mut [RecvMeta]) -> io::Result<usize> {
+    let mut chunks = arena.chunks_exact_mut(BUFFER);
+    let mut buffers: [IoSliceMut<'_>; BATCH] =
+        std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+    black.receive(&mut buffers, metas)
+}
+
+/// Where the datagrams of one GRO batch lie in the arena.
+fn datagrams(index: usize, meta: &RecvMeta) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (start, stride) = (index * BUFFER, meta.stride.max(1));
+    let end = start + meta.len.min(BUFFER);
+    (start..end).step_by(stride).map(move |at| at..end.min(at + stride))
+}

@@ -1,0 +1,247 @@
+//! The data plane: one plain thread a direction, which owns its half of every SA. No lock, no allocation per packet.
+//!
+//! ```text
+//! outward   TUN super-packet → policy → seal each segment → one UDP GSO send a burst
+//! inward    UDP GRO batch → SPI → open → policy → coalesce → TUN writes
+//! ```
+//! The control side gives orders through a mailbox that a thread looks into between packets. Counters and keys are the
+//! thread's own; a report is a copy, on request.
+
+mod burst;
+mod cipher;
+mod inward;
+pub mod mailbox;
+mod outward;
+mod peers;
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use coloa_link::keys::SaKeys;
+use coloa_link::{Counters, Epoch, KeyMaterial, Limits, SiteIndex, Spd, Spi};
+
+use crate::fault::Fault;
+use crate::tun::Tun;
+use crate::udp::BlackSocket;
+use cipher::Cipher;
+use mailbox::{Mailbox, mailbox};
+
+/// A peer's place in the tables of the data plane; kept as long as the daemon runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerNumber(pub usize);
+
+/// The policy in force, and which peer each of its sites is.
+#[derive(Debug, Default)]
+pub struct Routing {
+    /// Without one nothing passes.
+    pub spd: Option<Spd>,
+    /// The peers' sites, by peer number.
+    pub sites: Vec<Option<SiteIndex>>,
+    /// The sites' peers, by site index.
+    pub peers: Vec<Option<PeerNumber>>,
+}
+
+impl Routing {
+    fn peer_of(&self, site: SiteIndex) -> Option<PeerNumber> {
+        self.peers.get(usize::try_from(site.0).ok()?).copied().flatten()
+    }
+}
+
+/// Packets and octets of red traffic.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: u64,
+    /// Octets.
+    pub octets: u64,
+}
+
+impl Traffic {
+    fn count(&mut self, octets: usize) {
+        self.packets = self.packets.saturating_add(1);
+        self.octets = self.octets.saturating_add(octets as u64);
+    }
+}
+
+/// One direction of one peer, as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// The newest epoch in use.
+    pub epoch: Option<Epoch>,
+    /// What passed since the daemon started.
+    pub traffic: Traffic,
+}
+
+/// What one thread has to say.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// By peer number.
+    pub peers: Vec<Standing>,
+    /// Drops that the link names.
+    pub drops: Counters,
+    /// Writes that the kernel refused: UDP sends outward, TUN writes inward.
+    pub refused_by_kernel: u64,
+}
+
+/// What happens to the keys of one peer, told to the control side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyEvent {
+    /// A soft limit was passed: negotiate the next epoch.
+    RekeyWanted(PeerNumber),
+    /// A hard limit was passed: nothing is sent until the next epoch (R26).
+    Blocked(PeerNumber),
+    /// Old receiving keys are gone (R29).
+    Gone(PeerNumber, Epoch),
+}
+
+/// Orders to the outward thread.
+enum OutOrder {
+    Policy(Arc<Routing>),
+    Install {
+        peer: PeerNumber,
+        epoch: Epoch,
+        keys: SaKeys,
+        to: SocketAddr,
+        done: SyncSender<Result<(), InstallFailed>>,
+    },
+    Activate {
+        peer: PeerNumber,
+        epoch: Epoch,
+    },
+    Block(PeerNumber),
+    Report(SyncSender<Report>),
+    Stop,
+}
+
+/// Orders to the inward thread.
+enum InOrder {
+    Policy(Arc<Routing>),
+    Install { peer: PeerNumber, epoch: Epoch, keys: SaKeys, done: SyncSender<Result<(), InstallFailed>> },
+    DrainBefore { peer: PeerNumber, epoch: Epoch },
+    Block(PeerNumber),
+    Report(SyncSender<Report>),
+    Stop,
+}
+
+/// Why keys were not installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstallFailed {
+    /// Another link receives on this SPI: negotiate another epoch.
+    SpiInUse(Spi),
+    /// The cipher provider refused the key.
+    Cipher,
+    /// The thread does not answer.
+    Silent,
+}
+
+/// Exit code when a data-plane thread failed.
+const DATA_PLANE_FAILED: i32 = 70;
+/// How long an order may take; a burst takes microseconds.
+const ORDER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The control side's hold on the data plane.
+pub struct Plane {
+    outward: Mailbox<OutOrder>,
+    inward: Mailbox<InOrder>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Plane {
+    /// Starts both threads, blocked and without policy: nothing passes yet.
+    pub fn start(tun: Tun, black: BlackSocket, limits: Limits) -> Result<(Self, Receiver<KeyEvent>), Fault> {
+        let (tun, black) = (Arc::new(tun), Arc::new(black));
+        let (events, heard) = channel();
+        let origin = Instant::now();
+        let words = |e: std::io::Error| Fault::Tun { name: "data plane".into(), why: e.to_string() };
+        let (outward, out_box) = mailbox().map_err(words)?;
+        let (inward, in_box) = mailbox().map_err(words)?;
+        let sender = outward::Outward::new(tun.clone(), black.clone(), limits, origin, events.clone());
+        let receiver = inward::Inward::new(tun, black, limits, origin, events, outward.clone());
+        let threads = vec![
+            spawn("outward", move || sender.run(&out_box)).map_err(words)?,
+            spawn("inward", move || receiver.run(&in_box)).map_err(words)?,
+        ];
+        Ok((Self { outward, inward, threads: Mutex::new(threads) }, heard))
+    }
+
+    /// Puts a policy in force, in both directions.
+    pub fn set_policy(&self, routing: Arc<Routing>) {
+        self.outward.send(OutOrder::Policy(routing.clone()));
+        self.inward.send(InOrder::Policy(routing));
+    }
+
+    /// Receives on the new epoch from now on, and stages it for sending to `to`.
+    pub fn install(&self, peer: PeerNumber, keys: KeyMaterial, to: SocketAddr) -> Result<(), InstallFailed> {
+        let epoch = keys.epoch();
+        let (outbound, inbound) = keys.split();
+        let (done, wait) = sync_channel(1);
+        self.inward.send(InOrder::Install { peer, epoch, keys: inbound, done });
+        wait.recv_timeout(ORDER_DEADLINE).unwrap_or(Err(InstallFailed::Silent))?;
+        let (done, wait) = sync_channel(1);
+        self.outward.send(OutOrder::Install { peer, epoch, keys: outbound, to, done });
+        wait.recv_timeout(ORDER_DEADLINE).unwrap_or(Err(InstallFailed::Silent))
+    }
+
+    /// The peer receives on `epoch`: send on it, and let older ones drain.
+    pub fn activate(&self, peer: PeerNumber, epoch: Epoch) {
+        self.outward.send(OutOrder::Activate { peer, epoch });
+        self.inward.send(InOrder::DrainBefore { peer, epoch });
+    }
+
+    /// Drops every key of the peer (R31).
+    pub fn block(&self, peer: PeerNumber) {
+        self.outward.send(OutOrder::Block(peer));
+        self.inward.send(InOrder::Block(peer));
+    }
+
+    /// What both threads have to say: outward, inward.
+    pub fn report(&self) -> (Report, Report) {
+        let (done, out) = sync_channel(1);
+        self.outward.send(OutOrder::Report(done));
+        let (done, inw) = sync_channel(1);
+        self.inward.send(InOrder::Report(done));
+        let wait = |r: Receiver<Report>| r.recv_timeout(ORDER_DEADLINE).unwrap_or_default();
+        (wait(out), wait(inw))
+    }
+
+    /// Ends both threads; keys, TUN and sockets go with them.
+    pub fn stop(&self) {
+        self.outward.send(OutOrder::Stop);
+        self.inward.send(InOrder::Stop);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(|e| e.into_inner()));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Data-plane threads keep no right at all: what they need they hold open.
+fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        let watch = Watch(name);
+        if let Err(why) = crate::privileges::drop_all() {
+            tracing::error!(%why, "a data-plane thread cannot give up its rights");
+            return;
+        }
+        body();
+        std::mem::forget(watch);
+    })
+}
+
+/// A data-plane thread that ends without being told takes the daemon with it: better dark and restarted than half alive.
+struct Watch(&'static str);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        tracing::error!(thread = self.0, "the data plane failed: the daemon ends");
+        std::process::exit(DATA_PLANE_FAILED);
+    }
+}
+
+fn tell(events: &Sender<KeyEvent>, event: KeyEvent) {
+    // The control side only goes away when the daemon ends.
+    let _ = events.send(event);
+}

@@ -1,0 +1,67 @@
+//! Who may talk to whom: the link policy, signed by the policy authority, with a serial that only rises (R37).
+//!
+//! Signature and memory are here; what a policy says is `coloa_link::bundle`'s matter. A policy is in force only as
+//! [`Accepted`]: signed, well-formed, and not older than what this site accepted before.
+
+mod authority;
+pub mod bundle;
+pub mod description;
+pub mod serial;
+
+use std::fs;
+use std::path::Path;
+
+use aws_lc_rs::digest;
+use coloa_link::{Accepted, Bundle};
+use rustls_pki_types::CertificateDer;
+
+use crate::admission::Trust;
+use crate::config::PolicyFiles;
+use crate::fault::Fault;
+use authority::Authority;
+use bundle::{MAX_BUNDLE, Signed};
+use serial::{SerialRefused, SerialStore};
+
+/// Reads the bundle, verifies and remembers it.
+pub fn load(files: &PolicyFiles, trust: &Trust, store: &SerialStore) -> Result<Accepted, Fault> {
+    let path = &files.bundle;
+    let authority = Authority::read(&files.authority, trust)?;
+    let (bundle, digest) = verified(path, authority.certificate())?;
+    let serial = bundle.serial;
+    if !authority.may_sign_anew() && !store.knows(serial, &digest) {
+        return Err(fault(
+            path,
+            "the policy authority's certificate has expired, and this bundle was not accepted before",
+        ));
+    }
+    // Well-formed before it is remembered: a broken bundle must not lock the good one of this serial out.
+    let accepted = bundle.resume(serial).map_err(|e| fault(path, e))?;
+    match store.accept(serial, &digest) {
+        Ok(()) => Ok(accepted),
+        Err(SerialRefused::Older { accepted }) => Err(Fault::OldPolicy { path: path.to_owned(), serial, accepted }),
+        Err(SerialRefused::Twin) => {
+            Err(fault(path, format!("another policy with serial {serial} was accepted before")))
+        }
+        Err(SerialRefused::Record(why)) => Err(fault(path, why)),
+    }
+}
+
+/// Reads a bundle and verifies its signature; it is not in force by that.
+pub fn read(path: &Path, authority: &CertificateDer<'_>) -> Result<Bundle, Fault> {
+    verified(path, authority).map(|(bundle, _)| bundle)
+}
+
+fn verified(path: &Path, authority: &CertificateDer<'_>) -> Result<(Bundle, Vec<u8>), Fault> {
+    let length = fs::metadata(path).map_err(|e| Fault::file(path, e))?.len();
+    if length > MAX_BUNDLE {
+        return Err(fault(path, "it is too large"));
+    }
+    let file = fs::read(path).map_err(|e| Fault::file(path, e))?;
+    let signed = Signed::verify(&file, authority).map_err(|why| fault(path, why))?;
+    let bundle = Bundle::parse(signed.octets()).map_err(|e| fault(path, e))?;
+    Ok((bundle, digest::digest(&digest::SHA256, signed.octets()).as_ref().to_vec()))
+}
+
+fn fault(path: &Path, why: impl std::fmt::Display) -> Fault {
+    Fault::Policy { path: path.to_owned(), why: why.to_string() }
+}

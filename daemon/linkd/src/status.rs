@@ -1,0 +1,163 @@
+//! The state of the links as one value: `status` shows it to people, `--json` to programs, metrics to Prometheus.
+
+use std::fmt::Write;
+
+use coloa_link::Counters;
+use serde::{Deserialize, Serialize};
+
+use crate::control::Control;
+use crate::data::{Report, Standing};
+use crate::fault::Lang;
+use crate::trouble::Trouble;
+
+/// The whole daemon.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Our own identity.
+    pub identity: String,
+    /// Our site's name; nothing when the policy does not know us.
+    pub site: Option<String>,
+    /// Serial of the policy in force.
+    pub policy_serial: Option<u64>,
+    /// Red and black are one namespace: nothing but routes keeps cleartext off the wire.
+    pub shared_namespace: bool,
+    /// What the kernel hands over unsegmented.
+    pub tun_offload: String,
+    /// Every peer that the policy grants.
+    pub links: Vec<LinkStatus>,
+    /// Every drop by name, over all links.
+    pub drops: Vec<(String, u64)>,
+}
+
+/// One link.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The peer's site.
+    pub site: String,
+    /// The peer's identity.
+    pub identity: String,
+    /// Packets are sealed and opened.
+    pub encrypting: bool,
+    /// The control connection lives.
+    pub connected: bool,
+    /// The epoch that sends.
+    pub epoch: Option<u64>,
+    /// What went wrong last.
+    pub trouble: Option<Trouble>,
+    /// Red packets sent, and their octets.
+    pub sent: (u64, u64),
+    /// Red packets received, and their octets.
+    pub received: (u64, u64),
+}
+
+/// What does not change while the daemon runs.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    /// Red and black are one namespace.
+    pub shared_namespace: bool,
+    /// What was negotiated with the TUN.
+    pub tun_offload: String,
+}
+
+impl Status {
+    /// As it stands now.
+    pub fn of(control: &Control, fixed: &Fixed) -> Self {
+        let (out, inw) = control.plane.report();
+        let policy = control.admission.policy();
+        let spd = policy.as_ref().as_ref();
+        Status {
+            identity: control.admission.own().to_string(),
+            site: spd.and_then(|spd| spd.site(spd.us())).map(|site| site.name.clone()),
+            policy_serial: spd.map(|spd| spd.serial()),
+            shared_namespace: fixed.shared_namespace,
+            tun_offload: fixed.tun_offload.clone(),
+            links: links(control, &out, &inw),
+            drops: drops(&out, &inw),
+        }
+    }
+
+    /// Whether every granted link encrypts.
+    pub fn is_well(&self) -> bool {
+        !self.links.is_empty() && self.links.iter().all(|link| link.encrypting)
+    }
+
+    /// For people.
+    pub fn words(&self, lang: Lang) -> String {
+        let mut out = String::new();
+        let text = |en: &'static str, vi: &'static str| if lang == Lang::Vi { vi } else { en };
+        let unknown = text("not in the policy", "không có trong chính sách");
+        let serial = self.policy_serial.map_or_else(|| "-".into(), |serial| serial.to_string());
+        let site = self.site.as_deref().unwrap_or(unknown);
+        let _ = writeln!(out, "{} {site} · {} {serial}", text("site", "điểm"), text("policy", "chính sách"));
+        if self.shared_namespace {
+            let warning = text(
+                "WARNING: red and black share one network namespace; cleartext is NOT kept off the wire. For measuring only.",
+                "CẢNH BÁO: phía rõ và phía mã chung một không gian mạng; dữ liệu rõ KHÔNG bị ngăn. Chỉ dùng để đo thử.",
+            );
+            let _ = writeln!(out, "!!! {warning}");
+        }
+        if self.links.is_empty() {
+            let _ = writeln!(
+                out,
+                "{}",
+                text("no link is granted: blocked", "không có đường truyền nào được phép: đã chặn")
+            );
+        }
+        for link in &self.links {
+            link.write_words(&mut out, lang);
+        }
+        out
+    }
+}
+
+impl LinkStatus {
+    fn write_words(&self, out: &mut String, lang: Lang) {
+        let state = match (lang, self.encrypting, self.connected) {
+            (Lang::En, true, true) => "connected, encrypting",
+            (Lang::En, true, false) => "encrypting; control connection lost, dialling",
+            (Lang::En, false, _) => "not encrypting, blocked",
+            (Lang::Vi, true, true) => "đã nối, đã mã hóa",
+            (Lang::Vi, true, false) => "đã mã hóa; mất kết nối điều khiển, đang nối lại",
+            (Lang::Vi, false, _) => "chưa mã hóa, đã chặn",
+        };
+        let epoch = self.epoch.map(|epoch| format!(" · epoch {epoch}")).unwrap_or_default();
+        let _ = writeln!(out, "{:<24} {state}{epoch} · ↑ {} ↓ {} packets", self.site, self.sent.0, self.received.0);
+        if let Some(trouble) = &self.trouble {
+            let _ = writeln!(out, "{:<24} {}", "", trouble.words(lang));
+        }
+    }
+}
+
+fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
+    let peers = control.peers();
+    let granted = peers.iter().filter(|peer| peer.state().granted);
+    granted
+        .map(|peer| {
+            let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));
+            let epoch = sending.and_then(|s| s.epoch).map(|epoch| epoch.0);
+            let traffic = |s: Option<&Standing>| s.map_or((0, 0), |s| (s.traffic.packets, s.traffic.octets));
+            let state = peer.state();
+            LinkStatus {
+                site: peer.name.clone(),
+                identity: peer.identity.to_string(),
+                encrypting: epoch.is_some(),
+                connected: state.session.is_some(),
+                epoch,
+                trouble: state.trouble.clone(),
+                sent: traffic(sending),
+                received: traffic(receiving),
+            }
+        })
+        .collect()
+}
+
+fn drops(out: &Report, inw: &Report) -> Vec<(String, u64)> {
+    let named = |direction: &'static str, drops: &Counters| {
+        drops.iter().map(|(reason, count)| (format!("{direction}.{}", reason.name()), count)).collect::<Vec<_>>()
+    };
+    let mut all = named("outward", &out.drops);
+    all.push(("outward.refused_by_kernel".into(), out.refused_by_kernel));
+    all.extend(named("inward", &inw.drops));
+    all.push(("inward.refused_by_kernel".into(), inw.refused_by_kernel));
+    all
+}

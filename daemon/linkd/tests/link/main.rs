@@ -1,0 +1,10 @@
+//! Two daemons, four namespaces, one black wire: what the link does, and what it refuses. Needs root and, from Debian,
+//! iproute2, iputils-ping, iperf3, tcpdump, softhsm2, openssl and util-linux.
+
+mod authority;
+mod carries;
+mod daemon;
+mod mistakes;
+mod network;
+mod refuses;
+mod renews;
