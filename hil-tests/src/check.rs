@@ -1,0 +1,61 @@
+//! The checks, a file a chapter. Each is a sentence that holds on every target.
+
+mod encryption;
+mod login;
+mod objects;
+mod persistence;
+mod processes;
+mod sessions;
+mod signing;
+
+use crate::target::Need;
+use crate::token::Token;
+use anyhow::Result;
+
+/// One check.
+pub struct Check {
+    /// The sentence.
+    pub name: &'static str,
+    /// What it needs of the target.
+    pub needs: &'static [Need],
+    /// Processes, one after the other; between two of them the target is killed and started again.
+    pub phases: &'static [fn(&Token) -> Result<()>],
+}
+
+/// Shorthand for the table below.
+const fn check(name: &'static str, needs: &'static [Need], phases: &'static [fn(&Token) -> Result<()>]) -> Check {
+    Check { name, needs, phases }
+}
+
+/// Every check.
+pub const CHECKS: &[Check] = &[
+    check("openssl_verifies_p256", &[], &[signing::p256]),
+    check("openssl_verifies_p384", &[Need::P384], &[signing::p384]),
+    check("openssl_verifies_what_the_token_hashed", &[Need::HashedEcdsa], &[signing::hashed]),
+    check("the_module_verifies_and_refuses", &[], &[signing::verifies_and_refuses]),
+    check("many_threads_sign", &[], &[signing::threads]),
+    check("hmac_verifies_and_refuses", &[], &[signing::hmac]),
+    check("gcm_round_trips", &[], &[encryption::round_trip]),
+    check("gcm_takes_bulk_in_one_call", &[Need::Bulk], &[encryption::bulk]),
+    check("gcm_refuses_what_was_altered", &[], &[encryption::altered]),
+    check("digests_are_openssls", &[], &[encryption::digests]),
+    check("random_does_not_repeat", &[], &[encryption::random]),
+    check("objects_are_found_and_destroyed", &[], &[objects::find]),
+    check("attributes_say_what_was_asked", &[], &[objects::attributes]),
+    check("a_sensitive_key_is_not_readable", &[], &[objects::sensitive]),
+    check("private_objects_need_a_login", &[], &[objects::private]),
+    check("a_key_does_only_what_it_may", &[], &[objects::purpose]),
+    check("session_objects_end_with_the_session", &[], &[sessions::session_objects]),
+    check("many_sessions_open_and_close", &[], &[sessions::many]),
+    check("a_wrong_pin_is_refused", &[], &[login::wrong_pin]),
+    check("a_second_login_says_so", &[], &[login::twice]),
+    check("logout_ends_key_use", &[], &[login::logout]),
+    check("the_user_changes_the_pin", &[], &[login::change]),
+    check("wrong_pins_lock_and_the_officer_unlocks", &[Need::Lockout], &[login::lockout]),
+    check("the_lock_survives_a_restart", &[Need::Lockout], &[login::lock, login::still_locked]),
+    check("keys_survive_a_kill", &[], &[persistence::make, persistence::use_again]),
+    check("the_module_outlives_its_server", &[Need::Server], &[persistence::reconnect]),
+    check("two_processes_share_a_token", &[Need::Processes], &[processes::share]),
+    check("a_login_is_not_inherited", &[Need::Processes], &[processes::login_is_mine]),
+    check("a_forked_child_starts_over", &[Need::Processes, Need::Fork], &[processes::fork]),
+];

@@ -1,0 +1,7 @@
+//! What `cargo xtask` and the stand behind it share: their words, progress for a person, and verdicts counted.
+
+#![forbid(unsafe_code)]
+
+pub mod progress;
+pub mod stand;
+pub mod tally;

@@ -1,0 +1,142 @@
+//! `cargo xtask setup`: what this machine lacks, and nothing it has.
+
+use crate::{run, tools};
+use anyhow::{Context, Result, bail};
+use coloa_xtask::progress::Task;
+
+/// Install what is missing: Debian packages, the Cortex-M toolchain, cargo-deny and cargo-audit.
+///
+/// Only what is absent is fetched; a second run changes nothing. Packages need root and Debian 12
+/// or a relative of it; elsewhere the missing programs are named and you install them.
+///
+/// Examples:
+///   cargo xtask setup            what the demo and the tests need
+///   cargo xtask setup --bench    also OpenVPN, which `cargo xtask bench` compares the link with
+///   cargo xtask setup --list     say what is missing, install nothing
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Also what `cargo xtask bench` compares with
+    #[arg(long)]
+    bench: bool,
+    /// Only say what is missing
+    #[arg(long)]
+    list: bool,
+}
+
+/// What a part of the work needs, so that nothing is fetched that it does not use.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Need {
+    /// The product at work and its outside judges.
+    Demo,
+    /// The same with gates and every test.
+    Tests,
+    /// The same with the programs that we are measured against.
+    Bench,
+}
+
+/// A Debian package and a program it brings.
+struct Package {
+    name: &'static str,
+    program: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "gcc", program: "cc" },
+    Package { name: "libc6-dev", program: "/usr/include/stdlib.h" },
+    Package { name: "git", program: "git" },
+    Package { name: "openssl", program: "openssl" },
+    Package { name: "opensc", program: "pkcs11-tool" },
+    Package { name: "softhsm2", program: "softhsm2-util" },
+    Package { name: "qemu-system-arm", program: "qemu-system-arm" },
+    Package { name: "iproute2", program: "ip" },
+    Package { name: "iputils-ping", program: "ping" },
+    Package { name: "ethtool", program: "ethtool" },
+    Package { name: "iperf3", program: "iperf3" },
+    Package { name: "tcpdump", program: "tcpdump" },
+    Package { name: "python3", program: "python3" },
+];
+const BENCH_PACKAGES: &[Package] = &[Package { name: "openvpn", program: "openvpn" }];
+
+/// `cargo xtask setup`
+pub fn main(args: &Args) -> Result<()> {
+    let need = if args.bench { Need::Bench } else { Need::Tests };
+    if args.list {
+        list(need);
+        return Ok(());
+    }
+    ensure(need)
+}
+
+/// Makes sure that everything `need` asks for is here.
+pub fn ensure(need: Need) -> Result<()> {
+    packages(need)?;
+    thumb()?;
+    if need == Need::Tests {
+        tools::ensure()?;
+    }
+    println!("setup: everything is here");
+    Ok(())
+}
+
+fn list(need: Need) {
+    let absent = missing(need);
+    absent.iter().for_each(|p| println!("missing: {} (brings {})", p.name, p.program));
+    if !has_thumb() {
+        println!("missing: the toolchain `thumb` for Cortex-M (board/setup-thumb.sh)");
+    }
+    tools::missing().iter().for_each(|tool| println!("missing: {tool}"));
+}
+
+fn missing(need: Need) -> Vec<&'static Package> {
+    let more = if need == Need::Bench { BENCH_PACKAGES } else { &[] };
+    PACKAGES.iter().chain(more).filter(|p| !present(p.program)).collect()
+}
+
+fn present(program: &str) -> bool {
+    if program.starts_with('/') {
+        return std::path::Path::new(program).exists();
+    }
+    // a user's PATH often lacks sbin, where ip, tcpdump and openvpn live
+    run::on_path(program).is_some()
+        || ["/usr/sbin", "/sbin"].iter().any(|d| std::path::Path::new(d).join(program).is_file())
+}
+
+fn packages(need: Need) -> Result<()> {
+    let names: Vec<_> = missing(need).iter().map(|p| p.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let typed = format!("apt-get install --no-install-recommends {}", names.join(" "));
+    if run::on_path("apt-get").is_none() {
+        bail!("these programs are missing and this is no Debian: install what brings them ({})", names.join(" "));
+    }
+    let apt = |args: &[&str]| {
+        let mut c = run::program("apt-get");
+        c.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y", "-o", "DPkg::Lock::Timeout=600"]).args(args);
+        c
+    };
+    run::quiet(Task::start("apt-get update"), &mut apt(&["update"]))
+        .and_then(|()| {
+            let task = Task::start(format!("apt-get install {}", names.join(" ")));
+            run::quiet(task, apt(&["install", "--no-install-recommends"]).args(&names))
+        })
+        .with_context(|| format!("run this as root, then try again: {typed}"))
+}
+
+fn has_thumb() -> bool {
+    let mut probe = run::program("rustup");
+    probe.args(["run", "thumb", "rustc", "--print", "target-libdir", "--target", "thumbv7em-none-eabihf"]);
+    let Ok(out) = probe.output() else { return false };
+    let dir = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+    let Ok(files) = std::fs::read_dir(dir) else { return false };
+    out.status.success() && files.flatten().any(|f| f.file_name().to_string_lossy().starts_with("liballoc-"))
+}
+
+fn thumb() -> Result<()> {
+    if has_thumb() {
+        return Ok(());
+    }
+    let task = Task::start("the Cortex-M toolchain (board/setup-thumb.sh)");
+    run::quiet(task, run::program("bash").arg("board/setup-thumb.sh"))
+}
