@@ -92,8 +92,10 @@ impl Capture {
     pub fn start(at: &Namespace, device: &str, dir: &Path, name: &str) -> Result<Self> {
         let file = dir.join(format!("{name}.pcap"));
         let target = file.to_string_lossy().into_owned();
-        // -U writes each packet at once; as root tcpdump would drop to a user that cannot write here
-        let command = at.command(&["tcpdump", "-i", device, "-U", "-n", "-Z", "root", "-w", &target]);
+        // -U writes each packet at once; as root tcpdump would drop to a user that cannot write here; -B is KiB for what it
+        // has not read yet
+        let words = ["tcpdump", "-i", device, "-B", "262144", "-U", "-n", "-Z", "root", "-w", &target];
+        let command = at.command(&words);
         let process = Background::start(dir, name, &command)?;
         let log = dir.join(format!("{name}.log"));
         let listens = || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("listening on"));
@@ -105,9 +107,17 @@ impl Capture {
 
     /// Ends it; the file holds everything seen.
     pub fn finish(self) -> Result<PathBuf> {
-        // the kernel hands packets over in blocks; give it the time to hand over the last one
-        std::thread::sleep(Duration::from_millis(1500));
+        let size = || std::fs::metadata(&self.file).map_or(0, |m| m.len());
+        let written = until(Duration::from_secs(60), || {
+            let before = size();
+            // the kernel hands packets over in blocks; give it the time to hand over the last one
+            std::thread::sleep(Duration::from_millis(1500));
+            size() == before
+        });
         self.process.stop()?;
+        if !written {
+            bail!("tcpdump does not come to an end with {}", self.file.display());
+        }
         Ok(self.file)
     }
 }

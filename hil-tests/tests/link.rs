@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use coloa_hil_tests::background::until;
 use coloa_hil_tests::blackwire::{
     FAR, Sites, canaries, judge, received, send_canaries, serve_canaries, without_encryptor,
 };
@@ -9,6 +10,7 @@ use coloa_hil_tests::body::SoftHsm;
 use coloa_hil_tests::built;
 use coloa_hil_tests::site::KeyPlace;
 use coloa_hil_tests::target::{LABEL, Target, USER_PIN};
+use std::time::Duration;
 
 /// Namespaces are the machine's: another run of the tests must not take ours away.
 fn prefix(what: &str) -> String {
@@ -55,6 +57,7 @@ fn the_black_wire_shows_only_tls_and_esp_from_before_the_start_to_after_a_kill()
     }
     assert!(!send_canaries(&sites.red[0], FAR).unwrap(), "red has a way out after the end");
     let seen = judge(&capture.finish().unwrap()).unwrap();
+    until(Duration::from_secs(10), || received(dir.path()).len() == 5);
     assert_eq!(received(dir.path()), ["dns", "tcp", "tcp6", "udp", "udp6"], "what came out at the far end");
     assert_eq!(seen.canaries, [""; 0], "canaries on the black wire");
     assert_eq!(seen.strangers, [""; 0], "neither TLS nor ESP");

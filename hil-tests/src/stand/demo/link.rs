@@ -4,12 +4,13 @@
 use super::report::Report;
 use super::{PREFIX, Scene};
 use anyhow::{Context, Result, ensure};
-use coloa_hil_tests::background::Background;
+use coloa_hil_tests::background::{Background, until};
 use coloa_hil_tests::blackwire::{FAR, Seen, Sites, judge, received, send_canaries, serve_canaries, without_encryptor};
 use coloa_hil_tests::body::{Embedded, Home};
 use coloa_hil_tests::network::Capture;
 use coloa_hil_tests::site::KeyPlace;
 use coloa_hil_tests::target::{LABEL, Target, USER_PIN};
+use std::time::Duration;
 
 /// Every namespace that this part makes.
 pub fn namespaces(prefix: &str) -> Vec<String> {
@@ -94,8 +95,9 @@ fn start(report: &mut Report, sites: &Sites, scene: &Scene) -> Result<Running> {
 fn carry(report: &mut Report, sites: &Sites, scene: &Scene) {
     report.line("canaries pass: TCP, UDP, DNS, ICMP, IPv4 and IPv6", "the far side", || {
         ensure!(send_canaries(&sites.red[0], FAR)?, "TCP does not connect");
+        let all = until(Duration::from_secs(10), || received(&scene.dir).len() == 5);
         let came = received(&scene.dir);
-        ensure!(came.len() == 5, "only {came:?} arrived");
+        ensure!(all, "only {came:?} arrived");
         Ok(came.join(", "))
     });
     report.line("iperf3 runs through the link", "iperf3", || {
