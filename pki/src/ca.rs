@@ -22,7 +22,7 @@ use crate::journal::{Event, Journal, Record};
 use crate::lint::lint;
 use crate::profile::{Permitted, Profile};
 use crate::token::{Key, Signer, Token, TokenAddress};
-use crate::{Error, Result};
+use crate::{Error, Result, hex};
 pub use files::{Config, chain_and_root};
 pub use found::{Founding, RootTerms};
 
@@ -169,6 +169,7 @@ impl Unlocked<'_> {
         if !profile.issued_by.contains(&self.authority.inventory.role) {
             return Err(Error::ProfileElsewhere { profile: profile.name.into() });
         }
+        self.refuse_taken(order)?;
         let particulars = Particulars {
             permitted: order.permitted,
             public_key: order.public_key,
@@ -182,6 +183,20 @@ impl Unlocked<'_> {
         let event = Event::Issued { profile: profile.name.into(), certificate: der };
         self.record(event, now)?;
         self.authority.inventory.find(particulars.serial).cloned().ok_or(Error::JournalNonsense)
+    }
+
+    /// What no certificate may say, whatever its profile: a key or a name of the authority's own (R10), a key that is lost.
+    fn refuse_taken(&self, order: &Order<'_>) -> Result<()> {
+        if [self.key.public_key(), self.journal_key.public_key()].contains(&order.public_key) {
+            return Err(Error::KeyOfAuthority);
+        }
+        if order.permitted.subject().to_der()? == self.authority.issuer_name {
+            return Err(Error::NameOfAuthority);
+        }
+        match self.authority.inventory.compromised(order.public_key) {
+            Some(entry) => Err(Error::KeyCompromised { serial: hex::encode(&entry.serial) }),
+            None => Ok(()),
+        }
     }
 
     /// Withdraws a certificate. Relying parties learn of it from the next list.

@@ -7,6 +7,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::clock::Moment;
 use crate::crl::{self, Reason};
+use crate::curve::PublicKey;
 use crate::journal::{Event, Record};
 use crate::profile::{JOURNAL, Role};
 use crate::{Error, Result, hex};
@@ -36,6 +37,8 @@ pub struct Entry {
     pub not_after: Moment,
     /// The certificate.
     pub certificate: Vec<u8>,
+    /// The key that it certifies.
+    pub key: PublicKey,
     /// When and why it was withdrawn.
     pub revoked: Option<(Moment, Reason)>,
 }
@@ -75,6 +78,7 @@ impl Entry {
             not_before: Moment::from_asn1(&parsed.validity().not_before)?,
             not_after: Moment::from_asn1(&parsed.validity().not_after)?,
             certificate: der.to_vec(),
+            key: PublicKey::from_spki(parsed.public_key())?,
             revoked: None,
         })
     }
@@ -151,6 +155,12 @@ impl Inventory {
     /// The certificate with this serial number.
     pub fn find(&self, serial: &[u8]) -> Option<&Entry> {
         self.positions.get(serial).and_then(|n| self.entries.get(*n))
+    }
+
+    /// The certificate of this key that was withdrawn because the key is compromised.
+    pub fn compromised(&self, key: &PublicKey) -> Option<&Entry> {
+        let lost = |e: &&Entry| matches!(e.revoked, Some((_, Reason::KeyCompromise | Reason::CaCompromise)));
+        self.entries.iter().filter(lost).find(|e| e.key == *key)
     }
 
     /// The certificate that may be withdrawn under this serial number.

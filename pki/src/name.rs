@@ -1,7 +1,7 @@
 //! Names that a certificate may carry: a subject of known fields, and DNS names and addresses beside it.
 //!
-//! A name is read into these types and encoded anew, never copied. Letters are Latin (Vietnamese included, in their
-//! precomposed form), so that no two subjects look alike and differ.
+//! A name is read into these types and encoded anew, never copied. Letters are those of ASCII and of Vietnamese, in their
+//! precomposed form: no letter of another alphabet can pass for one of these.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -202,10 +202,15 @@ fn is_text(value: &str) -> bool {
     trimmed && (1..=MAX_VALUE).contains(&value.chars().count()) && value.chars().all(is_text_char)
 }
 
-/// Latin letters (Latin-1, Extended-A, -B and Additional: Vietnamese whole), digits and a little punctuation.
+/// Vietnamese letters beside those of ASCII: Latin-1's, Ă Đ Ĩ Ũ Ơ Ư with their small ones, and U+1EA0 to U+1EF9. No other
+/// Latin letter: Ð and Ɖ look like Đ.
+fn is_vietnamese(c: char) -> bool {
+    matches!(c, '\u{1ea0}'..='\u{1ef9}') || "ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúýĂăĐđĨĩŨũƠơƯư".contains(c)
+}
+
+/// Letters, digits and a little punctuation.
 fn is_text_char(c: char) -> bool {
-    let latin = matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') && c.is_alphabetic();
-    c.is_ascii_alphanumeric() || latin || " -_.,:/()&@'".contains(c)
+    c.is_ascii_alphanumeric() || is_vietnamese(c) || " -_.,:/()&@'".contains(c)
 }
 
 /// What an outsider sent, cut and made harmless for a terminal.
@@ -241,7 +246,9 @@ impl AltName {
     /// A host name (RFC 5280 §4.2.1.6, preferred name syntax).
     pub fn dns(name: &str) -> Result<AltName> {
         let lower = name.to_ascii_lowercase();
-        match lower.len() <= MAX_DNS_NAME && lower.split('.').all(is_dns_label) {
+        // Ends in digits: an address to whoever reads it (RFC 1123 §2.1), and addresses have a kind of their own.
+        let numeric = lower.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        match lower.len() <= MAX_DNS_NAME && !numeric && lower.split('.').all(is_dns_label) {
             true => Ok(AltName::Dns(lower)),
             false => Err(Error::NameRefused { field: "DNS".into(), value: shown(name) }),
         }
@@ -298,6 +305,10 @@ mod tests {
             "CN=",
             "CN=a  b",
             "CN=×",
+            "CN=Ðà Nẵng",     // the Icelandic eth, which looks like the Vietnamese Đ
+            "CN=Ɖà Nẵng",     // the African D
+            "CN=si\u{1c0}e",  // a click that looks like l
+            "CN=site\u{131}", // i without its dot
             "C=Vietnam",
             "C=vn",
             "emailAddress=a@b",
@@ -311,9 +322,19 @@ mod tests {
     }
 
     #[test]
+    fn every_vietnamese_letter_is_permitted() {
+        let letters = "aáàảãạăắằẳẵặâấầẩẫậeéèẻẽẹêếềểễệiíìỉĩịoóòỏõọôốồổỗộơớờởỡợuúùủũụưứừửữựyýỳỷỹỵđ";
+        for c in letters.chars().flat_map(|c| std::iter::once(c).chain(c.to_uppercase())) {
+            assert!(format!("CN={c}").parse::<Subject>().is_ok(), "{c}");
+        }
+    }
+
+    #[test]
     fn host_names_have_no_wildcard_and_no_odd_labels() {
         assert_eq!(AltName::dns("Hub.Example").unwrap(), AltName::Dns("hub.example".into()));
-        for bad in ["*.example", "-a.example", "a..b", "a_b", "", ".", "a b", "hub.example."] {
+        assert!(AltName::dns("10.example").is_ok());
+        // an address is no host name: a profile that permits no address would else certify one
+        for bad in ["10.0.0.1", "1", "*.example", "-a.example", "a..b", "a_b", "", ".", "a b", "hub.example."] {
             assert!(AltName::dns(bad).is_err(), "{bad:?}");
         }
     }

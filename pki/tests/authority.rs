@@ -287,3 +287,36 @@ fn a_pin_can_come_from_a_descriptor() {
     let output = desk.command("sh").args(["-c", &script]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+/// A request is not fresh: the one that was answered can be sent again by whoever stole the key.
+#[test]
+fn a_key_that_was_compromised_is_never_certified_again() {
+    let desk = Desk::founded();
+    let a = device(&desk, "a");
+    let issue = "issue --dir issuing --pin-file pin --csr a.csr --profile";
+    desk.pki(&format!("{issue} link-device"));
+    desk.pki(&format!("revoke --dir issuing --pin-file pin --serial {} --reason key-compromise", serial(&a)));
+    assert_eq!(desk.refused(&format!("{issue} link-device")), 218);
+    // withdrawn for another reason, a key is as good as before
+    let b = device(&desk, "b");
+    desk.pki(&format!("revoke --dir issuing --pin-file pin --serial {} --reason superseded", serial(&b)));
+    desk.pki("issue --dir issuing --pin-file pin --csr b.csr --profile link-device");
+}
+
+/// R10: the authority's keys sign certificates, lists and the journal, and stand in no device's certificate.
+#[test]
+fn the_authority_certifies_neither_its_own_keys_nor_its_own_name() {
+    let desk = Desk::founded();
+    let existing = "device-key --token ca --pin-file pin --use-existing --subject CN=a --out own.csr --label";
+    let issue = "issue --dir issuing --pin-file pin --profile link-device --csr";
+    for label in ["issuing", "issuing journal"] {
+        let words = existing.split(' ').chain([label]);
+        let made = desk.command(env!("CARGO_BIN_EXE_coloa-pki")).args(words).output().unwrap();
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        assert_eq!(desk.refused(&format!("{issue} own.csr")), 219, "{label}");
+    }
+    desk.pki(
+        "device-key --token site --pin-file pin --label x --subject CN=Issuing,O=Authority,C=VN --out namesake.csr",
+    );
+    assert_eq!(desk.refused(&format!("{issue} namesake.csr")), 220);
+}

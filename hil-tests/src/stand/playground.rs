@@ -28,7 +28,7 @@ pub fn main(args: &Playground) -> Result<()> {
     };
     task.done();
     write_environment(&dir, target.as_ref())?;
-    println!("token `bench`, user PIN 123456, SO PIN 12345678. In a shell: . {}", dir.join("env").display());
+    println!("token `bench`, user PIN 123456, SO PIN 12345678. In a shell: . '{}'", dir.join("env").display());
     Ok(())
 }
 

@@ -64,7 +64,7 @@ pub fn build() -> Result<PathBuf> {
     let task = Task::start(format!("building {CRATE} for {TARGET}"));
     let args = ["build", "--locked", "--profile", "firmware", "--package", CRATE, "--target", TARGET];
     run::quiet(task, &mut run::cargo_thumb(&args))?;
-    let image = run::root().join("target").join(TARGET).join("firmware").join(CRATE);
+    let image = run::target()?.join(TARGET).join("firmware").join(CRATE);
     if !image.is_file() {
         bail!("{CRATE} was built but {} is not there: has the crate its `[[bin]]`?", image.display());
     }

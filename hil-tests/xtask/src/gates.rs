@@ -3,7 +3,7 @@
 use crate::run::{self, cargo, cargo_thumb, streamed};
 use crate::tools;
 use anyhow::{Context, Result, bail};
-use coloa_xtask::tally::{Count, Tally};
+use coloa_xtask::tally::{Count, Step, Tally};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub const TARGET: &str = "thumbv7em-none-eabihf";
 pub struct Gate {
     /// What the closing table calls it.
     pub name: &'static str,
-    run: fn(&mut Count) -> Result<()>,
+    run: fn(&mut Step) -> Result<()>,
 }
 
 /// All gates, cheapest first.
@@ -49,19 +49,23 @@ pub fn run_all(tally: &mut Tally) {
 }
 
 /// Runs one step, which may count tests itself; without any it is one verdict.
-pub fn step(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Count) -> Result<()>) {
+pub fn step(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Step) -> Result<()>) {
     println!("\n── {name}");
-    let (since, mut count) = (Instant::now(), Count::default());
-    let verdict = run(&mut count);
+    let (since, mut step) = (Instant::now(), Step::default());
+    let verdict = run(&mut step);
     if let Err(e) = &verdict {
         println!("✘ {name}: {e:#}");
+        if step.failures.found().is_empty() {
+            step.failures.add(name, &format!("{e:#}"));
+        }
     }
+    let count = &mut step.count;
     if count.passed + count.failed == 0 || (verdict.is_err() && count.failed == 0) {
         let gate = Count::gate(verdict.is_ok());
         count.passed += gate.passed;
         count.failed += gate.failed;
     }
-    tally.add(name, count, since.elapsed());
+    tally.add(name, step, since.elapsed());
 }
 
 /// Streams a command that must end well.
@@ -74,32 +78,32 @@ fn must(mut command: Command) -> Result<()> {
 }
 
 /// Streams `cargo test …`, counts its tests, and fails with it.
-pub fn counted(mut command: Command, count: &mut Count) -> Result<()> {
-    let status = streamed(&mut command, |line| count.add_line(line))?;
+pub fn counted(mut command: Command, step: &mut Step) -> Result<()> {
+    let status = streamed(&mut command, |line| step.add_line(line))?;
     if !status.success() {
         bail!("`{}` ended with {status}", run::shown(&command));
     }
     Ok(())
 }
 
-fn format(_: &mut Count) -> Result<()> {
+fn format(_: &mut Step) -> Result<()> {
     must(cargo(&["fmt", "--all", "--", "--check"])).context("`cargo fmt --all` mends it")
 }
 
-fn lints(_: &mut Count) -> Result<()> {
+fn lints(_: &mut Step) -> Result<()> {
     must(cargo(&["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]))
 }
 
-fn laws(count: &mut Count) -> Result<()> {
-    counted(cargo(&["test", "--locked", "--package", "coloa-xtask", "--test", "laws"]), count)
+fn laws(step: &mut Step) -> Result<()> {
+    counted(cargo(&["test", "--locked", "--package", "coloa-xtask", "--test", "laws"]), step)
 }
 
-fn no_std(_: &mut Count) -> Result<()> {
+fn no_std(_: &mut Step) -> Result<()> {
     must(for_board("build", NO_STD))
 }
 
 /// clippy where the toolchain has it: Debian's compiler, the fallback, has none for Cortex-M.
-fn boards(_: &mut Count) -> Result<()> {
+fn boards(_: &mut Step) -> Result<()> {
     if !run::succeeds(&mut cargo_thumb(&["clippy", "--version"])) {
         println!("the toolchain `thumb` has no clippy here: compiling only");
         return must(for_board("check", BOARDS));
@@ -117,7 +121,7 @@ fn for_board(verb: &str, crates: &[&str]) -> Command {
     c
 }
 
-fn deny(_: &mut Count) -> Result<()> {
+fn deny(_: &mut Step) -> Result<()> {
     let mut c = tools::DENY.command();
     c.args(["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
     must(c)
@@ -125,7 +129,7 @@ fn deny(_: &mut Count) -> Result<()> {
 
 /// From a snapshot of the advisories where one is given or lies beside the project (CI has no network for it), else from
 /// the network.
-fn audit(_: &mut Count) -> Result<()> {
+fn audit(_: &mut Step) -> Result<()> {
     let mut c = tools::AUDIT.command();
     let given = std::env::var_os("COLOA_ADVISORY_DB").map(PathBuf::from);
     let snapshot = given.unwrap_or_else(|| PathBuf::from("../shared/advisory-db"));

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod failures;
 pub mod progress;
 pub mod stand;
 pub mod tally;

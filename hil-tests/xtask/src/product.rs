@@ -22,9 +22,13 @@ pub fn main(what: &Stand) -> Result<()> {
         Stand::Playground(_) => (Need::Demo, false),
     };
     let profile = if dev { "debug" } else { "release" };
-    let stand = run::root().join("target").join(profile).join("coloa-stand");
-    // what runs can be ended even when the tree does not build
-    if !(ends(what) && stand.is_file()) {
+    let target = run::target()?;
+    let mut stand = target.join(profile).join("coloa-stand");
+    // what runs can be ended even when the tree does not build, by whichever stand started it
+    let built = ["release", "debug"].map(|profile| target.join(profile).join("coloa-stand"));
+    if let Some(there) = built.into_iter().find(|file| ends(what) && file.is_file()) {
+        stand = there;
+    } else {
         setup::ensure(need)?;
         build(&packages(what), dev)?;
         if needs_firmware(what) {

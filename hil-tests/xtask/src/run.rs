@@ -16,6 +16,12 @@ pub fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
+/// Where cargo puts what it builds: two folders above this program, wherever `CARGO_TARGET_DIR` or a configuration put it.
+pub fn target() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    own.ancestors().nth(2).map(Path::to_owned).context("this program does not lie where cargo builds")
+}
+
 /// A program, without the library path that `cargo run` adds for its child.
 pub fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut c = Command::new(name);

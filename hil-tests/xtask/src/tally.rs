@@ -1,5 +1,6 @@
 //! Counting verdicts: libtest's own summary lines, and gates that pass or fail as a whole.
 
+use crate::failures::{Failure, Failures};
 use comfy_table::{Table, presets};
 use std::time::Duration;
 
@@ -7,6 +8,24 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Tally {
     rows: Vec<Row>,
+    failures: Vec<(String, Failure)>,
+}
+
+/// What one step finds out while it runs.
+#[derive(Default)]
+pub struct Step {
+    /// Its verdicts.
+    pub count: Count,
+    /// What failed.
+    pub failures: Failures,
+}
+
+impl Step {
+    /// Takes in a line of `cargo test`.
+    pub fn add_line(&mut self, line: &str) {
+        self.count.add_line(line);
+        self.failures.add_line(line);
+    }
 }
 
 /// How one step ended.
@@ -51,9 +70,11 @@ impl Count {
 }
 
 impl Tally {
-    /// Adds a step.
-    pub fn add(&mut self, name: impl Into<String>, count: Count, took: Duration) {
-        self.rows.push(Row { name: name.into(), count, took });
+    /// Adds a step that has ended.
+    pub fn add(&mut self, name: impl Into<String>, step: Step, took: Duration) {
+        let name = name.into();
+        self.failures.extend(step.failures.found().iter().map(|f| (name.clone(), f.clone())));
+        self.rows.push(Row { name, count: step.count, took });
     }
 
     /// All verdicts together.
@@ -65,8 +86,12 @@ impl Tally {
         })
     }
 
-    /// The closing table and the closing line, `N passed, N failed` alone on it.
+    /// The closing table, what failed, and the closing line, `N passed, N failed` alone on it.
     pub fn print(&self) {
+        println!("{}", self.closing());
+    }
+
+    fn closing(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY).set_header(["step", "passed", "failed", "ignored", "seconds"]);
         for row in &self.rows {
@@ -75,9 +100,18 @@ impl Tally {
             table
                 .add_row([row.name.clone()].into_iter().chain(cells).chain([format!("{:.0}", row.took.as_secs_f64())]));
         }
-        println!("{table}");
-        let total = self.total();
-        println!("{} passed, {} failed", total.passed, total.failed);
+        let failures: String = self.failures.iter().map(|(step, f)| shown(step, f)).collect();
+        let Count { passed, failed, .. } = self.total();
+        format!("{table}\n{failures}{passed} passed, {failed} failed")
+    }
+}
+
+/// `✘ step › test: why`, on a line.
+fn shown(step: &str, failure: &Failure) -> String {
+    let name = if failure.name == step { step.to_owned() } else { format!("{step} › {}", failure.name) };
+    match failure.why.as_str() {
+        "" => format!("✘ {name}\n"),
+        why => format!("✘ {name}: {}\n", why.replace('\n', " ")),
     }
 }
 
@@ -97,9 +131,32 @@ mod tests {
     #[test]
     fn the_total_sums_tests_and_gates() {
         let mut t = Tally::default();
-        t.add("format", Count::gate(true), Duration::ZERO);
-        t.add("lints", Count::gate(false), Duration::ZERO);
-        t.add("tests", Count { passed: 5, failed: 1, ignored: 2 }, Duration::ZERO);
+        t.add("format", step(Count::gate(true)), Duration::ZERO);
+        t.add("lints", step(Count::gate(false)), Duration::ZERO);
+        t.add("tests", step(Count { passed: 5, failed: 1, ignored: 2 }), Duration::ZERO);
         assert_eq!(t.total(), Count { passed: 6, failed: 2, ignored: 2 });
+    }
+
+    fn step(count: Count) -> Step {
+        Step { count, ..Step::default() }
+    }
+
+    /// Who sees only the last screen of a log sees what failed, and the closing line alone at the end.
+    #[test]
+    fn what_failed_stands_between_the_table_and_the_closing_line() {
+        let mut tests = Step::default();
+        for line in ["---- a::b stdout ----", "thread 'a::b' panicked at src/a.rs:1:2:", "left over"] {
+            tests.add_line(line);
+        }
+        tests.add_line("test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured");
+        let mut lints = step(Count::gate(false));
+        lints.failures.add("lints", "`cargo clippy` ended badly");
+        let mut t = Tally::default();
+        t.add("lints", lints, Duration::ZERO);
+        t.add("tests", tests, Duration::ZERO);
+        let closing = t.closing();
+        let last: Vec<_> = closing.lines().rev().take(3).collect();
+        let named = ["✘ tests › a::b: left over (src/a.rs:1:2)", "✘ lints: `cargo clippy` ended badly"];
+        assert_eq!(last, ["4 passed, 2 failed", named[0], named[1]]);
     }
 }

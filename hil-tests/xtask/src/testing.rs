@@ -4,13 +4,13 @@ use crate::run::{self, cargo};
 use crate::setup::{self, Need};
 use crate::{firmware, gates};
 use anyhow::{Result, bail};
-use coloa_xtask::tally::{Count, Tally};
+use coloa_xtask::tally::{Step, Tally};
 
 /// Install what is missing, then run the gates and every test.
 ///
 /// The tests drive real programs (OpenSSL, pkcs11-tool, QEMU, SoftHSM2, tcpdump) and make network
-/// namespaces of their own, so they need root. The last line sums up tests and gates:
-/// `N passed, N failed`.
+/// namespaces of their own, so they need root. At the end stands what failed and why, and the last
+/// line sums up tests and gates: `N passed, N failed`.
 ///
 /// Examples:
 ///   cargo xtask test
@@ -24,14 +24,19 @@ pub struct Args {
 }
 
 /// The demo with the tests' builds: each of its verdicts counts.
-fn demo(count: &mut Count) -> Result<()> {
+fn demo(step: &mut Step) -> Result<()> {
     // not this executable: the tests have built it anew, and the file it was started from is gone
     let status = run::streamed(&mut cargo(&["xtask", "demo", "--dev"]), |line| {
         let verdicts = line.split_once(" verdicts are good").and_then(|(numbers, _)| numbers.split_once(" of "));
         let parsed = verdicts.and_then(|(good, all)| Some((good.parse::<u64>().ok()?, all.parse::<u64>().ok()?)));
         if let Some((good, all)) = parsed {
-            count.passed += good;
-            count.failed += all.saturating_sub(good);
+            step.count.passed += good;
+            step.count.failed += all.saturating_sub(good);
+        }
+        if let Some(bad) = line.strip_prefix("✘ ") {
+            step.failures.add(bad, "");
+        } else if let Some(why) = line.strip_prefix("    ") {
+            step.failures.explain(why);
         }
     })?;
     if !status.success() {
@@ -48,11 +53,11 @@ pub fn main(args: &Args) -> Result<()> {
         gates::run_all(&mut tally);
     }
     gates::step(&mut tally, "firmware image", |_| firmware::build().map(drop));
-    gates::step(&mut tally, "tests", |count| gates::counted(cargo(&["test", "--locked", "--no-fail-fast"]), count));
+    gates::step(&mut tally, "tests", |step| gates::counted(cargo(&["test", "--locked", "--no-fail-fast"]), step));
     gates::step(&mut tally, "demo", demo);
     tally.print();
     match tally.total().failed {
         0 => Ok(()),
-        n => bail!("{n} failed; look for `✘` and `FAILED` above"),
+        n => bail!("{n} failed; the lines with ✘ name them"),
     }
 }

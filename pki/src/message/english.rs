@@ -78,7 +78,7 @@ fn request(error: &Error) -> (String, &'static str) {
         Error::SignatureWrong => ("A signature does not verify.".into(), "Do not use what it was on."),
         Error::NameRefused { field, value } => (
             format!("The name {field} \"{value}\" is not one this authority certifies."),
-            "Names are Latin letters (Vietnamese included, precomposed), digits and . , : / ( ) & @ ' - _, 64 at most.",
+            "Names are Latin letters of the Vietnamese alphabet (precomposed), digits and . , : / ( ) & @ ' - _, 64 at most.",
         ),
         Error::NameRepeated { field } => (format!("The subject has {field} more than once."), "Give it once."),
         Error::NameEmpty => ("The subject is empty.".into(), "Give at least CN."),
@@ -105,6 +105,18 @@ fn request(error: &Error) -> (String, &'static str) {
             (format!("The authority's certificate ended on {at}."), "Found a new authority, or check the clock.")
         }
         Error::UrlRefused => ("The CRL address is not a URL.".into(), "Write it as http://host/path, in ASCII."),
+        Error::KeyCompromised { serial } => (
+            format!("Certificate {serial} for this very key was revoked because the key is compromised."),
+            "Refuse it; the device must make a new key.",
+        ),
+        Error::KeyOfAuthority => (
+            "This is the authority's own key; one key has one purpose.".into(),
+            "Make a key for the device: device-key with another --label and without --use-existing.",
+        ),
+        Error::NameOfAuthority => (
+            "The subject is the authority's own name.".into(),
+            "Refuse it: two holders of one name cannot be told apart.",
+        ),
         _ => store(error),
     }
 }

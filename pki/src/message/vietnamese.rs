@@ -76,7 +76,7 @@ fn request(error: &Error) -> (String, &'static str) {
         Error::SignatureWrong => ("Một chữ ký không hợp lệ.".into(), "Không dùng dữ liệu được ký."),
         Error::NameRefused { field, value } => (
             format!("Tên {field} \"{value}\" không được chứng thực ở đây."),
-            "Tên gồm chữ cái La-tinh (kể cả tiếng Việt dựng sẵn), chữ số và . , : / ( ) & @ ' - _, tối đa 64 ký tự.",
+            "Tên gồm chữ cái tiếng Việt (dựng sẵn), chữ số và . , : / ( ) & @ ' - _, tối đa 64 ký tự.",
         ),
         Error::NameRepeated { field } => (format!("Tên chủ thể có {field} nhiều lần."), "Chỉ ghi một lần."),
         Error::NameEmpty => ("Tên chủ thể trống.".into(), "Ghi ít nhất CN."),
@@ -104,6 +104,17 @@ fn request(error: &Error) -> (String, &'static str) {
         }
         Error::UrlRefused => {
             ("Địa chỉ danh sách thu hồi không phải URL.".into(), "Viết dạng http://host/path, ký tự ASCII.")
+        }
+        Error::KeyCompromised { serial } => (
+            format!("Chứng thư {serial} của chính khóa này đã bị thu hồi vì khóa đã lộ."),
+            "Từ chối; thiết bị phải tạo khóa mới.",
+        ),
+        Error::KeyOfAuthority => (
+            "Đây là khóa của chính cơ quan cấp; một khóa chỉ có một mục đích.".into(),
+            "Tạo khóa cho thiết bị: device-key với --label khác và không có --use-existing.",
+        ),
+        Error::NameOfAuthority => {
+            ("Tên chủ thể là tên của chính cơ quan cấp.".into(), "Từ chối: không phân biệt được hai chủ thể cùng tên.")
         }
         _ => store(error),
     }
