@@ -85,6 +85,7 @@ pub fn wire(a: (&Namespace, &str), b: (&Namespace, &str), device: &str) -> Resul
 pub struct Capture {
     process: Background,
     file: PathBuf,
+    log: PathBuf,
 }
 
 impl Capture {
@@ -102,10 +103,10 @@ impl Capture {
         if !until(Duration::from_secs(10), listens) {
             bail!("tcpdump does not listen; see {}", log.display());
         }
-        Ok(Self { process, file })
+        Ok(Self { process, file, log })
     }
 
-    /// Ends it; the file holds everything seen.
+    /// Ends it; the file holds everything that passed: what tcpdump lost would be no proof that it was not there.
     pub fn finish(self) -> Result<PathBuf> {
         let size = || std::fs::metadata(&self.file).map_or(0, |m| m.len());
         let written = until(Duration::from_secs(60), || {
@@ -117,6 +118,10 @@ impl Capture {
         self.process.stop()?;
         if !written {
             bail!("tcpdump does not come to an end with {}", self.file.display());
+        }
+        let said = std::fs::read_to_string(&self.log)?;
+        if !said.contains("\n0 packets dropped by kernel") {
+            bail!("tcpdump lost packets: {said}");
         }
         Ok(self.file)
     }

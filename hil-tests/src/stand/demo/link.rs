@@ -102,7 +102,8 @@ fn carry(report: &mut Report, sites: &Sites, scene: &Scene) {
     });
     report.line("iperf3 runs through the link", "iperf3", || {
         let server = Background::start(&scene.dir, "iperf3", &sites.red[1].command(&["iperf3", "-s"]))?;
-        let words = ["iperf3", "-c", FAR[0], "-J", "-t", "3"];
+        // less than tcpdump has room for: it must lose nothing
+        let words = ["iperf3", "-c", FAR[0], "-J", "-n", "150M"];
         let ran = (0..20).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(300));
             sites.red[0].run(&words).ok()
