@@ -312,3 +312,21 @@ fn threads_that_encrypt_at_once_share_the_blocks() {
     });
     assert_eq!(made as u64, ENCRYPTIONS);
 }
+
+/// The count of a partition's bytes holds for what an object grows to, not only for what it was made as.
+#[test]
+fn a_stored_object_does_not_outgrow_its_partition() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let objects: Vec<_> = (0..80).map(|i| caller.data_object(&format!("{i}"), &[i]).unwrap()).collect();
+    let grow = |object, length| {
+        let template = Template::default().with(A::LABEL, vec![b'x'; length]);
+        caller.call(&AttributesWrite { object, template })
+    };
+    let refused = objects.iter().find_map(|object| grow(*object, 16_000).err());
+    assert_eq!(refused, Some(ErrorCode::ObjectLimit));
+    // Who is at the limit may still shrink and destroy.
+    grow(objects[0], 1).unwrap();
+    grow(objects[1], 8_000).unwrap();
+    caller.call(&ObjectDestroy { object: objects[1] }).unwrap();
+}
