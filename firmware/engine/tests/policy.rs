@@ -330,3 +330,23 @@ fn a_stored_object_does_not_outgrow_its_partition() {
     grow(objects[1], 8_000).unwrap();
     caller.call(&ObjectDestroy { object: objects[1] }).unwrap();
 }
+
+/// Nothing asks for the PIN before each use, so a key that demands it cannot be had.
+#[test]
+fn a_key_that_wants_a_pin_for_each_use_is_not_made() {
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let caller = user(&engine, token(&engine, mode));
+        let make = |always: bool| {
+            let public = Template::default().with(A::EC_PARAMS, P256).with(A::VERIFY, true);
+            let private = Template::default().with(A::SIGN, true).with(A::ALWAYS_AUTHENTICATE, always);
+            caller.call(&KeyPairGenerate {
+                mechanism: coloa_wire::MechanismType::EC_KEY_PAIR_GEN.into(),
+                public,
+                private,
+            })
+        };
+        make(false).unwrap();
+        assert_eq!(make(true).err(), Some(ErrorCode::AttributeValueInvalid));
+    }
+}
