@@ -13,6 +13,8 @@ pub(crate) const MAX_VALUE: usize = 16 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Bool,
+    /// What the engine does not have is not promised.
+    False,
     Uint,
     Bytes,
     Uints,
@@ -101,7 +103,7 @@ const RULES: &[Rule] = &[
     rule(A::VERIFY_RECOVER, Form::Bool, PUBLIC, Given::Always, Change::Yes),
     rule(A::WRAP, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
     rule(A::UNWRAP, Form::Bool, HIDDEN, Given::Always, Change::Yes),
-    rule(A::ALWAYS_AUTHENTICATE, Form::Bool, PRIVATE, Given::Always, Change::No),
+    rule(A::ALWAYS_AUTHENTICATE, Form::False, PRIVATE, Given::Always, Change::No),
     rule(A::EC_PARAMS, Form::Bytes, PUBLIC | PRIVATE, Given::Always, Change::No),
     rule(A::EC_POINT, Form::Bytes, PUBLIC, Given::Imported, Change::No),
     rule(A::PUBLIC_KEY_INFO, Form::Bytes, PUBLIC | PRIVATE, Given::Never, Change::No),
@@ -369,6 +371,7 @@ fn rule_of(kind: A, class: u8) -> Result<&'static Rule, ErrorCode> {
 fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCode> {
     let fits = match (&attribute.value, rule.form) {
         (Value::Bool(_), Form::Bool) | (Value::Uint(_), Form::Uint) | (Value::Uints(_), Form::Uints) => true,
+        (Value::Bool(value), Form::False) => !value,
         (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
         (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
         _ => false,

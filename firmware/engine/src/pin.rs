@@ -3,8 +3,8 @@
 
 use crate::ledger::Change;
 use crate::record::{self, AuthRecord, PinRecord};
-use crate::state::Partition;
-use crate::{Engine, Limits, Platform, keyring::Key, state::Fact};
+use crate::state::{Fact, Partition, Versioned};
+use crate::{Engine, Limits, Platform, keyring::Key};
 use alloc::sync::Arc;
 use alloc::vec;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -58,10 +58,22 @@ pub(crate) fn check<P: Platform>(
     partition: &Arc<Partition<P>>,
     role: Role,
     pin: &Pin,
-) -> Result<(), ErrorCode> {
+) -> Result<Versioned<AuthRecord>, ErrorCode> {
     let _turn = partition.pin_turn.write();
-    let record = count_failure(engine, partition, role)?;
-    let given = stretch(&record, pin)?;
+    check_in_turn(engine, partition, role, pin)
+}
+
+/// [`check`] for who holds [`Partition::pin_turn`]. Returns the PINs as they are after it: what relies on the right PIN has
+/// to be committed against that version, or a PIN that was reset meanwhile would still count.
+pub(crate) fn check_in_turn<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+    pin: &Pin,
+) -> Result<Versioned<AuthRecord>, ErrorCode> {
+    let counted = count_failure(engine, partition, role)?;
+    let record = of(&counted.record, role)?;
+    let given = stretch(record, pin)?;
     if !bool::from(given.ct_eq(&record.verifier)) {
         return Err(ErrorCode::PinIncorrect);
     }
@@ -70,19 +82,20 @@ pub(crate) fn check<P: Platform>(
         r.failures = 0;
         if r.salt == record.salt { Ok(()) } else { Err(ErrorCode::Conflict) }
     };
-    change_pin_record(engine, partition, role, same).map(|_| ())
+    change_pin_record(engine, partition, role, same)
 }
 
 fn count_failure<P: Platform>(
     engine: &Engine<P>,
     partition: &Arc<Partition<P>>,
     role: Role,
-) -> Result<PinRecord, ErrorCode> {
+) -> Result<Versioned<AuthRecord>, ErrorCode> {
     let tries = engine.platform().limits().pin_tries;
-    if of(&partition.auth().record, role)?.failures >= tries {
-        return Err(ErrorCode::PinLocked);
-    }
+    // Asked anew after a conflict: another process may have had the last try.
     change_pin_record(engine, partition, role, |r| {
+        if r.failures >= tries {
+            return Err(ErrorCode::PinLocked);
+        }
         r.failures = r.failures.saturating_add(1);
         Ok(())
     })
@@ -93,14 +106,14 @@ fn change_pin_record<P: Platform>(
     partition: &Arc<Partition<P>>,
     role: Role,
     change: impl Fn(&mut PinRecord) -> Result<(), ErrorCode>,
-) -> Result<PinRecord, ErrorCode> {
+) -> Result<Versioned<AuthRecord>, ErrorCode> {
     for _ in 0..MAX_CONFLICTS {
         let auth = partition.auth();
         let mut record = of(&auth.record, role)?.clone();
         change(&mut record)?;
-        let next = with(&auth.record, role, record.clone());
-        match engine.commit_quietly(vec![auth_change(engine, partition, auth.version, next)?]) {
-            Ok(()) => return Ok(record),
+        let next = with(&auth.record, role, record);
+        match engine.commit_quietly(vec![auth_change(engine, partition, auth.version, next.clone())?]) {
+            Ok(()) => return Ok(Versioned::new(auth.version.saturating_add(1), next)),
             Err(ErrorCode::Conflict) => engine.catch_up()?,
             Err(error) => return Err(error),
         }

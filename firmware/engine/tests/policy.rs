@@ -312,3 +312,41 @@ fn threads_that_encrypt_at_once_share_the_blocks() {
     });
     assert_eq!(made as u64, ENCRYPTIONS);
 }
+
+/// The count of a partition's bytes holds for what an object grows to, not only for what it was made as.
+#[test]
+fn a_stored_object_does_not_outgrow_its_partition() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let objects: Vec<_> = (0..80).map(|i| caller.data_object(&format!("{i}"), &[i]).unwrap()).collect();
+    let grow = |object, length| {
+        let template = Template::default().with(A::LABEL, vec![b'x'; length]);
+        caller.call(&AttributesWrite { object, template })
+    };
+    let refused = objects.iter().find_map(|object| grow(*object, 16_000).err());
+    assert_eq!(refused, Some(ErrorCode::ObjectLimit));
+    // Who is at the limit may still shrink and destroy.
+    grow(objects[0], 1).unwrap();
+    grow(objects[1], 8_000).unwrap();
+    caller.call(&ObjectDestroy { object: objects[1] }).unwrap();
+}
+
+/// Nothing asks for the PIN before each use, so a key that demands it cannot be had.
+#[test]
+fn a_key_that_wants_a_pin_for_each_use_is_not_made() {
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let caller = user(&engine, token(&engine, mode));
+        let make = |always: bool| {
+            let public = Template::default().with(A::EC_PARAMS, P256).with(A::VERIFY, true);
+            let private = Template::default().with(A::SIGN, true).with(A::ALWAYS_AUTHENTICATE, always);
+            caller.call(&KeyPairGenerate {
+                mechanism: coloa_wire::MechanismType::EC_KEY_PAIR_GEN.into(),
+                public,
+                private,
+            })
+        };
+        make(false).unwrap();
+        assert_eq!(make(true).err(), Some(ErrorCode::AttributeValueInvalid));
+    }
+}

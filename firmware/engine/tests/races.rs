@@ -148,3 +148,62 @@ fn many_threads_with_retry_ids_do_not_stand_in_each_others_way() {
         256
     );
 }
+
+/// The officer sets a new PIN because the old one is known to others; they do not set theirs in its place.
+#[test]
+fn a_pin_that_was_reset_is_not_changed_by_who_knew_the_old_one() {
+    let engine = Arc::new(start(&RamStore::new()).unwrap());
+    let partition = token(&engine, PartitionMode::Strict);
+    let mut officer = Caller::new(&engine, client(1));
+    officer.open(partition).unwrap();
+    officer.log_in(Role::SecurityOfficer, SO_PIN).unwrap();
+    let mut caller = Caller::new(&engine, client(1));
+    caller.open(partition).unwrap();
+    let (other, session) = (engine.clone(), officer.session);
+    // Two seals for the counted try, two for the counter set back; then the new PIN's salt.
+    engine.platform().crypto().at_random(4, move || {
+        let officer = Caller { session, ..Caller::new(&other, client(1)) };
+        officer.call(&UserPinInitialize { pin: b"new pin".as_slice().into() }).unwrap();
+    });
+    let change = PinChange { old: USER_PIN.into(), new: b"stolen".as_slice().into() };
+    assert_eq!(caller.call(&change).err(), Some(ErrorCode::PinIncorrect));
+    caller.log_in(Role::User, b"new pin").unwrap();
+}
+
+/// Two processes look at the last try at the same moment: only one of them gets it.
+#[test]
+fn two_processes_do_not_share_the_last_try() {
+    let store = RamStore::shared();
+    let one = start(&store).unwrap();
+    let partition = token(&one, PartitionMode::Strict);
+    let two = Arc::new(start(&store).unwrap());
+    let mut caller = Caller::new(&one, client(1));
+    caller.open(partition).unwrap();
+    for _ in 0..2 {
+        assert_eq!(caller.log_in(Role::User, b"wrong!").err(), Some(ErrorCode::PinIncorrect));
+    }
+    one.platform().crypto().at_random(0, move || {
+        let mut other = Caller::new(&two, client(1));
+        other.open(partition).unwrap();
+        assert_eq!(other.log_in(Role::User, b"wrong!").err(), Some(ErrorCode::PinIncorrect));
+    });
+    assert_eq!(caller.log_in(Role::User, b"wrong!").err(), Some(ErrorCode::PinLocked));
+    let token = caller.call(&TokenList {}).unwrap().tokens.remove(0);
+    assert_eq!(token.user_pin.map(|pin| (pin.failures, pin.left)), Some((3, 0)));
+}
+
+/// A token that gets its first officer meanwhile is not taken from that officer without a PIN.
+#[test]
+fn a_token_is_initialised_by_one_officer_only() {
+    let engine = Arc::new(start(&RamStore::new()).unwrap());
+    let operator = Caller::new(&engine, admin());
+    operator.call(&DeviceInitialize { label: "test".into() }).unwrap();
+    let create = PartitionCreate { label: "new".into(), mode: PartitionMode::Strict };
+    let partition = operator.call(&create).unwrap().partition;
+    let initialize = |pin: &[u8]| TokenInitialize { partition, so_pin: pin.into(), label: "t".into() };
+    let (other, first) = (engine.clone(), initialize(SO_PIN));
+    engine.platform().crypto().at_random(0, move || {
+        Caller::new(&other, admin()).call(&first).unwrap();
+    });
+    assert_eq!(operator.call(&initialize(b"11111111")).err(), Some(ErrorCode::PinIncorrect));
+}

@@ -53,18 +53,26 @@ fn draft_from<P: Platform>(
     let template = template.with(A::UNIQUE_ID, id.to_string().into_bytes());
     let object = Arc::new(make(id, u64::from(stored), template));
     policy::may_make(&place.session, &object)?;
-    fits(call, place, &object)?;
+    fits(call, place, &object, None)?;
     let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
     Ok(Draft { object, change })
 }
 
 /// Session objects are held to the caller's budget when they are put.
-fn fits<P: Platform>(call: &Call<'_, P>, place: &Place<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
+fn fits<P: Platform>(
+    call: &Call<'_, P>,
+    place: &Place<P>,
+    object: &Object<Key<P>>,
+    replaced: Option<&Object<Key<P>>>,
+) -> Result<(), ErrorCode> {
     let limits = call.engine.platform().limits();
     let fits = if object.is_stored() {
         let present = place.partition.objects.read();
-        let bytes = present.bytes().saturating_add(object.size());
-        present.len() < limits.objects && bytes <= limits.partition_bytes
+        let less = replaced.map_or(0, Object::size);
+        let bytes = present.bytes().saturating_sub(less).saturating_add(object.size());
+        // Who is at the limit may still shrink what is there.
+        let bounded = bytes <= limits.partition_bytes || object.size() <= less;
+        bounded && (replaced.is_some() || present.len() < limits.objects)
     } else {
         place.session.object_count() < limits.objects
     };
@@ -281,24 +289,26 @@ pub(crate) fn write_attributes<P: Platform>(
     call: &mut Call<'_, P>,
     command: AttributesWrite,
 ) -> Result<Done, ErrorCode> {
-    let Place { session, partition } = place(call)?;
-    let object = policy::look_up(&session, &partition, command.object)?;
+    let place = place(call)?;
+    let Place { session, partition } = &place;
+    let object = policy::look_up(session, partition, command.object)?;
     if !object.flag(A::MODIFIABLE) {
         return Err(ErrorCode::ActionProhibited);
     }
-    policy::may_make(&session, &object)?;
-    let template = changed(&object, &partition, command.template, false)?;
+    policy::may_make(session, &object)?;
+    let template = changed(&object, partition, command.template, false)?;
     let stored = object.version > 0;
     let version = if stored { object.version.saturating_add(1) } else { 0 };
     let next = Arc::new(Object::new(object.id, version, template, object.secret().clone()).sharing(&object));
     if !stored {
         session.put(vec![next], &call.engine.platform().limits())?;
-        call.note(&session, Some(object.id));
+        call.note(session, Some(object.id));
         return Ok(Done {});
     }
-    let changes = vec![object_change(call, &partition, object.version, &next)?];
+    fits(call, &place, &next, Some(&object))?;
+    let changes = vec![object_change(call, partition, object.version, &next)?];
     let effect = Effect::on_partition(partition.id, changes);
-    call.commit(Effect { object: Some(object.id), relies_on: vec![relied(&partition)], ..effect }, Done {})
+    call.commit(Effect { object: Some(object.id), relies_on: vec![relied(partition)], ..effect }, Done {})
 }
 
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {

@@ -4,8 +4,8 @@ use super::device::{label, object_removals, partition_change};
 use crate::audit::result_number;
 use crate::call::{Call, Effect};
 use crate::ledger::Request;
-use crate::record::{AuthRecord, Kek, PartitionRecord};
-use crate::state::Partition;
+use crate::record::{AuthRecord, Kek, PartitionRecord, PinRecord};
+use crate::state::{Partition, Versioned};
 use crate::{Peer, Platform, pin, policy};
 use alloc::sync::Arc;
 use alloc::vec;
@@ -47,10 +47,12 @@ pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: TokenInit
         return Err(ErrorCode::SessionsOpen);
     }
     let label = label(command.label)?;
-    if partition.auth().record.so.is_some() {
-        pin::check(engine, &partition, Role::SecurityOfficer, &command.so_pin)?;
-    }
-    let (info, auth) = (partition.info(), partition.auth());
+    let (info, found) = (partition.info(), partition.auth());
+    // Committed against what was looked at: an officer who comes meanwhile is not passed over.
+    let auth = match found.record.so {
+        Some(_) => pin::check(engine, &partition, Role::SecurityOfficer, &command.so_pin)?,
+        None => found,
+    };
     let so = pin::new_record(engine, &command.so_pin)?;
     let record = PartitionRecord { label, kek: Kek(engine.random()?), ..(*info.record).clone() };
     let mut changes = object_removals(&partition);
@@ -68,7 +70,8 @@ pub(crate) fn initialize_user_pin<P: Platform>(
 ) -> Result<Done, ErrorCode> {
     let (session, partition) = call.session()?;
     session.require(Role::SecurityOfficer)?;
-    set_pin(call, &partition, Role::User, &command.pin)
+    let record = pin::new_record(call.engine, &command.pin)?;
+    set_pin(call, &partition, Role::User, record, &partition.auth())
 }
 
 pub(crate) fn change_pin<P: Platform>(call: &mut Call<'_, P>, command: PinChange) -> Result<Done, ErrorCode> {
@@ -77,18 +80,20 @@ pub(crate) fn change_pin<P: Platform>(call: &mut Call<'_, P>, command: PinChange
     if !pin::PIN_LENGTH.contains(&command.new.0.len()) {
         return Err(ErrorCode::PinLength);
     }
-    pin::check(call.engine, &partition, role, &command.old)?;
-    set_pin(call, &partition, role, &command.new)
+    // Held to the end, so that the logins of others do not make a conflict of it.
+    let _turn = partition.pin_turn.write();
+    let checked = pin::check_in_turn(call.engine, &partition, role, &command.old)?;
+    let record = pin::new_record(call.engine, &command.new)?;
+    set_pin(call, &partition, role, record, &checked)
 }
 
 fn set_pin<P: Platform>(
     call: &Call<'_, P>,
     partition: &Arc<Partition<P>>,
     role: Role,
-    pin: &Pin,
+    record: PinRecord,
+    auth: &Versioned<AuthRecord>,
 ) -> Result<Done, ErrorCode> {
-    let record = pin::new_record(call.engine, pin)?;
-    let auth = partition.auth();
     let next = pin::with(&auth.record, role, record);
     let change = pin::auth_change(call.engine, partition, auth.version, next)?;
     call.commit(Effect::on_partition(partition.id, vec![change]), Done {})

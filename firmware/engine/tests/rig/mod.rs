@@ -64,6 +64,7 @@ impl Platform for Ram {
             sessions: 128,
             encryptions: ENCRYPTIONS,
             session_bytes: 1 << 20,
+            partition_bytes: 1 << 20,
             ..Limits::HOST
         }
     }
