@@ -1,7 +1,8 @@
 //! The receiving half of a link: the newest epoch, and older ones that drain.
 //!
 //! A new epoch receives from its installation. Older ones go on receiving until [`Inbound::drain_before`] starts their
-//! drain; when that ends, their keys are gone (R29). At most [`MAX_EPOCHS`] exist; the oldest gives way.
+//! drain; when that ends, their keys are gone (R29). At most [`MAX_EPOCHS`] exist; the oldest gives way, but not the one
+//! that the peer was last heard on while it does not drain: who resets control connections must not cut the link.
 
 use crate::aead::Aead;
 use crate::drops::{Counters, DropReason};
@@ -63,11 +64,24 @@ impl<A: Aead> Inbound<A> {
         }
         let open = Open::new(now, epoch, keys, self.limits)?;
         self.newest = Some(epoch);
-        self.epochs.rotate_right(1);
+        let place = self.place_for_newest();
+        if let Some(newer) = self.epochs.get_mut(..=place) {
+            newer.rotate_right(1);
+        }
         if let Some(first) = self.epochs.first_mut() {
             *first = Some(Receiving { open, drained_at: None });
         }
         Ok(())
+    }
+
+    /// A free place, or that of the oldest epoch that may give way. Epochs lie newest first.
+    fn place_for_newest(&self) -> usize {
+        let in_use = |receiving: &Receiving<A>| {
+            receiving.drained_at.is_none() && self.newest_heard == Some(receiving.open.epoch())
+        };
+        let free = self.epochs.iter().rposition(Option::is_none);
+        let idle = || self.epochs.iter().rposition(|slot| !slot.as_ref().is_some_and(in_use));
+        free.or_else(idle).unwrap_or(MAX_EPOCHS.saturating_sub(1))
     }
 
     /// Epochs before `epoch` only drain from now on.

@@ -156,6 +156,24 @@ fn age_alone_asks_for_a_rekey_and_then_blocks() {
 }
 
 #[test]
+fn negotiations_that_break_off_do_not_push_out_the_epoch_in_use() {
+    let (mut alice, mut bob) = (Link::<AwsLc>::blocked(limits()), Link::<AwsLc>::blocked(limits()));
+    let (mut out, packet) = ([0; 2048], packets::Tcp::default().build());
+    for (link, side) in [(&mut alice, Side::Alice), (&mut bob, Side::Bob)] {
+        link.install(ms(0), keys_of(1, side)).unwrap();
+        link.activate(ms(0), Epoch(1));
+    }
+    for broken_off in 2..20 {
+        let len = alice.seal(&packet, &mut out).unwrap();
+        assert_eq!(bob.open(&mut out[..len]).map(|inner| inner.to_vec()), Ok(packet.clone()), "before {broken_off}");
+        while bob.poll(ms(1)).is_some() {}
+        // Somebody resets each control connection between Bob's installation and Alice's.
+        bob.install(ms(1), keys_of(broken_off, Side::Bob)).unwrap();
+    }
+    assert!(bob.inbound().spis().count() <= 3);
+}
+
+#[test]
 fn an_idle_link_switches_on_a_dummy_packet() {
     let (mut alice, mut bob) = (Link::<AwsLc>::blocked(limits()), Link::<AwsLc>::blocked(limits()));
     alice.install(Duration::ZERO, keys_of(1, Side::Alice)).unwrap();
