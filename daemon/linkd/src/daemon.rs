@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use coloa_link::{Limits, Prefix, esp};
@@ -31,6 +30,7 @@ use crate::status::Fixed;
 use crate::tls::Tls;
 use crate::tun::{Routes, Tun};
 use crate::udp::{self, BlackSocket};
+use crate::watch;
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(path: &Path) -> Result<(), Fault> {
@@ -229,8 +229,8 @@ fn serve_metrics(served: &Listener, control: &Arc<Control>, fixed: &Fixed) {
     served.serve(control, fixed);
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
-    thread::Builder::new().name(name.into()).spawn(body).map(|_| ()).map_err(|e| system(name, e))
+fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+    watch::spawn(name, body).map(|_| ()).map_err(|e| system(name, e))
 }
 
 /// Something of the operating system that hardly ever fails.

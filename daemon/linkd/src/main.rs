@@ -29,6 +29,7 @@ mod trouble;
 #[allow(unsafe_code, reason = "TUN ioctls have no safe wrapper")]
 mod tun;
 mod udp;
+mod watch;
 
 use std::io::IsTerminal;
 use std::path::Path;

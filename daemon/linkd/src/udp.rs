@@ -1,5 +1,5 @@
 //! The UDP socket on the black side: sends bursts with `UDP_SEGMENT`, receives with `UDP_GRO`, and never fragments.
-//! quinn-udp knows which of it this kernel can do and falls back by itself.
+//! quinn-udp knows which of it this kernel can do, and learns it anew when a send is refused.
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -36,15 +36,26 @@ impl BlackSocket {
         self.state.max_gso_segments()
     }
 
-    /// Sends `contents` to one peer as datagrams of `segment_size`; waits while the socket's buffer is full.
-    pub fn send(&self, to: SocketAddr, contents: &[u8], segment_size: usize) -> io::Result<()> {
-        let burst = Transmit { destination: to, ecn: None, contents, segment_size: Some(segment_size), src_ip: None };
-        loop {
-            match self.state.try_send((&self.socket).into(), &burst) {
+    /// Sends `contents` to one peer as datagrams of `segment_size`, as many at once as the kernel takes; waits while the
+    /// socket's buffer is full.
+    pub fn send(&self, to: SocketAddr, mut contents: &[u8], segment_size: usize) -> io::Result<()> {
+        while !contents.is_empty() {
+            let most = self.max_segments();
+            let (burst, rest) = contents.split_at(segment_size.saturating_mul(most).clamp(1, contents.len()));
+            match self.send_burst(to, burst, segment_size) {
+                Ok(()) => contents = rest,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
-                other => return other,
+                // The kernel or the device does not segment after all: once more, each datagram by itself.
+                Err(_) if self.max_segments() < most => {}
+                Err(e) => return Err(e),
             }
         }
+        Ok(())
+    }
+
+    fn send_burst(&self, destination: SocketAddr, contents: &[u8], segment_size: usize) -> io::Result<()> {
+        let burst = Transmit { destination, ecn: None, contents, segment_size: Some(segment_size), src_ip: None };
+        self.state.try_send((&self.socket).into(), &burst)
     }
 
     /// Receives what is there; `WouldBlock` when nothing is.
@@ -83,5 +94,24 @@ fn enlarge(socket: &UdpSocket) {
     }
     if sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER).is_err() {
         let _ = sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_datagrams_than_the_kernel_takes_at_once_all_arrive() {
+        let far = UdpSocket::bind("127.0.0.1:0").expect("socket");
+        far.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("timeout");
+        let near = BlackSocket::open("127.0.0.1:0".parse().expect("address")).expect("socket");
+        let contents: Vec<u8> = (0..200u8).flat_map(|n| [n; 10]).collect();
+        near.send(far.local_addr().expect("address"), &contents, 10).expect("sent");
+        for n in 0..200u8 {
+            let mut datagram = [0; 64];
+            let length = far.recv(&mut datagram).expect("datagram");
+            assert_eq!(datagram.get(..length), Some([n; 10].as_slice()));
+        }
     }
 }

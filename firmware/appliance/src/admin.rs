@@ -26,19 +26,19 @@ pub(crate) fn answer(service: &Arc<Service>, peer: &Peer, bytes: &[u8], reply: &
 
 /// What the engine did may concern the channels.
 fn follow(service: &Arc<Service>, code: u16) {
-    match CommandCode::try_from(code) {
-        Ok(CommandCode::DeviceInitialize)
-            if service.engine().lifecycle() != coloa_wire::command::Lifecycle::Manufactured =>
-        {
-            if let Err(fault) = service.open_port() {
-                let why = fault.words(coloa_wire::error::Language::English);
-                tracing::error!(why, "the TLS port stays closed");
-            }
-        }
-        Ok(CommandCode::ClientUnbind | CommandCode::PartitionDestroy) => {
-            service.channels().cut_unbound(service.engine());
-        }
-        _ => {}
+    use CommandCode::{Batch, ClientUnbind, DeviceInitialize, PartitionDestroy};
+    // A batch may have held any of them.
+    let code = CommandCode::try_from(code);
+    let in_service = service.engine().lifecycle() != coloa_wire::command::Lifecycle::Manufactured;
+    if in_service
+        && matches!(code, Ok(DeviceInitialize | Batch))
+        && let Err(fault) = service.open_port()
+    {
+        let why = fault.words(coloa_wire::error::Language::English);
+        tracing::error!(why, "the TLS port stays closed");
+    }
+    if matches!(code, Ok(ClientUnbind | PartitionDestroy | Batch)) {
+        service.channels().cut_unbound(service.engine());
     }
 }
 

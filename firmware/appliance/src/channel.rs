@@ -228,6 +228,8 @@ struct Stream<'a> {
     spin: Spin,
     /// Until the hello has come.
     hello_by: Option<Instant>,
+    /// Until the frame has come whole that has begun to arrive.
+    frame_by: Option<Instant>,
 }
 
 impl<'a> Stream<'a> {
@@ -241,6 +243,7 @@ impl<'a> Stream<'a> {
             crowd: 0,
             spin: Spin::default(),
             hello_by: Some(hello_by),
+            frame_by: None,
         }
     }
 
@@ -270,12 +273,12 @@ impl<'a> Stream<'a> {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, End> {
-        let limits = self.channel.service.limits();
-        let half = (!self.incoming.is_empty()).then(|| Instant::now() + limits.frame());
-        let idle = limits.idle().map(|idle| Instant::now() + idle);
-        let deadline = self.hello_by.or(half).or(idle);
+        let half = self.hello_by.or(self.frame_by);
+        // A time that no clock reaches is no limit.
+        let idle = self.channel.service.limits().idle().and_then(|idle| Instant::now().checked_add(idle));
+        let deadline = half.or(idle);
         self.channel.receive(&mut self.spin, buffer, deadline).map_err(|end| match end {
-            End::Stalled if self.hello_by.or(half).is_none() => End::Idle,
+            End::Stalled if half.is_none() => End::Idle,
             end => end,
         })
     }
@@ -334,6 +337,10 @@ impl<'a> Stream<'a> {
             start = start.saturating_add(length);
         }
         incoming.drain(..start);
+        // From a frame's first byte on: more bytes of it win no more time.
+        let before = self.frame_by.filter(|_| start == 0);
+        let fresh = || Instant::now() + self.channel.service.limits().frame();
+        self.frame_by = (!incoming.is_empty()).then(|| before.unwrap_or_else(fresh));
         self.incoming = incoming;
         Ok(())
     }

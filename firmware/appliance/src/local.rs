@@ -12,7 +12,7 @@ use rustix::net::{Shutdown, sockopt};
 use rustix::process::{geteuid, umask};
 use std::fs::DirBuilder;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,9 +41,7 @@ impl Socket {
         if let Some(folder) = path.parent().filter(|f| !f.exists()) {
             DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(fault)?;
         }
-        if path.exists() && UnixStream::connect(path).is_err() {
-            let _ = std::fs::remove_file(path);
-        }
+        remove_dead(path).map_err(fault)?;
         // The socket gets its rights as it is made: there is no moment when others may connect.
         let before = umask(Mode::from_raw_mode(0o177));
         let bound = UnixListener::bind(path);
@@ -63,6 +61,19 @@ impl Socket {
     pub(crate) fn close(&self) {
         let _ = std::fs::remove_file(&self.path);
         let _ = rustix::net::shutdown(&*self.listener, Shutdown::Both);
+    }
+}
+
+/// Removes a socket that nobody listens at any more. Whatever else has that name is somebody's, and stays.
+fn remove_dead(path: &Path) -> io::Result<()> {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other("something that is no socket has this name, and is left alone"));
+    }
+    match UnixStream::connect(path) {
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        // Its owner lives: binding says so.
+        _ => Ok(()),
     }
 }
 

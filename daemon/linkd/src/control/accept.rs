@@ -1,20 +1,21 @@
 //! Accepting peers: a bounded number of handshakes at once, each on a thread of its own with a deadline (R34).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::channel::Channel;
 use super::message::Message;
-use super::negotiate::{STEP, admit, establish, greet, greeting, shown};
+use super::negotiate::{STEP, admit, enter, establish, greet, greeting};
 use super::peer::Peer;
 use super::{Control, spawn};
 use crate::trouble::{Kind, Trouble};
 
 /// Handshakes at once: a hub's 250 sites may all come back together after a power cut.
 const MAX_HANDSHAKES: usize = 512;
-/// Handshakes at once from one address, so that no stranger takes all places: TCP has proved the address.
+/// Handshakes at once from one address, so that no stranger takes all places: TCP has proved the address. An IPv6 stranger
+/// has a /64 at least (RFC 6177), which counts as one.
 const MAX_FROM_ONE: usize = 8;
 
 /// Accepts until the daemon ends.
@@ -62,6 +63,7 @@ struct Place {
 
 impl Place {
     fn take(running: &Arc<Running>, from: IpAddr) -> Option<Self> {
+        let from = network(from);
         let mut counts = running.lock().unwrap_or_else(|e| e.into_inner());
         let all: usize = counts.values().sum();
         let mine = counts.entry(from).or_default();
@@ -70,6 +72,14 @@ impl Place {
         }
         *mine = mine.saturating_add(1);
         Some(Self { running: running.clone(), from })
+    }
+}
+
+/// Whose address it is.
+fn network(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(host) => Ipv6Addr::from_bits(host.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -99,7 +109,7 @@ fn serve(control: &Arc<Control>, tcp: TcpStream, place: Place) -> Result<(), Tro
     };
     greet(control, &peer, &mut channel)?;
     let epoch = establish(control, &peer, &mut channel, hello)?;
-    let session = peer.enter_session(channel.handle()?, channel.peer_chain(), shown(channel.role()));
+    let session = enter(&peer, &channel)?;
     drop((turn, place));
     tracing::info!(peer = peer.name, epoch = epoch.0, "connected, encrypting (accepted)");
     control.keep(&peer, channel, session);
@@ -126,5 +136,14 @@ mod tests {
         assert!(Place::take(&running, peer).is_some());
         held.pop();
         assert!(Place::take(&running, stranger).is_some(), "a place given back is free");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_addresses_is_one_stranger() {
+        let running: Arc<Running> = Arc::default();
+        let from = |host: usize| format!("2001:db8::{host:x}").parse().expect("address");
+        let held: Vec<Place> = (0..=MAX_FROM_ONE).filter_map(|host| Place::take(&running, from(host))).collect();
+        assert_eq!(held.len(), MAX_FROM_ONE);
+        assert!(Place::take(&running, "2001:db8:0:1::1".parse().expect("address")).is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::Channel;
-use super::negotiate::{STEP, admit, establish, greet, greeting, shown};
+use super::negotiate::{STEP, admit, enter, establish, greet, greeting};
 use super::peer::{Due, Peer};
 use super::{Control, spawn};
 use crate::trouble::{Kind, Trouble};
@@ -62,7 +62,7 @@ fn dial(control: &Arc<Control>, peer: &Arc<Peer>) -> Result<(), Trouble> {
     greet(control, peer, &mut channel)?;
     let hello = greeting(&mut channel)?;
     let epoch = establish(control, peer, &mut channel, hello)?;
-    let session = peer.enter_session(channel.handle()?, channel.peer_chain(), shown(channel.role()));
+    let session = enter(peer, &channel)?;
     drop(turn);
     tracing::info!(peer = peer.name, epoch = epoch.0, "connected, encrypting (dialled)");
     let (control, peer) = (control.clone(), peer.clone());

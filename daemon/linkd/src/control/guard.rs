@@ -15,15 +15,26 @@ const ROUND: Duration = Duration::from_secs(5);
 
 /// Guards until the daemon ends.
 pub fn run(control: &Arc<Control>) {
-    let mut seen = stamps(control);
+    // Nothing is taken for seen: a file may have been replaced since the start read it.
+    let (mut seen, mut told) = (Vec::new(), String::new());
     while !control.is_stopping() {
         std::thread::sleep(ROUND);
         let now = stamps(control);
         if now != seen {
-            seen = now;
-            reload(control);
+            match renew(control) {
+                Ok(()) => (seen, told) = (now, String::new()),
+                // What cannot be read or is not believed leaves the one before in force, and is tried again.
+                Err(why) => tell_once(&mut told, why.to_string()),
+            }
         }
         judge_all(control);
+    }
+}
+
+fn tell_once(told: &mut String, why: String) {
+    if *told != why {
+        tracing::error!(why, "trust and policy stay as they were");
+        *told = why;
     }
 }
 
@@ -33,13 +44,6 @@ fn stamps(control: &Control) -> Vec<Option<SystemTime>> {
     let paths = [Some(&policy.bundle), Some(&policy.authority), Some(&identity.trust_anchors), identity.crl.as_ref()];
     let stamp = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     paths.into_iter().flatten().map(|path| stamp(path)).collect()
-}
-
-/// What cannot be read or is not believed leaves the one before in force.
-fn reload(control: &Arc<Control>) {
-    if let Err(why) = renew(control) {
-        tracing::error!(%why, "trust and policy stay as they were");
-    }
 }
 
 fn renew(control: &Arc<Control>) -> Result<(), Fault> {
@@ -64,7 +68,7 @@ fn judge(control: &Control, peer: &Peer) {
     let Some((chain, shown)) = peer.state().evidence.clone() else { return };
     if let Err(refused) = control.admission.admit(&chain, shown, admission::now()) {
         tracing::error!(peer = peer.name, %refused, "the link is cut");
-        control.plane.block(peer.number);
         peer.cut(refused.to_string());
+        control.plane.block(peer.number);
     }
 }

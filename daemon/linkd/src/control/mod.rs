@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
 use crate::policy::serial::SerialStore;
 use crate::tls::Tls;
+use crate::watch;
 use channel::Channel;
 use message::Message;
 pub use peer::Peer;
@@ -78,11 +79,11 @@ impl Control {
     pub fn start(self: &Arc<Self>, listener: TcpListener, events: Receiver<KeyEvent>) -> std::io::Result<()> {
         self.apply_policy();
         let control = self.clone();
-        spawn("accept", move || accept::run(&control, &listener))?;
+        watched("accept", move || accept::run(&control, &listener))?;
         let control = self.clone();
-        spawn("guard", move || guard::run(&control))?;
+        watched("guard", move || guard::run(&control))?;
         let control = self.clone();
-        spawn("key-events", move || control.hear(&events))
+        watched("key-events", move || control.hear(&events))
     }
 
     /// Ends all sessions and lets the threads end.
@@ -138,7 +139,7 @@ impl Control {
 
     fn start_dialler(self: &Arc<Self>, peer: Arc<Peer>) {
         let control = self.clone();
-        if let Err(why) = spawn("dial", move || dial::run(&control, &peer)) {
+        if let Err(why) = watched("dial", move || dial::run(&control, &peer)) {
             tracing::error!(%why, "no thread to dial a peer");
         }
     }
@@ -189,7 +190,12 @@ impl Control {
     }
 }
 
-/// Starts a control thread without rights.
+/// Starts a thread that the daemon cannot do without.
+fn watched(name: &'static str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    watch::spawn(name, body).map(|_| ())
+}
+
+/// Starts a thread that serves one connection: its panic is that connection's end.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     thread::Builder::new().name(name.into()).spawn(body).map(|_| ())
 }

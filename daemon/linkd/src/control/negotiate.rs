@@ -30,7 +30,7 @@ pub fn admit(control: &Control, channel: &Channel) -> Result<Admitted, Trouble> 
 }
 
 /// The peer's role is the opposite of ours.
-pub fn shown(ours: Role) -> Shown {
+fn shown(ours: Role) -> Shown {
     match ours {
         Role::Client => Shown::AsServer,
         Role::Server => Shown::AsClient,
@@ -59,10 +59,15 @@ pub fn establish(control: &Control, peer: &Peer, channel: &mut Channel, hello: G
     let epoch = next_epoch(peer, hello)?;
     let keys = channel.keys(epoch).map_err(|e| broken(e.to_string()))?;
     let to = udp_endpoint(control, peer, channel, hello)?;
+    peer.keep_evidence(channel.peer_chain(), shown(channel.role()));
     control
         .plane
         .install(peer.number, keys, to)
         .map_err(|e| broken(format!("the data plane did not take the keys: {e:?}")))?;
+    if peer.was_cut() {
+        control.plane.block(peer.number);
+        return Err(cut_off());
+    }
     channel.send(Message::Ready { epoch: epoch.0 }, STEP)?;
     match channel.receive(STEP)? {
         Message::Ready { epoch: theirs } if theirs == epoch.0 => {}
@@ -87,6 +92,15 @@ fn udp_endpoint(control: &Control, peer: &Peer, channel: &Channel, hello: Greeti
         Some(endpoint) => Ok(endpoint),
         None => Ok(SocketAddr::new(channel.peer_address()?.ip(), hello.port)),
     }
+}
+
+/// The session of a peer whose keys are in use.
+pub fn enter(peer: &Peer, channel: &Channel) -> Result<u64, Trouble> {
+    peer.enter_session(channel.handle()?).ok_or_else(cut_off)
+}
+
+fn cut_off() -> Trouble {
+    Trouble::new(Kind::PeerRefused, "it was cut off while an epoch was negotiated")
 }
 
 fn broken(detail: impl Into<String>) -> Trouble {

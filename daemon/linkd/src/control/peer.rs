@@ -97,16 +97,26 @@ impl Peer {
         self.state().is_due()
     }
 
-    /// A session was established: it replaces the one before.
-    pub fn enter_session(&self, handle: TcpStream, chain: Vec<CertificateDer<'static>>, shown: Shown) -> u64 {
+    /// Keeps what the peer showed. It comes before the keys: who breaks off in between is judged like any other (R31).
+    pub fn keep_evidence(&self, chain: Vec<CertificateDer<'static>>, shown: Shown) {
+        self.state().evidence = Some((chain, shown));
+    }
+
+    /// Whether the peer was cut off since it showed its chain.
+    pub fn was_cut(&self) -> bool {
+        self.state().evidence.is_none()
+    }
+
+    /// A session was established: it replaces the one before. `None` when the peer was cut off meanwhile.
+    pub fn enter_session(&self, handle: TcpStream) -> Option<u64> {
         let mut state = self.state();
+        state.evidence.as_ref()?;
         state.hang_up();
         state.sessions = state.sessions.saturating_add(1);
         let number = state.sessions;
         state.session = Some(Session { number, handle });
-        state.evidence = Some((chain, shown));
         (state.rekey_wanted, state.trouble) = (false, None);
-        number
+        Some(number)
     }
 
     /// The session with this number has ended; says whether it was the living one.
@@ -132,7 +142,7 @@ impl Peer {
         self.bell.notify_all();
     }
 
-    /// Ends the session, for this reason; the caller takes the keys.
+    /// Ends the session, for this reason; the caller then takes the keys: in this order, so that none comes after.
     pub fn cut(&self, why: String) {
         let mut state = self.state();
         state.hang_up();

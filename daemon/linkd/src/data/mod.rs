@@ -26,6 +26,7 @@ use coloa_link::{Counters, Epoch, KeyMaterial, Limits, SiteIndex, Spd, Spi};
 use crate::fault::Fault;
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
+use crate::watch;
 use cipher::Cipher;
 use mailbox::{Mailbox, mailbox};
 
@@ -137,8 +138,6 @@ pub enum InstallFailed {
     Silent,
 }
 
-/// Exit code when a data-plane thread failed.
-const DATA_PLANE_FAILED: i32 = 70;
 /// How long an order may take; a burst takes microseconds.
 const ORDER_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -220,25 +219,14 @@ impl Plane {
 
 /// Data-plane threads keep no right at all: what they need they hold open.
 fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.into()).spawn(move || {
-        let watch = Watch(name);
-        if let Err(why) = crate::privileges::drop_all() {
-            tracing::error!(%why, "a data-plane thread cannot give up its rights");
-            return;
+    watch::spawn_until(name, move || {
+        let dropped = crate::privileges::drop_all();
+        match &dropped {
+            Ok(()) => body(),
+            Err(why) => tracing::error!(%why, "a data-plane thread cannot give up its rights"),
         }
-        body();
-        std::mem::forget(watch);
+        dropped.is_ok()
     })
-}
-
-/// A data-plane thread that ends without being told takes the daemon with it: better dark and restarted than half alive.
-struct Watch(&'static str);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        tracing::error!(thread = self.0, "the data plane failed: the daemon ends");
-        std::process::exit(DATA_PLANE_FAILED);
-    }
 }
 
 fn tell(events: &Sender<KeyEvent>, event: KeyEvent) {

@@ -136,6 +136,22 @@ fn half_a_frame_and_no_handshake_are_not_waited_for() {
 }
 
 #[test]
+fn a_frame_that_dribbles_in_wins_no_time() {
+    let appliance = Appliance::operational();
+    let client = appliance.enrol(appliance.partition("court"), "court-srv-1");
+    let mut tls = channel(&client, &appliance.address());
+    tls.write_all(&hello()).unwrap();
+    read_frame(&mut tls);
+    // A byte each 200 ms would take a minute for the frame; the server gives it two seconds.
+    let long = [&[0, 0, 1, 44][..], &[0; 300]].concat();
+    let cut = long.iter().any(|byte| {
+        std::thread::sleep(Duration::from_millis(200));
+        tls.write_all(&[*byte]).is_err()
+    });
+    assert!(cut, "it was waited for");
+}
+
+#[test]
 fn noise_instead_of_tls_is_refused() {
     let appliance = Appliance::operational();
     let address = appliance.address();

@@ -81,6 +81,25 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_file_where_the_local_socket_belongs_is_left_alone() {
+    let mut appliance = Appliance::operational();
+    appliance.stop();
+    let socket = appliance.path("coload.sock");
+    fs::write(&socket, "precious").unwrap();
+    let said = appliance.fails();
+    assert!(said.contains("no socket has this name") && said.contains("`admin_socket`"), "{said}");
+    assert_eq!(fs::read(&socket).unwrap(), b"precious");
+}
+
+#[test]
+fn a_local_socket_that_a_kill_left_gives_way() {
+    let mut appliance = Appliance::operational();
+    appliance.kill();
+    assert!(appliance.path("coload.sock").exists());
+    appliance.start();
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line() {
     let mut appliance = Appliance::operational();
     appliance.stop();
