@@ -36,8 +36,6 @@ pub enum Need {
     Server,
     /// Several processes on one token at a time.
     Processes,
-    /// Several processes that make objects at the same time.
-    Writers,
     /// ECDSA with the hash in the mechanism, in parts.
     HashedEcdsa,
     /// 200,000 bytes in one call.

@@ -112,8 +112,7 @@ impl Target for Board {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Bulk => Some("a board's frame holds 8 KiB"),
-            Need::P384 | Need::Lockout | Need::Server | Need::HashedEcdsa => None,
-            Need::Processes | Need::Writers | Need::Fork => None,
+            Need::P384 | Need::Lockout | Need::Server | Need::Processes | Need::HashedEcdsa | Need::Fork => None,
         }
     }
 }

@@ -51,8 +51,7 @@ impl Target for Embedded {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Server => Some("the engine lives in the caller's process"),
-            Need::Bulk | Need::P384 | Need::Lockout | Need::HashedEcdsa => None,
-            Need::Processes | Need::Writers | Need::Fork => None,
+            Need::Bulk | Need::P384 | Need::Lockout | Need::Processes | Need::HashedEcdsa | Need::Fork => None,
         }
     }
 }

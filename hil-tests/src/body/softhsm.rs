@@ -63,8 +63,6 @@ impl Target for SoftHsm {
             Need::Server => Some("SoftHSM2 lives in the caller's process"),
             Need::HashedEcdsa => Some("SoftHSM2 2.6 signs digests only"),
             Need::Fork => Some("SoftHSM2 lets a forked child go on with the parent's login"),
-            // 7 of 260 runs, each time the other process's last key: its reload goes by a file's time of change
-            Need::Writers => Some("SoftHSM2 2.6 now and then does not see the key that another process made last"),
             Need::Bulk | Need::P384 | Need::Processes => None,
         }
     }
