@@ -36,6 +36,8 @@ pub enum Need {
     Server,
     /// Several processes on one token at a time.
     Processes,
+    /// A process that writes objects sees at once what another one wrote meanwhile.
+    LiveView,
     /// ECDSA with the hash in the mechanism, in parts.
     HashedEcdsa,
     /// 200,000 bytes in one call.

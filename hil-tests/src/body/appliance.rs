@@ -149,7 +149,7 @@ impl Target for Appliance {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Bulk | Need::P384 | Need::Lockout => None,
-            Need::Server | Need::Processes | Need::HashedEcdsa | Need::Fork => None,
+            Need::Server | Need::Processes | Need::LiveView | Need::HashedEcdsa | Need::Fork => None,
         }
     }
 }

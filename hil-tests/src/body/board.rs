@@ -112,7 +112,13 @@ impl Target for Board {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Bulk => Some("a board's frame holds 8 KiB"),
-            Need::P384 | Need::Lockout | Need::Server | Need::Processes | Need::HashedEcdsa | Need::Fork => None,
+            Need::P384
+            | Need::Lockout
+            | Need::Server
+            | Need::Processes
+            | Need::LiveView
+            | Need::HashedEcdsa
+            | Need::Fork => None,
         }
     }
 }

@@ -51,7 +51,13 @@ impl Target for Embedded {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Server => Some("the engine lives in the caller's process"),
-            Need::Bulk | Need::P384 | Need::Lockout | Need::Processes | Need::HashedEcdsa | Need::Fork => None,
+            Need::Bulk
+            | Need::P384
+            | Need::Lockout
+            | Need::Processes
+            | Need::LiveView
+            | Need::HashedEcdsa
+            | Need::Fork => None,
         }
     }
 }

@@ -63,6 +63,9 @@ impl Target for SoftHsm {
             Need::Server => Some("SoftHSM2 lives in the caller's process"),
             Need::HashedEcdsa => Some("SoftHSM2 2.6 signs digests only"),
             Need::Fork => Some("SoftHSM2 lets a forked child go on with the parent's login"),
+            // `Generation::commit` adds one to the token's generation on disk and takes the sum for seen: what another
+            // process added since the last look is never noticed, until something changes again.
+            Need::LiveView => Some("SoftHSM2 2.6 misses another process's object when it then writes one itself"),
             Need::Bulk | Need::P384 | Need::Processes => None,
         }
     }

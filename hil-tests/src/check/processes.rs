@@ -4,18 +4,48 @@ use crate::suite::sibling;
 use crate::token::{Curve, MODULE, Token, one, pair};
 use anyhow::{Context, Result, ensure};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
+
+/// Keys that each of two processes makes.
+const KEYS: u8 = 10;
 
 /// Tells a sibling process from the first one.
 fn is_sibling(token: &Token) -> bool {
     token.scratch.join("first").exists()
 }
 
-/// Two processes make keys at the same time; each then finds all of them.
+/// Two processes make keys at the same time; one that made some of them finds all.
 pub fn share(token: &Token) -> Result<()> {
     let session = token.user()?;
+    if let Some(mut other) = make_together(token, &session, "share")? {
+        ensure!(other.wait()?.success(), "the second process failed");
+        all_found(&session, "share")?;
+    }
+    Ok(())
+}
+
+/// Two processes make keys at the same time, and end.
+pub fn make(token: &Token) -> Result<()> {
+    if let Some(mut other) = make_together(token, &token.user()?, "made")? {
+        ensure!(other.wait()?.success(), "the second process failed");
+    }
+    Ok(())
+}
+
+/// A process that begins after both have ended finds every key, and each signs.
+pub fn find_made(token: &Token) -> Result<()> {
+    let session = token.user()?;
+    for key in all_found(&session, "made")? {
+        session.sign(&Mechanism::Ecdsa, key, &[1; 32])?;
+    }
+    Ok(())
+}
+
+/// Makes this process's keys; the first process starts the second one, and gets it.
+fn make_together(token: &Token, session: &Session, label: &str) -> Result<Option<Child>> {
     let prefix = if is_sibling(token) { "second" } else { "first" };
     let other = if is_sibling(token) {
         None
@@ -23,16 +53,17 @@ pub fn share(token: &Token) -> Result<()> {
         std::fs::write(token.scratch.join("first"), "")?;
         Some(sibling(0)?)
     };
-    for n in 0..10 {
-        let (_, private) = pair(&session, Curve::P256, &format!("share-{prefix}-{n}"), true)?;
+    for n in 0..KEYS {
+        let (_, private) = pair(session, Curve::P256, &format!("{label}-{prefix}-{n}"), true)?;
         session.sign(&Mechanism::Ecdsa, private, &[n; 32])?;
     }
-    let Some(mut other) = other else { return Ok(()) };
-    ensure!(other.wait()?.success(), "the second process failed");
-    for (prefix, n) in ["first", "second"].iter().flat_map(|p| (0..10).map(move |n| (p, n))) {
-        one(&session, ObjectClass::PRIVATE_KEY, &format!("share-{prefix}-{n}"))?;
-    }
-    Ok(())
+    Ok(other)
+}
+
+/// Each key of both processes, once.
+fn all_found(session: &Session, label: &str) -> Result<Vec<ObjectHandle>> {
+    let made = ["first", "second"].iter().flat_map(|p| (0..KEYS).map(move |n| format!("{label}-{p}-{n}")));
+    made.map(|key| one(session, ObjectClass::PRIVATE_KEY, &key)).collect()
 }
 
 /// A login is of one process: another one, at the same time, sees no private object.
