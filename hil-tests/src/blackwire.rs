@@ -21,6 +21,8 @@ const UP: Duration = Duration::from_secs(60);
 /// Neighbour discovery (RFC 4861) and multicast listener reports (RFC 3810): an interface's own noise.
 const OWN_NOISE: &str = "arp or (icmp6 and (ip6[40] >= 133 and ip6[40] <= 136 or ip6[40] = 143)) \
                          or (ip6 and ip6[6] = 0 and ip6[48] = 143)";
+/// ICMP port unreachable (RFC 792) that quotes a UDP datagram to the ESP port: octets 8 to 35 are its IP and UDP headers.
+const UNHEARD: &str = "icmp[0] = 3 and icmp[1] = 3 and icmp[17] = 17 and icmp[30:2] = 4500";
 
 /// Four namespaces, the wire, and the daemons' configurations.
 pub struct Sites {
@@ -41,6 +43,8 @@ pub struct Seen {
     pub esp: usize,
     /// Packets of the control channel.
     pub tls: usize,
+    /// ICMP by which a kernel told the sender of ESP that no daemon was there to take it.
+    pub unheard: usize,
     /// Anything else but ARP and neighbour discovery, as tcpdump prints it.
     pub strangers: Vec<String>,
     /// Canaries found in the capture's bytes.
@@ -65,9 +69,13 @@ impl Sites {
         Capture::start(&self.black[1], WIRE, &self.dir, name)
     }
 
-    /// Starts a daemon: `site-a` or `site-b`.
+    /// Starts a daemon, `site-a` or `site-b`, and waits until it is ready. One after the other: SoftHSM2 now and then shows
+    /// no token to one of two processes that open it at the same time.
     pub fn start(&self, site: &str) -> Result<Background> {
-        self.link.start(site)
+        let daemon = self.link.start(site)?;
+        let log = || std::fs::read_to_string(self.link.path(&format!("{site}.log"))).unwrap_or_default();
+        ensure!(until(UP, || log().contains("ready identity=")), "{site} does not start:\n{}", log());
+        Ok(daemon)
     }
 
     /// Waits until the far red side answers, over IPv4 and IPv6.
@@ -134,14 +142,17 @@ pub fn received(dir: &Path) -> Vec<String> {
 pub fn judge(capture: &Path) -> Result<Seen> {
     let between = format!("host {} and host {}", BLACK[0], BLACK[1]);
     let (udp, tcp) = (format!("{between} and udp port {PORT}"), format!("{between} and tcp port {PORT}"));
+    let unheard = format!("{between} and {UNHEARD}");
     let on_udp = network::lines(capture, &udp)?;
     let esp = on_udp.iter().filter(|line| line.contains("ESP(spi=")).count();
-    let mut strangers = network::lines(capture, &format!("not ({OWN_NOISE}) and not ({udp}) and not ({tcp})"))?;
+    let mut strangers =
+        network::lines(capture, &format!("not ({OWN_NOISE}) and not ({udp}) and not ({tcp}) and not ({unheard})"))?;
     // what shares ESP's port is the daemons' own: keepalives (RFC 3948 §2.3) and datagrams with the non-ESP marker (§2.2)
     let known = |line: &&String| ["ESP(spi=", "keep-alive", "NONESP-encap"].iter().any(|word| line.contains(word));
     strangers.extend(on_udp.iter().filter(|line| !known(line)).cloned());
     let canaries = canaries()?.into_iter().filter(|canary| contains(capture, canary)).collect();
-    Ok(Seen { esp, tls: network::count(capture, &tcp)?, strangers, canaries })
+    let (tls, unheard) = (network::count(capture, &tcp)?, network::count(capture, &unheard)?);
+    Ok(Seen { esp, tls, unheard, strangers, canaries })
 }
 
 /// Every canary's bytes.

@@ -112,6 +112,8 @@ fn traffic_passes_and_the_black_wire_stays_dark() {
     assert_eq!(network.red[1].good("ip", &["-o", "link", "show", "type", "tun"]), "", "the TUN is gone");
     assert_eq!(network.red[1].good("ip", &["route"]), "", "red has no route");
     assert!(!network.red[1].succeeds("ping", &["-c", "1", "-W", "1", RED_V4[0]]), "nothing leaves");
+    // Site a still encrypts; on the far side there is only the kernel, which says by ICMP that nobody hears.
+    assert!(!network.pings());
     b = Daemon::start(&authority, "b", &config(&authority, &network, "b"));
     b.encrypts();
     eventually("the link is back", || network.pings());
@@ -123,8 +125,11 @@ fn traffic_passes_and_the_black_wire_stays_dark() {
         let shows = |kind: &str| !packets(&seen, &format!("src host {from} and {kind} port 4500")).is_empty();
         assert!(shows("tcp") && shows("udp"), "the capture shows the link as {from} speaks it");
     }
+    // ICMP port unreachable that quotes a UDP datagram to the ESP port (RFC 792).
+    let unheard = "icmp[0] = 3 and icmp[1] = 3 and icmp[17] = 17 and icmp[30:2] = 4500";
+    assert!(!packets(&seen, unheard).is_empty(), "the kernel answered for the killed daemon");
     assert_eq!(
-        packets(&seen, &format!("not arp and not ({between})")),
+        packets(&seen, &format!("not arp and not ({between}) and not ({unheard})")),
         Vec::<String>::new(),
         "and nothing but the link"
     );

@@ -140,5 +140,9 @@ fn finish(report: &mut Report, sites: &mut Sites, scene: &Scene, running: Runnin
 fn black(seen: &Seen) -> Result<String> {
     ensure!(seen.strangers.is_empty(), "{} strangers, the first: {}", seen.strangers.len(), seen.strangers[0]);
     ensure!(seen.esp > 0 && seen.tls > 0, "nothing was captured");
-    Ok(format!("{} ESP, {} TLS, nothing else but ARP and ND", seen.esp, seen.tls))
+    let unheard = match seen.unheard {
+        0 => String::new(),
+        n => format!(", {n} ICMP that no daemon heard it"),
+    };
+    Ok(format!("{} ESP, {} TLS{unheard}, nothing else but ARP and ND", seen.esp, seen.tls))
 }
