@@ -101,6 +101,14 @@ impl Client {
         Ok((reply, Zeroizing::new(scratch.bulk().to_vec())))
     }
 
+    /// A retry id for a command that changes state, none for another: for callers that may have to send it again themselves.
+    ///
+    /// # Errors
+    /// [`CallError::Engine`] with `EntropyFailed`.
+    pub fn retry_id<C: Command>() -> Result<Option<RetryId>, CallError> {
+        C::CODE.changes_state().then(fresh_retry_id).transpose()
+    }
+
     /// As [`Client::call`], in buffers that are kept for the next call; [`Scratch::bulk`] is the reply's bulk.
     ///
     /// # Errors
@@ -113,7 +121,7 @@ impl Client {
         bulk: &[u8],
     ) -> Result<C::Reply, CallError> {
         let retry = match retry {
-            None if C::CODE.changes_state() => Some(fresh_retry_id()?),
+            None => Self::retry_id::<C>()?,
             given => given,
         };
         let Scratch { head, frame, reply, bulk: reply_bulk } = scratch;

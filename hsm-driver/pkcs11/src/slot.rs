@@ -7,7 +7,7 @@
 use crate::handle::Handles;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
-use coloa_client::{CallError, Scratch};
+use coloa_client::{CallError, Client, Scratch};
 use coloa_wire::command::{PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
 use coloa_wire::{Command, ErrorCode, PartitionId, SessionId};
 use cryptoki_sys::*;
@@ -154,11 +154,13 @@ impl Slot {
             None => return Err(Rv(CKR_SESSION_HANDLE_INVALID)),
         };
         let client = self.target.client()?;
-        match client.call_with(scratch, (Some(session), None), command, bulk) {
+        // The same in the session that follows: what was committed just before a restart is not done twice.
+        let retry = Client::retry_id::<C>()?;
+        match client.call_with(scratch, (Some(session), retry), command, bulk) {
             Ok(reply) => Ok(reply),
             Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
                 let anew = self.reopen(session)?;
-                Ok(client.call_with(scratch, (Some(anew), None), command, bulk)?)
+                Ok(client.call_with(scratch, (Some(anew), retry), command, bulk)?)
             }
             Err(CallError::Engine(ErrorCode::ObjectUnknown)) if self.login.load(Ordering::Acquire) == LOST => {
                 Err(Rv(CKR_USER_NOT_LOGGED_IN))

@@ -5,7 +5,9 @@ mod rig;
 #[path = "../../client/tests/rig/mod.rs"]
 mod server;
 
-use coloa_wire::command::PartitionMode;
+use coloa_host::Embedded;
+use coloa_wire::Frame;
+use coloa_wire::command::{CommandCode, PartitionMode};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
@@ -15,23 +17,28 @@ use cryptoki::slot::Slot;
 use rig::{P256, PIN, Rig, in_child, key_pair, pin, set_pins};
 use server::{Manner, Pki, SERVER_NAME, Server};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// An engine behind TLS, and the module configured to use it.
 struct Place {
     rig: Rig,
     pki: Pki,
+    mode: PartitionMode,
 }
 
 impl Place {
     fn new() -> Self {
-        Place { rig: Rig::new("strict"), pki: Pki::new() }
+        Place { rig: Rig::new("strict"), pki: Pki::new(), mode: PartitionMode::Strict }
     }
 
-    /// A server with an engine of its own on this place's store: as after a restart, no session is known.
+    /// An engine of its own on this place's store: as after a restart, no session is known.
+    fn engine(&self) -> Embedded {
+        Embedded::open(&self.rig.directory.path().join("store"), self.mode).unwrap()
+    }
+
+    /// A server with such an engine.
     fn serve(&self, address: SocketAddr) -> Server {
-        let store = self.rig.directory.path().join("store");
-        let engine = coloa_host::Embedded::open(&store, PartitionMode::Strict).unwrap();
+        let engine = self.engine();
         let answer = move |frame: &[u8]| {
             let mut reply = vec![];
             engine.exchange(frame, &mut reply);
@@ -43,6 +50,12 @@ impl Place {
     /// A server at a free port, the module initialised, PINs set.
     fn start(&self) -> (Server, Pkcs11, Slot) {
         let server = self.serve("127.0.0.1:0".parse().unwrap());
+        let (module, slot) = self.module(&server);
+        (server, module, slot)
+    }
+
+    /// The module initialised for a server, PINs set.
+    fn module(&self, server: &Server) -> (Pkcs11, Slot) {
         let directory = self.pki.directory.path().display();
         self.rig.configure(&format!(
             "[[token]]\nbody = \"network\"\naddress = \"{}\"\nserver_name = \"{SERVER_NAME}\"\nca = \"{directory}/ca.pem\"\n\
@@ -52,7 +65,7 @@ impl Place {
         let module = rig::open();
         let slot = module.get_slots_with_token().unwrap()[0];
         set_pins(&module, slot);
-        (server, module, slot)
+        (module, slot)
     }
 }
 
@@ -108,6 +121,38 @@ fn after_a_restart_what_needs_no_login_just_works() {
     let _server = place.serve(address);
     assert_eq!(session.find_objects(&data[..1]).unwrap(), [object]);
     assert_eq!(session.generate_random_vec(32).unwrap().len(), 32);
+    drop(session);
+    module.finalize().unwrap();
+}
+
+/// The object is committed, the engine dies before it answers: whoever asks again gets that object's handle.
+#[test]
+fn what_was_made_just_before_a_restart_is_not_made_twice() {
+    let place = Place { mode: PartitionMode::Compatible, ..Place::new() };
+    let (engines, address) = ([place.engine(), place.engine()], "127.0.0.1:0".parse().unwrap());
+    let died = Mutex::new(false);
+    let answer = move |frame: &[u8]| {
+        let mut died = died.lock().unwrap();
+        let mut reply = vec![];
+        engines[usize::from(*died)].exchange(frame, &mut reply);
+        let creates = Frame::parse(frame).is_ok_and(|f| f.code == CommandCode::ObjectCreate as u16);
+        if creates && !*died {
+            *died = true;
+            reply.clear();
+        }
+        reply
+    };
+    let server = Server::start_at(&place.pki, Manner::Engine(Arc::new(answer)), address);
+    let (module, slot) = place.module(&server);
+    let session = module.open_rw_session(slot).unwrap();
+    let data = [
+        Attribute::Class(ObjectClass::DATA),
+        Attribute::Value(vec![1]),
+        Attribute::Token(true),
+        Attribute::Private(false),
+    ];
+    let made = session.create_object(&data).unwrap();
+    assert_eq!(session.find_objects(&data[..1]).unwrap(), [made]);
     drop(session);
     module.finalize().unwrap();
 }

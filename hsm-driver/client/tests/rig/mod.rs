@@ -94,7 +94,7 @@ pub enum Manner {
     DropFirst,
     /// Answers with a fault frame.
     Fault,
-    /// Lets this answer frames.
+    /// Lets this answer frames; an empty answer closes the connection.
     Engine(Engine),
 }
 
@@ -172,7 +172,13 @@ fn serve(
             Manner::DropFirst if number == 0 => return None,
             Manner::Fault => write(&mut stream, &Frame::status(FrameKind::Fault, 3, 0))?,
             Manner::Answer | Manner::DropFirst => stream.write_all(&answer).and_then(|()| stream.flush()).ok()?,
-            Manner::Engine(engine) => stream.write_all(&engine(&bytes)).and_then(|()| stream.flush()).ok()?,
+            Manner::Engine(engine) => {
+                let answer = engine(&bytes);
+                if answer.is_empty() {
+                    return None;
+                }
+                stream.write_all(&answer).and_then(|()| stream.flush()).ok()?;
+            }
             Manner::Backwards(count) => {
                 held.push(answer);
                 if held.len() == *count {
