@@ -67,13 +67,18 @@ pub(crate) fn serve(service: &Arc<Service>, socket: Arc<TcpStream>, id: u64) {
     let deadline = Instant::now() + service.limits().handshake();
     match channel.shake_hands(deadline) {
         Err(end) => channel.note_failed_handshake(&end),
-        Ok(caller) if !service.channels().name(id, &caller, service.engine()) => service.metrics().refused("not_bound"),
-        Ok(caller) => {
-            service.metrics().accepted();
-            tracing::info!(peer = caller.peer.name(), channel = id, "channel open");
-            let end = Stream::new(&channel, Arc::new(caller.peer), deadline).run();
-            channel.close(id, &end);
-        }
+        Ok(caller) => match service.channels().name(id, &caller, service.engine()) {
+            Ok(()) => {
+                service.metrics().accepted();
+                tracing::info!(peer = caller.peer.name(), channel = id, "channel open");
+                let end = Stream::new(&channel, Arc::new(caller.peer), deadline).run();
+                channel.close(id, &end);
+            }
+            Err(reason) => {
+                service.metrics().refused(reason);
+                tracing::warn!(peer = caller.peer.name(), reason, "channel refused");
+            }
+        },
     }
 }
 

@@ -55,12 +55,25 @@ impl Channels {
         Some(id)
     }
 
-    /// Says who it is. False when the certificate lost its binding since the handshake looked.
-    pub(crate) fn name(&self, id: u64, caller: &Caller, engine: &HostEngine) -> bool {
+    /// Says who it is.
+    ///
+    /// # Errors
+    /// Why it is refused: its certificate lost its binding since the handshake looked, or it has its share of the channels.
+    pub(crate) fn name(&self, id: u64, caller: &Caller, engine: &HostEngine) -> Result<(), &'static str> {
         let mut open = self.open.lock();
-        let Some(entry) = open.channels.get_mut(&id) else { return false };
+        let own = open.channels.values().filter(|e| e.peer() == Some(&caller.peer) && !e.leaving).count();
+        let entry = open.channels.get_mut(&id).ok_or("closed")?;
         entry.caller = Some(caller.clone());
-        is_bound(&caller.peer, engine)
+        match is_bound(&caller.peer, engine) {
+            false => Err("not_bound"),
+            true if own >= self.share() => Err("too_many"),
+            true => Ok(()),
+        }
+    }
+
+    /// What one client may have, so that it cannot keep the others out.
+    fn share(&self) -> usize {
+        self.limit - self.limit / 4
     }
 
     /// A channel has ended. The sessions of a caller end with its last channel.

@@ -107,12 +107,7 @@ fn after_a_restart_what_needs_no_login_just_works() {
     let place = Place::new();
     let (server, module, slot) = place.start();
     let session = module.open_rw_session(slot).unwrap();
-    let data = [
-        Attribute::Class(ObjectClass::DATA),
-        Attribute::Value(vec![1]),
-        Attribute::Token(true),
-        Attribute::Private(false),
-    ];
+    let data = public_data();
     log_in(&session);
     let object = session.create_object(&data).unwrap();
     session.logout().unwrap();
@@ -145,12 +140,7 @@ fn what_was_made_just_before_a_restart_is_not_made_twice() {
     let server = Server::start_at(&place.pki, Manner::Engine(Arc::new(answer)), address);
     let (module, slot) = place.module(&server);
     let session = module.open_rw_session(slot).unwrap();
-    let data = [
-        Attribute::Class(ObjectClass::DATA),
-        Attribute::Value(vec![1]),
-        Attribute::Token(true),
-        Attribute::Private(false),
-    ];
+    let data = public_data();
     let made = session.create_object(&data).unwrap();
     assert_eq!(session.find_objects(&data[..1]).unwrap(), [made]);
     drop(session);
@@ -180,6 +170,12 @@ fn a_forked_child_leaves_its_parents_connections_alone() {
     session.sign(&Mechanism::EcdsaSha256, private, b"parent").unwrap();
     drop(session);
     module.finalize().unwrap();
+}
+
+/// What needs no login to be made on a compatible token, nor to be found.
+fn public_data() -> [Attribute; 4] {
+    let (class, value) = (Attribute::Class(ObjectClass::DATA), Attribute::Value(vec![1]));
+    [class, value, Attribute::Token(true), Attribute::Private(false)]
 }
 
 fn private_key(session: &Session) -> Result<cryptoki::object::ObjectHandle, String> {

@@ -184,3 +184,24 @@ fn strangers_who_say_nothing_give_way_to_clients() {
     assert!(call(&client.client(&address), None, &TokenList {}).is_err());
     assert!(clients.iter().all(|c| call(c, None, &TokenList {}).is_ok()));
 }
+
+#[test]
+fn one_client_cannot_take_all_channels() {
+    let mut appliance = Appliance::operational();
+    let partition = appliance.partition("court");
+    let [greedy, modest] = ["greedy-srv", "modest-srv"].map(|name| appliance.enrol(partition, name));
+    appliance.stop();
+    appliance.configure_with("127.0.0.1:0", "connections = 4\n");
+    appliance.start();
+    let address = appliance.address();
+    let mut kept: Vec<_> = (0..3).map(|_| channel(&greedy, &address)).collect();
+    for tls in &mut kept {
+        tls.write_all(&hello()).unwrap();
+        read_frame(tls);
+    }
+    let mut one_more = channel(&greedy, &address);
+    let _ = one_more.write_all(&hello());
+    assert_eq!(one_more.read(&mut [0; 64]).unwrap_or(0), 0, "it has its share");
+    assert!(appliance.metrics().contains("coloa_handshake_failures_total{reason=\"too_many\"} 1"));
+    assert!(call(&modest.client(&address), None, &TokenList {}).is_ok());
+}
