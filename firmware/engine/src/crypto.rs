@@ -1,6 +1,10 @@
 //! What the engine asks of a cryptographic provider. There are two: `crypto-native` (aws-lc-rs) and `crypto-portable`
 //! (RustCrypto), each tested against the same vectors and against the other.
 
+mod kind;
+
+pub use kind::*;
+
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
@@ -16,7 +20,9 @@ pub enum CryptoError {
     Entropy,
     /// A key, point, length or parameter is not valid.
     Invalid,
-    /// A signature, MAC or tag is not authentic.
+    /// The data has a length that the mode or padding cannot take.
+    Length,
+    /// A signature, MAC, tag or padding is not authentic.
     Unauthentic,
     /// The provider does not have this.
     Unsupported,
@@ -24,92 +30,16 @@ pub enum CryptoError {
     Inconsistent,
 }
 
-/// Hash functions (FIPS 180-4).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Hash {
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-impl Hash {
-    /// Bytes of its output.
-    pub const fn length(self) -> usize {
-        match self {
-            Hash::Sha256 => 32,
-            Hash::Sha384 => 48,
-            Hash::Sha512 => 64,
-        }
-    }
-}
-
-/// A hash's or MAC's output.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Digest {
-    bytes: [u8; 64],
-    length: usize,
-}
-
-impl Digest {
-    /// From at most 64 bytes; more are cut off.
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut digest = Digest { bytes: [0; 64], length: bytes.len().min(64) };
-        digest.bytes.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        digest
-    }
-}
-
-impl AsRef<[u8]> for Digest {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-/// Elliptic curves (SP 800-186).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-}
-
-impl Curve {
-    /// Bytes of a scalar, of a coordinate and of half a signature.
-    pub const fn scalar(self) -> usize {
-        match self {
-            Curve::P256 => 32,
-            Curve::P384 => 48,
-        }
-    }
-}
-
-/// What a key is for a provider.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyKind {
-    /// ECDSA on a curve. The secret is the scalar, big-endian, [`Curve::scalar`] bytes.
-    Ec(Curve),
-    /// AES for GCM. The secret is 16, 24 or 32 bytes.
-    Aes,
-    /// An HMAC key of any length from 1 byte.
-    Hmac,
-}
-
-/// A key that was just generated.
-pub struct KeyMaterial {
-    /// As [`KeyKind`] says.
-    pub secret: Zeroizing<Vec<u8>>,
-    /// For EC the uncompressed point, `04 ‖ x ‖ y` (SEC 1 §2.3.3); else empty.
-    pub public: Vec<u8>,
-}
-
 /// A cryptographic provider. Every method may be called from many threads at once.
+///
+/// Methods that not every provider has refuse by default; [`Crypto::supports`] tells which a provider overrides. A key of
+/// another kind than the operation needs is [`CryptoError::Invalid`] everywhere.
 pub trait Crypto: Send + Sync + 'static {
     /// A parsed key, ready for use, wiped on drop. Parsing happens once; using it allocates nothing but the result.
     type Key: Send + Sync;
+
+    /// Whether the provider has this.
+    fn supports(&self, feature: Feature) -> bool;
 
     /// Fills `out` from a DRBG (SP 800-90A).
     ///
@@ -117,60 +47,148 @@ pub trait Crypto: Send + Sync + 'static {
     /// [`CryptoError::Entropy`]: `out` must not be used.
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError>;
 
-    /// Hashes the concatenation of `parts`.
+    /// Hashes the concatenation of `parts`; an empty digest for a hash the provider does not have.
     fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Digest;
 
-    /// Generates an EC key pair (FIPS 186-5 A.2) and passes the pairwise consistency test (FIPS 140-3 IG 10.3.A).
+    /// Generates a key pair (FIPS 186-5 A.2, FIPS 203, FIPS 204) and passes the pairwise consistency test (FIPS 140-3 IG
+    /// 10.3.A). For RSA see [`Crypto::generate_rsa`].
     ///
     /// # Errors
-    /// [`CryptoError::Entropy`], [`CryptoError::Inconsistent`].
-    fn generate_ec(&self, curve: Curve) -> Result<KeyMaterial, CryptoError>;
+    /// [`CryptoError::Entropy`], [`CryptoError::Inconsistent`], [`CryptoError::Unsupported`].
+    fn generate(&self, kind: PairKind) -> Result<KeyMaterial, CryptoError>;
+
+    /// Generates an RSA key pair (FIPS 186-5 A.1) with the public exponent 65537 and passes the pairwise consistency test.
+    ///
+    /// # Errors
+    /// As [`Crypto::generate`]; [`CryptoError::Invalid`] for a length outside [`RSA_BITS`].
+    fn generate_rsa(&self, _bits: u32) -> Result<KeyMaterial, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
 
     /// Parses a secret.
     ///
     /// # Errors
-    /// [`CryptoError::Invalid`] for a wrong length or a scalar out of range.
+    /// [`CryptoError::Invalid`] for what is no key of this kind.
     fn load(&self, kind: KeyKind, secret: &[u8]) -> Result<Self::Key, CryptoError>;
 
-    /// The uncompressed public point of an EC secret.
+    /// Parses a public key: an EC point must be on its curve and not at infinity (SP 800-56A §5.6.2.3.4).
     ///
     /// # Errors
     /// [`CryptoError::Invalid`].
-    fn public(&self, curve: Curve, secret: &[u8]) -> Result<Vec<u8>, CryptoError>;
+    fn load_public(&self, kind: PairKind, public: &[u8]) -> Result<Self::Key, CryptoError>;
 
-    /// Whether these bytes are an uncompressed point on the curve, not the point at infinity (SP 800-56A §5.6.2.3.4).
-    fn valid_point(&self, curve: Curve, point: &[u8]) -> bool;
-
-    /// ECDSA over a digest of 20 to 64 bytes, cut to the curve's size as FIPS 186-5 §6.4.1 says; returns `r ‖ s`, each
-    /// [`Curve::scalar`] bytes.
+    /// The public key of a secret.
     ///
     /// # Errors
-    /// [`CryptoError::Invalid`] when the key is of another kind, [`CryptoError::Entropy`].
-    fn sign(&self, key: &Self::Key, digest: &[u8]) -> Result<Vec<u8>, CryptoError>;
+    /// [`CryptoError::Invalid`].
+    fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError>;
 
-    /// Checks `r ‖ s` over a digest against an uncompressed point.
+    /// Signs; `message` is what [`Scheme`] says.
     ///
     /// # Errors
-    /// [`CryptoError::Unauthentic`]; [`CryptoError::Invalid`] for a point not on the curve or a wrong length.
-    fn verify(&self, curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
+    /// [`CryptoError::Invalid`], [`CryptoError::Length`], [`CryptoError::Entropy`].
+    fn sign(&self, key: &Self::Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
+
+    /// Checks a signature with a public key.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unauthentic`]; [`CryptoError::Invalid`] and [`CryptoError::Length`] for what no signer would sign.
+    fn verify(&self, key: &Self::Key, scheme: Scheme<'_>, message: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
 
     /// HMAC (FIPS 198-1) of the concatenation of `parts`.
     ///
     /// # Errors
-    /// [`CryptoError::Invalid`] when the key is of another kind.
+    /// [`CryptoError::Invalid`]; [`CryptoError::Unsupported`] for a hash the provider does not have.
     fn mac(&self, key: &Self::Key, hash: Hash, parts: &[&[u8]]) -> Result<Digest, CryptoError>;
 
-    /// AES-GCM (SP 800-38D): encrypts `text` in place and appends the 16-byte tag.
+    /// AES-CMAC (SP 800-38B) of the concatenation of `parts`, [`BLOCK`] bytes.
     ///
     /// # Errors
-    /// [`CryptoError::Invalid`] when the key is of another kind; [`CryptoError::Unsupported`] for an IV that is not
-    /// [`IV`] bytes and that this provider does not take.
-    fn seal(&self, key: &Self::Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError>;
+    /// [`CryptoError::Invalid`].
+    fn cmac(&self, _key: &Self::Key, _parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
 
-    /// Decrypts and authenticates `text` (ciphertext and 16-byte tag) in place and cuts the tag off. On an error `text` is
-    /// emptied.
+    /// Encrypts `text` in place and appends the tag.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`]; [`CryptoError::Unsupported`] for a mode, IV or tag this provider does not take.
+    fn seal(&self, key: &Self::Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError>;
+
+    /// Decrypts and authenticates `text` (ciphertext and tag) in place and cuts the tag off. On an error `text` is emptied.
     ///
     /// # Errors
     /// [`CryptoError::Unauthentic`], and those of [`Crypto::seal`].
-    fn open(&self, key: &Self::Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError>;
+    fn open(&self, key: &Self::Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError>;
+
+    /// Encrypts `text` in place; padding and wrapping make it longer.
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`], [`CryptoError::Invalid`].
+    fn encrypt(&self, _key: &Self::Key, _mode: Mode<'_>, _text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Decrypts `text` in place. On an error `text` is emptied.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unauthentic`] for wrong padding or a wrong integrity check, and those of [`Crypto::encrypt`].
+    fn decrypt(&self, _key: &Self::Key, _mode: Mode<'_>, _text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// RSA encryption with a public key.
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`] for a message too long for padding and modulus, [`CryptoError::Invalid`].
+    fn rsa_encrypt(&self, _key: &Self::Key, _padding: Padding<'_>, _text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// RSA decryption with a private key, blinded (R25).
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`] for a ciphertext that is not as long as the modulus; [`CryptoError::Unauthentic`] for OAEP
+    /// only, and in a time that does not tell why.
+    fn rsa_decrypt(
+        &self,
+        _key: &Self::Key,
+        _padding: Padding<'_>,
+        _text: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Diffie-Hellman with a peer's public key: on a [`Curve`] the x coordinate (SP 800-56A §5.7.1.2), on X25519 RFC 7748
+    /// §6.1, where an all-zero result is an error.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`].
+    fn agree(&self, _key: &Self::Key, _peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// ML-KEM encapsulation to a public key: the ciphertext and the 32-byte shared secret.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`], [`CryptoError::Entropy`].
+    fn encapsulate(&self, _key: &Self::Key) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// ML-KEM decapsulation; a forged ciphertext gives another secret, not an error (FIPS 203 §6.3).
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`] for a ciphertext of the wrong length.
+    fn decapsulate(&self, _key: &Self::Key, _ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Derives `out` from a secret.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`] for an output too long; [`CryptoError::Unsupported`].
+    fn derive(&self, _secret: &[u8], _kdf: Kdf<'_>, _out: &mut [u8]) -> Result<(), CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 const P256_OID: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384_OID: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
+const P521_OID: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 const EC_PUBLIC_KEY_OID: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 
 /// The curve a DER `namedCurve` OID names (RFC 5480 §2.1.1.1).
@@ -12,6 +13,7 @@ pub(crate) fn curve_of(params: &[u8]) -> Option<Curve> {
     match params {
         p if p == P256_OID => Some(Curve::P256),
         p if p == P384_OID => Some(Curve::P384),
+        p if p == P521_OID => Some(Curve::P521),
         _ => None,
     }
 }
@@ -35,6 +37,7 @@ pub(crate) fn public_key_info(curve: Curve, point: &[u8]) -> Vec<u8> {
     let oid = match curve {
         Curve::P256 => P256_OID,
         Curve::P384 => P384_OID,
+        Curve::P521 => P521_OID,
     };
     der(0x30, &[&der(0x30, &[EC_PUBLIC_KEY_OID, oid]), &der(0x03, &[&[0], point])])
 }

@@ -229,6 +229,7 @@ impl<P: Platform> Engine<P> {
             CryptoError::Entropy => self.fail("random number source", ErrorCode::EntropyFailed),
             CryptoError::Inconsistent => self.fail("pairwise consistency test", ErrorCode::ErrorState),
             CryptoError::Invalid | CryptoError::Unsupported => ErrorCode::MechanismParameter,
+            CryptoError::Length => ErrorCode::DataLength,
             CryptoError::Unauthentic => ErrorCode::SignatureInvalid,
         }
     }

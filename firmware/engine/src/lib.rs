@@ -55,6 +55,6 @@ pub use conversation::Conversation;
 pub use engine::{Engine, StartError};
 pub use peer::Peer;
 
-pub use crypto::{Crypto, CryptoError, Curve, Digest, Hash, KeyKind, KeyMaterial};
+pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
 pub use platform::{Limits, Platform, Timestamp};
 pub use store::{CommitError, Record, RecordId, Store, StoreError, Write};

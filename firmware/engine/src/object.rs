@@ -2,7 +2,7 @@
 
 use crate::allowance::Allowance;
 use crate::record::ObjectRecord;
-use crate::{Crypto, Curve, KeyKind};
+use crate::{Crypto, Curve, KeyKind, PairKind};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -122,7 +122,7 @@ impl<K> Object<K> {
 
     fn kind(&self) -> Option<KeyKind> {
         match self.number(AttributeType::KEY_TYPE)? {
-            key_type::EC => self.curve().map(KeyKind::Ec),
+            key_type::EC => self.curve().map(|curve| KeyKind::Pair(PairKind::Ec(curve))),
             key_type::AES => Some(KeyKind::Aes),
             key_type::GENERIC_SECRET => Some(KeyKind::Hmac),
             _ => None,

@@ -3,7 +3,7 @@
 //! A sealed record is `suite: u8 ‖ IV (12) ‖ ciphertext ‖ tag (16)`; its id, version and suite are the associated data, so a
 //! record cannot be moved, renamed or aged. Suites are numbered so that a national cipher gets a number, not a format.
 
-use crate::{Crypto, CryptoError, RecordId, crypto};
+use crate::{Aead, Crypto, CryptoError, RecordId, crypto};
 use alloc::string::String;
 use alloc::vec::Vec;
 use coloa_wire::command::{PartitionMode, SUITE_AES_256_GCM};
@@ -242,7 +242,7 @@ pub(crate) fn seal<C: Crypto>(
     crypto.random(&mut iv)?;
     let mut text = Vec::with_capacity(plain.len().saturating_add(crypto::TAG));
     text.extend_from_slice(plain);
-    crypto.seal(key, &iv, &associated(id, version), &mut text)?;
+    crypto.seal(key, &Aead::gcm(&iv, &associated(id, version)), &mut text)?;
     let mut out = Vec::with_capacity(text.len().saturating_add(1 + crypto::IV));
     out.push(SUITE_AES_256_GCM);
     out.extend_from_slice(&iv);
@@ -263,7 +263,9 @@ pub(crate) fn open<C: Crypto>(
         return Err(ErrorCode::StoreCorrupt);
     }
     let mut text = Zeroizing::new(text.to_vec());
-    crypto.open(key, iv, &associated(id, version), &mut text).map_err(|_| ErrorCode::StoreCorrupt)?;
+    let associated = associated(id, version);
+    let aead = Aead::gcm(iv, &associated);
+    crypto.open(key, &aead, &mut text).map_err(|_| ErrorCode::StoreCorrupt)?;
     Ok(text)
 }
 

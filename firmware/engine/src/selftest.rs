@@ -1,6 +1,6 @@
 //! Power-on self-tests (R5): one known answer for each algorithm, before any service.
 
-use crate::{Crypto, Curve, Hash, KeyKind};
+use crate::{Aead, Crypto, Curve, Digest, Hash, KeyKind, PairKind, Scheme};
 use alloc::vec::Vec;
 
 /// Runs every test; the name of the first algorithm whose answer is wrong is the error.
@@ -32,12 +32,13 @@ fn mac<C: Crypto>(crypto: &C) -> Option<bool> {
 fn gcm<C: Crypto>(crypto: &C) -> Option<bool> {
     let key = crypto.load(KeyKind::Aes, &[0; 32]).ok()?;
     let mut text: Vec<u8> = [0; 16].into();
-    crypto.seal(&key, &[0; 12], &[], &mut text).ok()?;
+    let aead = Aead::gcm(&[0; 12], &[]);
+    crypto.seal(&key, &aead, &mut text).ok()?;
     let sealed = text == GCM_14;
     let mut forged = text.clone();
     forged.iter_mut().take(1).for_each(|b| *b ^= 1);
-    crypto.open(&key, &[0; 12], &[], &mut text).ok()?;
-    let refused = crypto.open(&key, &[0; 12], &[], &mut forged).is_err();
+    crypto.open(&key, &aead, &mut text).ok()?;
+    let refused = crypto.open(&key, &aead, &mut forged).is_err();
     Some(sealed && text == [0; 16] && refused)
 }
 
@@ -57,12 +58,14 @@ fn ecdsa<C: Crypto, const N: usize, const M: usize>(
 ) -> Option<bool> {
     let point = [&[4][..], &vector.public].concat();
     let (digest, other) = (crypto.digest(hash, &[b"sample"]), crypto.digest(hash, &[b"test"]));
-    crypto.verify(curve, &point, digest.as_ref(), &vector.signature).ok()?;
-    let refused = crypto.verify(curve, &point, other.as_ref(), &vector.signature).is_err();
-    let key = crypto.load(KeyKind::Ec(curve), &vector.secret).ok()?;
-    let own = crypto.sign(&key, digest.as_ref()).ok()?;
-    crypto.verify(curve, &point, digest.as_ref(), &own).ok()?;
-    Some(refused && crypto.public(curve, &vector.secret).ok()? == point)
+    let kind = PairKind::Ec(curve);
+    let public = crypto.load_public(kind, &point).ok()?;
+    let verify =
+        |digest: &Digest, signature: &[u8]| crypto.verify(&public, Scheme::Ecdsa, digest.as_ref(), signature).is_ok();
+    let known = verify(&digest, &vector.signature) && !verify(&other, &vector.signature);
+    let key = crypto.load(KeyKind::Pair(kind), &vector.secret).ok()?;
+    let own = crypto.sign(&key, Scheme::Ecdsa, digest.as_ref()).ok()?;
+    Some(known && verify(&digest, &own) && crypto.public(kind, &vector.secret).ok()? == point)
 }
 
 /// FIPS 180-2 appendices B to D.

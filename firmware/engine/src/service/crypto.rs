@@ -6,7 +6,7 @@ use crate::crypto::IV;
 use crate::keyring::Key;
 use crate::policy::{self, Authorized};
 use crate::session::Session;
-use crate::{Crypto, CryptoError, Platform, allowance};
+use crate::{Aead, Crypto, CryptoError, PairKind, Platform, Scheme, allowance};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -51,7 +51,7 @@ fn make_signature<P: Platform>(
     let crypto = call.engine.platform().crypto();
     let opened = key.object().open(crypto)?;
     let made = if key.object().number(AttributeType::KEY_TYPE) == Some(key_type::EC) {
-        crypto.sign(opened, digest_for(mechanism, call.bulk)?)
+        crypto.sign(opened, Scheme::Ecdsa, digest_for(mechanism, call.bulk)?)
     } else {
         let hash = hash_of(mechanism).ok_or(ErrorCode::MechanismUnsupported)?;
         crypto.mac(opened, hash, &[call.bulk]).map(|mac| mac.as_ref().to_vec())
@@ -91,7 +91,8 @@ fn check_signature<P: Platform>(
         if signature.len() != curve.scalar().saturating_mul(2) {
             return Err(ErrorCode::SignatureLength);
         }
-        let checked = crypto.verify(curve, point, digest_for(mechanism, data)?, signature);
+        let key = crypto.load_public(PairKind::Ec(curve), point).map_err(|_| ErrorCode::StoreCorrupt)?;
+        let checked = crypto.verify(&key, Scheme::Ecdsa, digest_for(mechanism, data)?, signature);
         return checked.map_err(|_| ErrorCode::SignatureInvalid);
     }
     let hash = hash_of(mechanism).ok_or(ErrorCode::MechanismUnsupported)?;
@@ -128,7 +129,7 @@ pub(crate) fn encrypt<P: Platform>(call: &mut Call<'_, P>, command: Encrypt) -> 
     let mut text = Vec::with_capacity(call.bulk.len().saturating_add(crate::crypto::TAG));
     text.extend_from_slice(call.bulk);
     let crypto = call.engine.platform().crypto();
-    let sealed = crypto.seal(key.object().open(crypto)?, iv, &gcm.aad, &mut text);
+    let sealed = crypto.seal(key.object().open(crypto)?, &Aead::gcm(iv, &gcm.aad), &mut text);
     let sealed = sealed.map_err(|error| call.engine.crypto_failed(error));
     call.used(&session, command.key, mechanism, sealed)?;
     call.out = text;
@@ -142,10 +143,11 @@ pub(crate) fn decrypt<P: Platform>(call: &mut Call<'_, P>, command: Decrypt) -> 
     let iv = gcm.iv.as_deref().ok_or(ErrorCode::MechanismParameter)?;
     let mut text = call.bulk.to_vec();
     let crypto = call.engine.platform().crypto();
-    let opened = crypto.open(key.object().open(crypto)?, iv, &gcm.aad, &mut text).map_err(|error| match error {
-        CryptoError::Unauthentic => ErrorCode::DecryptionFailed,
-        other => call.engine.crypto_failed(other),
-    });
+    let opened =
+        crypto.open(key.object().open(crypto)?, &Aead::gcm(iv, &gcm.aad), &mut text).map_err(|error| match error {
+            CryptoError::Unauthentic => ErrorCode::DecryptionFailed,
+            other => call.engine.crypto_failed(other),
+        });
     call.used(&session, command.key, mechanism, opened)?;
     call.out = text;
     Ok(Done {})

@@ -4,7 +4,7 @@ use super::object::{curve, draft, place, publish, usable};
 use crate::attributes::{Origin, Wanted};
 use crate::call::Call;
 use crate::mechanism::{self, MAX_SECRET, Service};
-use crate::{Crypto, KeyKind, Platform};
+use crate::{Crypto, KeyKind, PairKind, Platform};
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -58,7 +58,7 @@ pub(crate) fn generate_pair<P: Platform>(
     if private.bytes(A::EC_PARAMS).is_some_and(|given| given != params) {
         return Err(ErrorCode::TemplateInconsistent);
     }
-    let generated = call.engine.platform().crypto().generate_ec(curve);
+    let generated = call.engine.platform().crypto().generate(PairKind::Ec(curve));
     let pair = generated.map_err(|error| call.engine.crypto_failed(error))?;
     let info = crate::curve::public_key_info(curve, &pair.public);
     public.set(A::EC_POINT, crate::curve::wrap_octet_string(&pair.public));

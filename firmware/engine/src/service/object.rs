@@ -8,7 +8,7 @@ use crate::mechanism::MAX_SECRET;
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Crypto, Curve, KeyKind, Platform, RecordId, policy, record};
+use crate::{Crypto, Curve, KeyKind, PairKind, Platform, RecordId, policy, record};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -162,7 +162,7 @@ fn import_public<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result
     let curve = ec_curve(wanted)?;
     let given = wanted.bytes(A::EC_POINT).ok_or(ErrorCode::TemplateIncomplete)?;
     let point = crate::curve::unwrap_octet_string(given).unwrap_or(given).to_vec();
-    if !call.engine.platform().crypto().valid_point(curve, &point) {
+    if call.engine.platform().crypto().load_public(PairKind::Ec(curve), &point).is_err() {
         return Err(ErrorCode::AttributeValueInvalid);
     }
     wanted.set(A::EC_POINT, crate::curve::wrap_octet_string(&point));
@@ -177,7 +177,7 @@ fn import_private<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Resul
     let missing = curve.scalar().checked_sub(scalar.len()).ok_or(ErrorCode::AttributeValueInvalid)?;
     let secret = Zeroizing::new([vec![0; missing].as_slice(), &scalar].concat());
     let crypto = call.engine.platform().crypto();
-    let point = crypto.public(curve, &secret).map_err(|_| ErrorCode::AttributeValueInvalid)?;
+    let point = crypto.public(PairKind::Ec(curve), &secret).map_err(|_| ErrorCode::AttributeValueInvalid)?;
     wanted.set(A::PUBLIC_KEY_INFO, crate::curve::public_key_info(curve, &point));
     Ok(secret)
 }
