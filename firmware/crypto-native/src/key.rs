@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use aws_lc_rs::{aead, hmac};
-use coloa_engine::{CryptoError, Hash, KeyKind};
+use coloa_engine::{CryptoError, Hash, KeyKind, PairKind};
 use zeroize::Zeroizing;
 
 use crate::ffi::EcKey;
@@ -12,7 +12,8 @@ use crate::ffi::EcKey;
 pub struct Key(pub(crate) Inner);
 
 pub(crate) enum Inner {
-    Ec(EcKey),
+    EcPrivate(EcKey),
+    EcPublic(EcKey),
     Aes(aead::LessSafeKey),
     Hmac(Box<HmacKey>),
 }
@@ -26,9 +27,18 @@ pub(crate) struct HmacKey {
 impl Key {
     pub(crate) fn load(kind: KeyKind, secret: &[u8]) -> Result<Self, CryptoError> {
         let inner = match kind {
-            KeyKind::Ec(curve) => EcKey::from_secret(curve, secret).map(Inner::Ec),
+            KeyKind::Pair(PairKind::Ec(curve)) => EcKey::from_secret(curve, secret).map(Inner::EcPrivate),
             KeyKind::Aes => aes(secret).map(Inner::Aes),
             KeyKind::Hmac => HmacKey::new(secret).map(Box::new).map(Inner::Hmac),
+            _ => return Err(CryptoError::Unsupported),
+        };
+        inner.map(Key).ok_or(CryptoError::Invalid)
+    }
+
+    pub(crate) fn load_public(kind: PairKind, public: &[u8]) -> Result<Self, CryptoError> {
+        let inner = match kind {
+            PairKind::Ec(curve) => EcKey::from_point(curve, public).map(Inner::EcPublic),
+            _ => return Err(CryptoError::Unsupported),
         };
         inner.map(Key).ok_or(CryptoError::Invalid)
     }
@@ -40,14 +50,15 @@ impl HmacKey {
         (!secret.is_empty()).then(|| HmacKey { secret: Zeroizing::new(secret.to_vec()), keyed })
     }
 
-    pub(crate) fn context(&self, hash: Hash) -> hmac::Context {
+    pub(crate) fn context(&self, hash: Hash) -> Option<hmac::Context> {
         let [sha256, sha384, sha512] = &self.keyed;
         let (slot, algorithm) = match hash {
             Hash::Sha256 => (sha256, hmac::HMAC_SHA256),
             Hash::Sha384 => (sha384, hmac::HMAC_SHA384),
             Hash::Sha512 => (sha512, hmac::HMAC_SHA512),
+            _ => return None,
         };
-        hmac::Context::with_key(slot.get_or_init(|| hmac::Key::new(algorithm, &self.secret)))
+        Some(hmac::Context::with_key(slot.get_or_init(|| hmac::Key::new(algorithm, &self.secret))))
     }
 }
 
