@@ -12,32 +12,27 @@
 
 extern crate alloc;
 
+mod aes;
 mod drbg;
 mod ec;
 mod entropy;
+mod hash;
 mod key;
+mod pair;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 mod vectors;
 
 use alloc::vec::Vec;
 
-use coloa_engine::{Crypto, CryptoError, Curve, Digest, Hash, KeyKind, KeyMaterial};
+use coloa_engine::crypto::{Aead, Feature, KeyKind, KeyMaterial, PairKind, Scheme};
+use coloa_engine::{Crypto, CryptoError, Digest, Hash};
 use lock_api::RawMutex;
-use p256::NistP256;
-use p384::NistP384;
-use sha2::{Sha256, Sha384, Sha512};
-use zeroize::Zeroizing;
 
 pub use entropy::{Entropy, EntropyFailure};
 pub use key::Key;
 
-use ec::{Ec, HEDGE};
 use entropy::Random;
-use key::Inner;
-
-/// The shortest and longest digest that ECDSA takes: SHA-1's and SHA-512's.
-const DIGEST: core::ops::RangeInclusive<usize> = 20..=64;
 
 /// The provider, over the board's entropy `E` and a lock `L` (a spin lock where there is one thread).
 pub struct Portable<E, L: RawMutex> {
@@ -73,95 +68,54 @@ where
 {
     type Key = Key;
 
+    fn supports(&self, feature: Feature) -> bool {
+        matches!(feature, Feature::Core)
+    }
+
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
         self.random.fill(out)
     }
 
     fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Digest {
-        match hash {
-            Hash::Sha256 => hashed::<Sha256>(parts),
-            Hash::Sha384 => hashed::<Sha384>(parts),
-            Hash::Sha512 => hashed::<Sha512>(parts),
-        }
+        hash::digest(hash, parts)
     }
 
-    fn generate_ec(&self, curve: Curve) -> Result<KeyMaterial, CryptoError> {
-        let random = |out: &mut [u8]| self.random.fill(out);
-        match curve {
-            Curve::P256 => Ec::<NistP256>::generate(random),
-            Curve::P384 => Ec::<NistP384>::generate(random),
-        }
+    fn generate(&self, kind: PairKind) -> Result<KeyMaterial, CryptoError> {
+        pair::generate(kind, &|out: &mut [u8]| self.random.fill(out))
     }
 
     fn load(&self, kind: KeyKind, secret: &[u8]) -> Result<Key, CryptoError> {
         Key::load(kind, secret)
     }
 
-    fn public(&self, curve: Curve, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        match curve {
-            Curve::P256 => Ec::<NistP256>::secret(secret).map(|secret| Ec::<NistP256>::public(&secret)),
-            Curve::P384 => Ec::<NistP384>::secret(secret).map(|secret| Ec::<NistP384>::public(&secret)),
-        }
+    fn load_public(&self, kind: PairKind, public: &[u8]) -> Result<Key, CryptoError> {
+        Key::load_public(kind, public)
     }
 
-    fn valid_point(&self, curve: Curve, point: &[u8]) -> bool {
-        match curve {
-            Curve::P256 => Ec::<NistP256>::point(point).is_ok(),
-            Curve::P384 => Ec::<NistP384>::point(point).is_ok(),
-        }
+    fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        Ok(pair::private(kind, secret)?.public())
     }
 
-    fn sign(&self, key: &Key, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if !DIGEST.contains(&digest.len()) {
-            return Err(CryptoError::Invalid);
-        }
-        let mut hedge = Zeroizing::new([0; HEDGE]);
-        match &key.0 {
-            Inner::P256(secret) => {
-                self.random.fill(&mut *hedge)?;
-                Ok(Ec::<NistP256>::sign(secret, digest, &*hedge))
-            }
-            Inner::P384(secret) => {
-                self.random.fill(&mut *hedge)?;
-                Ok(Ec::<NistP384>::sign(secret, digest, &*hedge))
-            }
-            Inner::Aes(_) | Inner::Hmac(_) => Err(CryptoError::Invalid),
-        }
+    fn sign(&self, key: &Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        key.private()?.sign(scheme, message, &|out: &mut [u8]| self.random.fill(out))
     }
 
-    fn verify(&self, curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        if !DIGEST.contains(&digest.len()) {
-            return Err(CryptoError::Invalid);
-        }
-        match curve {
-            Curve::P256 => Ec::<NistP256>::verify(point, digest, signature),
-            Curve::P384 => Ec::<NistP384>::verify(point, digest, signature),
-        }
+    fn verify(&self, key: &Key, scheme: Scheme<'_>, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        key.public()?.verify(scheme, message, signature)
     }
 
     fn mac(&self, key: &Key, hash: Hash, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
-        let Inner::Hmac(key) = &key.0 else { return Err(CryptoError::Invalid) };
-        key.mac(hash, parts)
+        key.hmac()?.mac(hash, parts)
     }
 
-    fn seal(&self, key: &Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let Inner::Aes(key) = &key.0 else { return Err(CryptoError::Invalid) };
-        key.seal(iv, aad, text)
+    fn seal(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        key.aes()?.seal(aead, text)
     }
 
-    fn open(&self, key: &Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let opened = match &key.0 {
-            Inner::Aes(key) => key.open(iv, aad, text),
-            _ => Err(CryptoError::Invalid),
-        };
-        let length = if opened.is_ok() { text.len().saturating_sub(coloa_engine::crypto::TAG) } else { 0 };
+    fn open(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let opened = key.aes().and_then(|key| key.open(aead, text));
+        let length = if opened.is_ok() { text.len().saturating_sub(aead.tag) } else { 0 };
         text.truncate(length);
         opened
     }
-}
-
-fn hashed<D: sha2::Digest>(parts: &[&[u8]]) -> Digest {
-    let mut hasher = D::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    Digest::new(&hasher.finalize())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use coloa_crypto_portable::{Entropy, EntropyFailure, Portable};
+use coloa_engine::crypto::{PairKind, Scheme};
 use coloa_engine::{Crypto, CryptoError, Curve, KeyKind};
 
 type Provider = Portable<Source, parking_lot::RawMutex>;
@@ -48,18 +49,18 @@ fn without_entropy_there_is_no_provider() {
 fn a_source_that_fails_later_stops_everything_that_needs_it() {
     let source = Source::with(1);
     let provider = Provider::new(source.clone(), b"").expect("seeded");
-    let key = provider.load(KeyKind::Ec(Curve::P256), &[1; 32]).expect("a key");
+    let key = provider.load(KeyKind::Pair(PairKind::Ec(Curve::P256)), &[1; 32]).expect("a key");
     assert_eq!(exhaust(&provider), CryptoError::Entropy);
     let mut out = [0; 16];
     assert_eq!(provider.random(&mut out), Err(CryptoError::Entropy));
     assert_eq!(out, [0; 16]);
-    assert_eq!(provider.sign(&key, &[0; 32]), Err(CryptoError::Entropy));
-    assert_eq!(provider.generate_ec(Curve::P256).err(), Some(CryptoError::Entropy));
+    assert_eq!(provider.sign(&key, Scheme::Ecdsa, &[0; 32]), Err(CryptoError::Entropy));
+    assert_eq!(provider.generate(PairKind::Ec(Curve::P256)).err(), Some(CryptoError::Entropy));
     assert_eq!(provider.reseed(), Err(CryptoError::Entropy));
 
     source.left.store(10, Ordering::SeqCst);
     assert_eq!(provider.random(&mut out), Ok(()));
-    assert!(provider.sign(&key, &[0; 32]).is_ok());
+    assert!(provider.sign(&key, Scheme::Ecdsa, &[0; 32]).is_ok());
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! Key pairs of every kind: what each algorithm gives the provider, and what is the same for all of them.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use coloa_engine::crypto::{KeyMaterial, PairKind, Scheme};
+use coloa_engine::{CryptoError, Curve};
+use p256::NistP256;
+use p384::NistP384;
+use zeroize::Zeroizing;
+
+use crate::ec;
+
+/// Where random bytes come from.
+pub(crate) type Draw<'a> = &'a dyn Fn(&mut [u8]) -> Result<(), CryptoError>;
+
+/// Secrets drawn before the source is held to be broken: a scalar is out of range with a chance under 2^-32 (P-256).
+const DRAWS: usize = 8;
+
+/// A private key. What its kind cannot do is [`CryptoError::Invalid`].
+pub(crate) trait Private: Send + Sync {
+    /// The public key, encoded.
+    fn public(&self) -> Vec<u8>;
+
+    /// Signs, with fresh randomness where the scheme takes it.
+    fn sign(&self, _scheme: Scheme<'_>, _message: &[u8], _draw: Draw<'_>) -> Result<Vec<u8>, CryptoError> {
+        Err(CryptoError::Invalid)
+    }
+}
+
+/// A public key. What its kind cannot do is [`CryptoError::Invalid`].
+pub(crate) trait Public: Send + Sync {
+    /// Checks a signature.
+    fn verify(&self, _scheme: Scheme<'_>, _message: &[u8], _signature: &[u8]) -> Result<(), CryptoError> {
+        Err(CryptoError::Invalid)
+    }
+}
+
+/// Parses a private key.
+pub(crate) fn private(kind: PairKind, secret: &[u8]) -> Result<Box<dyn Private>, CryptoError> {
+    match kind {
+        PairKind::Ec(Curve::P256) => ec::private::<NistP256>(secret),
+        PairKind::Ec(Curve::P384) => ec::private::<NistP384>(secret),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+/// Parses a public key.
+pub(crate) fn public(kind: PairKind, encoded: &[u8]) -> Result<Box<dyn Public>, CryptoError> {
+    match kind {
+        PairKind::Ec(Curve::P256) => ec::public::<NistP256>(encoded),
+        PairKind::Ec(Curve::P384) => ec::public::<NistP384>(encoded),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+/// Generates a key pair: draws secrets until one is valid (FIPS 186-5 A.2.2), then tests the pair.
+pub(crate) fn generate(kind: PairKind, draw: Draw<'_>) -> Result<KeyMaterial, CryptoError> {
+    let mut secret = Zeroizing::new(vec![0; secret_length(kind)?]);
+    for _ in 0..DRAWS {
+        draw(&mut secret)?;
+        match private(kind, &secret) {
+            Ok(key) => {
+                let encoded = key.public();
+                test(kind, &*key, &encoded, draw)?;
+                return Ok(KeyMaterial { secret, public: encoded });
+            }
+            Err(CryptoError::Invalid) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(CryptoError::Entropy)
+}
+
+/// Bytes of a secret as it is drawn.
+fn secret_length(kind: PairKind) -> Result<usize, CryptoError> {
+    match kind {
+        PairKind::Ec(curve) => Ok(curve.scalar()),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+/// The pairwise consistency test (FIPS 140-3 IG 10.3.A) of a private key and a public one, as it is encoded.
+fn test(kind: PairKind, private: &dyn Private, encoded: &[u8], draw: Draw<'_>) -> Result<(), CryptoError> {
+    let public = public(kind, encoded).map_err(|_| CryptoError::Inconsistent)?;
+    match kind {
+        PairKind::Ec(_) => signs(private, &*public, Scheme::Ecdsa, draw),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+fn signs(private: &dyn Private, public: &dyn Public, scheme: Scheme<'_>, draw: Draw<'_>) -> Result<(), CryptoError> {
+    const MESSAGE: [u8; 32] = *b"Co Loa: pairwise consistency....";
+    let signature = private.sign(scheme, &MESSAGE, draw)?;
+    public.verify(scheme, &MESSAGE, &signature).map_err(|_| CryptoError::Inconsistent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind there is, with a length of its secret.
+    const KINDS: [PairKind; 2] = [PairKind::Ec(Curve::P256), PairKind::Ec(Curve::P384)];
+
+    /// A source that fills each draw with one of these bytes, one after the other.
+    fn source(draws: &[u8]) -> impl Fn(&mut [u8]) -> Result<(), CryptoError> {
+        let draws = std::cell::RefCell::new(draws.to_vec());
+        move |out| {
+            let mut draws = draws.borrow_mut();
+            if draws.is_empty() {
+                return Err(CryptoError::Entropy);
+            }
+            out.fill(draws.remove(0));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_pairwise_test_can_fail() {
+        for kind in KINDS {
+            let [ours, other] = [1, 2].map(|byte| {
+                let secret = vec![byte; secret_length(kind).expect("a length")];
+                private(kind, &secret).expect("a key")
+            });
+            let draw = |out: &mut [u8]| source(&[3])(out);
+            assert_eq!(test(kind, &*ours, &other.public(), &draw), Err(CryptoError::Inconsistent), "{kind:?}");
+            assert_eq!(test(kind, &*ours, &[], &draw), Err(CryptoError::Inconsistent), "{kind:?}");
+            assert_eq!(test(kind, &*ours, &ours.public(), &draw), Ok(()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn scalars_out_of_range_are_drawn_again() {
+        let pair = generate(PairKind::Ec(Curve::P256), &source(&[0, 0xff, 5, 9])).expect("a pair");
+        assert_eq!(**pair.secret, [5; 32]);
+    }
+
+    #[test]
+    fn a_stuck_source_gives_no_key() {
+        for kind in KINDS {
+            assert_eq!(generate(kind, &source(&[])).err(), Some(CryptoError::Entropy), "{kind:?}");
+        }
+        let stuck = |_: &mut [u8]| Ok(());
+        for curve in [Curve::P256, Curve::P384] {
+            assert_eq!(generate(PairKind::Ec(curve), &stuck).err(), Some(CryptoError::Entropy), "{curve:?}");
+        }
+    }
+}
