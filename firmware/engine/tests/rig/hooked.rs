@@ -1,9 +1,10 @@
 //! The real provider, which lets a test do something in the middle of a command: at the nth call for random bytes.
 
 use coloa_crypto_native::{Key, Native};
-use coloa_engine::{Crypto, CryptoError, Curve, Digest, Hash, KeyKind, KeyMaterial};
+use coloa_engine::crypto::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use zeroize::Zeroizing;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -42,34 +43,6 @@ impl Crypto for Hooked {
         }
         if self.1.load(Ordering::Relaxed) { Err(CryptoError::Entropy) } else { Native.random(out) }
     }
-    fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Digest {
-        Native.digest(hash, parts)
-    }
-    fn generate_ec(&self, curve: Curve) -> Result<KeyMaterial, CryptoError> {
-        Native.generate_ec(curve)
-    }
-    fn load(&self, kind: KeyKind, secret: &[u8]) -> Result<Key, CryptoError> {
-        Native.load(kind, secret)
-    }
-    fn public(&self, curve: Curve, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Native.public(curve, secret)
-    }
-    fn valid_point(&self, curve: Curve, point: &[u8]) -> bool {
-        Native.valid_point(curve, point)
-    }
-    fn sign(&self, key: &Key, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Native.sign(key, digest)
-    }
-    fn verify(&self, curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        Native.verify(curve, point, digest, signature)
-    }
-    fn mac(&self, key: &Key, hash: Hash, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
-        Native.mac(key, hash, parts)
-    }
-    fn seal(&self, key: &Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        Native.seal(key, iv, aad, text)
-    }
-    fn open(&self, key: &Key, iv: &[u8], aad: &[u8], text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        Native.open(key, iv, aad, text)
-    }
+    forward!(supports, digest, generate, generate_rsa, load, load_public, public, sign, verify, mac, cmac, seal, open);
+    forward!(encrypt, decrypt, rsa_encrypt, rsa_decrypt, agree, encapsulate, decapsulate, derive);
 }
