@@ -42,6 +42,7 @@ mod period;
 mod pin;
 pub mod platform;
 pub mod policy;
+mod profile;
 mod record;
 mod root;
 mod selftest;

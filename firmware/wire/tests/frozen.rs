@@ -66,7 +66,7 @@ fn bytes() {
     };
     let pin = || Pin::from(&b"123456"[..]);
     let gcm = GcmParams { iv: Some(vec![5; 12]), aad: vec![6; 3], tag_bits: 128 };
-    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) };
+    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None };
     let ecdsa = Mechanism::from(MechanismType::ECDSA);
     let state = PinState { failures: 1, left: 9 };
     let token = TokenInfo {
@@ -93,7 +93,8 @@ fn bytes() {
     let retry = Some(RetryId([0x55; 16]));
     let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };
     let result = BatchResult { code: 0, head: vec![0xa0], bulk: 64 };
-    let mech = MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800 };
+    let mech =
+        MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800, not_strict: None };
     let attributes =
         AttributesReadReply { values: template().0, sensitive: vec![A::VALUE], invalid: vec![A::EC_POINT], size: 0 };
     let software = || String::from("coloa");
@@ -142,11 +143,11 @@ fn bytes() {
             head(&KeyPairGenerate { mechanism: ecdsa.clone(), public: template(), private: template() }),
         ),
         ("KeyPairReply", head(&KeyPairReply { public: object, private: object })),
-        ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone() })),
+        ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone(), ticket: None })),
         ("Verify", head(&Verify { key: object, mechanism: ecdsa, signature: 64 })),
         ("Encrypt", head(&Encrypt { key: object, mechanism: mechanism.clone() })),
         ("EncryptReply", head(&EncryptReply { iv: Some(vec![7; 12]) })),
-        ("Decrypt", head(&Decrypt { key: object, mechanism })),
+        ("Decrypt", head(&Decrypt { key: object, mechanism, ticket: None })),
         ("Random", head(&Random { length: 32 })),
         ("Done", head(&Done {})),
     ];

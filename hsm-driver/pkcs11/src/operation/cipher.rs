@@ -142,7 +142,7 @@ impl Session {
         if data.len() < operation.tag_bytes {
             return Err(Rv(CKR_ENCRYPTED_DATA_LEN_RANGE));
         }
-        let command = Decrypt { key: operation.key, mechanism: operation.mechanism };
+        let command = Decrypt { key: operation.key, mechanism: operation.mechanism, ticket: None };
         self.slot.call(scratch, &command, data).map_err(|e| e.of_key().of_ciphertext()).map(drop)
     }
 }

@@ -120,5 +120,5 @@ impl Session {
 }
 
 fn command(operation: &SignOperation) -> Sign {
-    Sign { key: operation.key, mechanism: Mechanism::from(operation.signing.wire) }
+    Sign { key: operation.key, mechanism: Mechanism::from(operation.signing.wire), ticket: None }
 }
