@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use coloa_crypto_native::Native;
-use coloa_engine::{Crypto, Curve, Hash, KeyKind};
+use coloa_engine::{Aead, Crypto, Curve, Hash, KeyKind, PairKind, Scheme};
 
 const SPAN: Duration = Duration::from_secs(1);
 
@@ -18,17 +18,19 @@ fn main() {
 }
 
 fn ecdsa(native: &Native, curve: Curve) {
-    let pair = native.generate_ec(curve).expect("a key pair");
-    let key = native.load(KeyKind::Ec(curve), &pair.secret).expect("a key");
+    let kind = PairKind::Ec(curve);
+    let pair = native.generate(kind).expect("a key pair");
+    let key = native.load(KeyKind::Pair(kind), &pair.secret).expect("a key");
+    let public = native.load_public(kind, &pair.public).expect("a key");
     let digest = native.digest(Hash::Sha256, &[b"speed"]);
-    let signature = native.sign(&key, digest.as_ref()).expect("a signature");
-    measure(&format!("{curve:?} sign"), || native.sign(&key, digest.as_ref()));
+    let signature = native.sign(&key, Scheme::Ecdsa, digest.as_ref()).expect("a signature");
+    measure(&format!("{curve:?} sign"), || native.sign(&key, Scheme::Ecdsa, digest.as_ref()));
     measure(&format!("{curve:?} verify"), || {
-        let verified = native.verify(curve, &pair.public, digest.as_ref(), &signature);
+        let verified = native.verify(&public, Scheme::Ecdsa, digest.as_ref(), &signature);
         assert_eq!(verified, Ok(()));
     });
-    measure(&format!("{curve:?} generate"), || native.generate_ec(curve));
-    measure(&format!("{curve:?} load"), || native.load(KeyKind::Ec(curve), &pair.secret));
+    measure(&format!("{curve:?} generate"), || native.generate(kind));
+    measure(&format!("{curve:?} load"), || native.load(KeyKind::Pair(kind), &pair.secret));
 }
 
 fn symmetric(native: &Native) {
@@ -37,7 +39,7 @@ fn symmetric(native: &Native) {
     let mut text = Vec::with_capacity(1024 + 16);
     measure("AES-256-GCM seal, 1 KiB", || {
         text.resize(1024, 0);
-        assert_eq!(native.seal(&aes, &[1; 12], b"", &mut text), Ok(()));
+        assert_eq!(native.seal(&aes, &Aead::gcm(&[1; 12], b""), &mut text), Ok(()));
     });
     measure("SHA-256, 1 KiB", || native.digest(Hash::Sha256, &[&[0; 1024]]));
     measure("HMAC-SHA-256, 1 KiB", || native.mac(&hmac, Hash::Sha256, &[&[0; 1024]]));

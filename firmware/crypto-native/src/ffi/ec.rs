@@ -1,57 +1,21 @@
-//! ECDSA over a digest of any length, which aws-lc-rs does not expose: EC keys of AWS-LC behind safe methods.
+//! ECDSA over a digest of any length, which aws-lc-rs does not expose, and ECDH: EC keys of AWS-LC behind safe methods.
 //!
-//! aws-lc-rs ties a digest's length to the curve and takes signatures through DER; AWS-LC itself does neither. This is
-//! the only file of the crate with `unsafe`. Invariants, on which the `SAFETY` lines rest:
-//! - an [`Owned`] holds a pointer that AWS-LC handed over to us, that nobody else frees, and the function that frees
-//!   it;
+//! aws-lc-rs ties a digest's length to the curve and takes signatures through DER; AWS-LC itself does neither.
+//! Invariants, on which the `SAFETY` lines rest:
 //! - an [`EcKey`] has its group and its public point set; [`EcKey::secret`] and [`EcKey::sign`] check for the scalar;
 //! - after it was made an `EC_KEY` is only read, which AWS-LC allows from many threads (`include/openssl/ec_key.h`).
 
 use core::ffi::c_int;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use aws_lc_sys as sys;
 use coloa_engine::Curve;
 use zeroize::Zeroizing;
 
-/// Bytes of the longest uncompressed point, P-384's.
-const MAX_POINT: usize = 1 + 2 * 48;
+use super::{Owned, forget_errors, number};
 
-/// An object of AWS-LC that is freed on drop.
-struct Owned<T> {
-    pointer: NonNull<T>,
-    free: unsafe extern "C" fn(*mut T),
-}
-
-impl<T> Owned<T> {
-    /// Takes what a constructor of AWS-LC returned; none when it returned null.
-    fn new(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
-        Some(Owned { pointer: NonNull::new(pointer)?, free })
-    }
-
-    fn as_ptr(&self) -> *const T {
-        self.pointer.as_ptr()
-    }
-
-    fn as_mut(&mut self) -> *mut T {
-        self.pointer.as_ptr()
-    }
-
-    /// Gives the object away to a function that takes it over.
-    fn release(self) -> *mut T {
-        let pointer = self.pointer.as_ptr();
-        core::mem::forget(self);
-        pointer
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: the pointer is ours and alive until here, and `free` is the function made for it (invariant of
-        // `Owned`).
-        unsafe { (self.free)(self.pointer.as_ptr()) }
-    }
-}
+/// Bytes of the longest uncompressed point, P-521's.
+const MAX_POINT: usize = 1 + 2 * 66;
 
 /// An EC key: its public point and, unless it was made from a point alone, its secret scalar. AWS-LC wipes what it
 /// frees.
@@ -127,6 +91,10 @@ impl EcKey {
         Some(key)
     }
 
+    pub(crate) fn curve(&self) -> Curve {
+        self.curve
+    }
+
     /// The uncompressed public point.
     pub(crate) fn public(&self) -> Option<Vec<u8>> {
         let mut bytes = vec![0; MAX_POINT];
@@ -185,6 +153,22 @@ impl EcKey {
         verified == 1
     }
 
+    /// The x coordinate of the shared point (SP 800-56A §5.7.1.2); none without a scalar.
+    pub(crate) fn agree(&self, peer: &EcKey) -> Option<Zeroizing<Vec<u8>>> {
+        let mut shared = Zeroizing::new(vec![0; self.curve.scalar()]);
+        // SAFETY: both keys are live, the peer's has its point, which lives as long as it; the coordinate fits exactly. No
+        // function to derive with: the coordinate itself is written.
+        let written = unsafe {
+            let point = sys::EC_KEY_get0_public_key(peer.key.as_ptr());
+            sys::ECDH_compute_key(shared.as_mut_ptr().cast(), shared.len(), point, self.key.as_ptr(), None)
+        };
+        if usize::try_from(written) != Ok(shared.len()) {
+            forget_errors();
+            return None;
+        }
+        Some(shared)
+    }
+
     fn parse_signature(&self, signature: &[u8]) -> Option<Owned<sys::ECDSA_SIG>> {
         if signature.len() != 2 * self.curve.scalar() {
             return None;
@@ -208,18 +192,13 @@ impl EcKey {
     }
 }
 
-/// A big-endian number, wiped when freed.
-fn number(bytes: &[u8]) -> Option<Owned<sys::BIGNUM>> {
-    // SAFETY: `bytes` is readable for its length; null asks for a new number, which becomes ours.
-    Owned::new(unsafe { sys::BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) }, sys::BN_clear_free)
-}
-
 fn group(curve: Curve) -> *const sys::EC_GROUP {
     // SAFETY: these take nothing and return a pointer to a static group.
     unsafe {
         match curve {
             Curve::P256 => sys::EC_group_p256(),
             Curve::P384 => sys::EC_group_p384(),
+            Curve::P521 => sys::EC_group_p521(),
         }
     }
 }
@@ -228,15 +207,10 @@ fn nid(curve: Curve) -> c_int {
     match curve {
         Curve::P256 => sys::NID_X9_62_prime256v1,
         Curve::P384 => sys::NID_secp384r1,
+        Curve::P521 => sys::NID_secp521r1,
     }
 }
 
 fn point_length(curve: Curve) -> usize {
     1 + 2 * curve.scalar()
-}
-
-/// Empties this thread's error queue, in which hostile input would otherwise leave entries for the next caller.
-fn forget_errors() {
-    // SAFETY: takes nothing and touches only this thread's queue.
-    unsafe { sys::ERR_clear_error() }
 }
