@@ -16,6 +16,9 @@ use coloa_engine::crypto::{Aead, AeadMode, TAG};
 
 use crate::ccm;
 
+/// Bytes of a GCM tag (SP 800-38D §5.2.1.2, without its short tags).
+const GCM_TAGS: core::ops::RangeInclusive<usize> = 12..=TAG;
+
 /// The block cipher with a key of any of its lengths, so that each mode is compiled once; clones share the key.
 #[derive(Clone)]
 pub(crate) struct Block(Arc<Schedule>);
@@ -115,7 +118,11 @@ impl AesKey {
     }
 }
 
+/// Lengths that GCM has and this provider has not are [`CryptoError::Unsupported`].
 fn nonce<'a>(aead: &Aead<'a>) -> Result<&'a Nonce<U12>, CryptoError> {
+    if aead.iv.is_empty() || !GCM_TAGS.contains(&aead.tag) {
+        return Err(CryptoError::Invalid);
+    }
     if aead.tag != TAG {
         return Err(CryptoError::Unsupported);
     }

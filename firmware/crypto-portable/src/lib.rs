@@ -14,11 +14,14 @@ extern crate alloc;
 
 mod aes;
 mod ccm;
+mod curve25519;
 mod drbg;
 mod ec;
 mod entropy;
 mod hash;
 mod key;
+mod mldsa;
+mod mlkem;
 mod modes;
 mod pair;
 #[cfg(test)]
@@ -30,7 +33,7 @@ use alloc::vec::Vec;
 use coloa_engine::crypto::{Aead, Feature, Kdf, KeyKind, KeyMaterial, Mode, PairKind, Scheme};
 use coloa_engine::{Crypto, CryptoError, Digest, Hash};
 use lock_api::RawMutex;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use entropy::{Entropy, EntropyFailure};
 pub use key::Key;
@@ -75,8 +78,8 @@ where
         match feature {
             Feature::Core | Feature::Sha2Short | Feature::Sha3 | Feature::Kdf => true,
             Feature::AesModes | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
-            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => false,
-            Feature::MlDsa | Feature::MlKem => false,
+            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => true,
+            Feature::MlDsa | Feature::MlKem => true,
             // The `rsa` crate leaks its private operations' timing (RUSTSEC-2023-0071); no reviewed crate has XTS, and
             // none takes a GCM IV of any length.
             Feature::Rsa | Feature::Xts | Feature::GcmAny => false,
@@ -146,6 +149,18 @@ where
             text.zeroize();
         }
         decrypted
+    }
+
+    fn agree(&self, key: &Key, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.agree(peer)
+    }
+
+    fn encapsulate(&self, key: &Key) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        key.public()?.encapsulate(&|out: &mut [u8]| self.random.fill(out))
+    }
+
+    fn decapsulate(&self, key: &Key, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.decapsulate(ciphertext)
     }
 
     fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> {
