@@ -68,7 +68,7 @@ fn only_ecdsa(scheme: Scheme<'_>, digest: &[u8]) -> Result<(), CryptoError> {
     if scheme != Scheme::Ecdsa {
         return Err(CryptoError::Invalid);
     }
-    if DIGEST.contains(&digest.len()) { Ok(()) } else { Err(CryptoError::Length) }
+    if DIGEST.contains(&digest.len()) { Ok(()) } else { Err(CryptoError::Invalid) }
 }
 
 /// A private key, wiped on drop.

@@ -13,11 +13,13 @@
 extern crate alloc;
 
 mod aes;
+mod ccm;
 mod drbg;
 mod ec;
 mod entropy;
 mod hash;
 mod key;
+mod modes;
 mod pair;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
@@ -25,9 +27,10 @@ mod vectors;
 
 use alloc::vec::Vec;
 
-use coloa_engine::crypto::{Aead, Feature, KeyKind, KeyMaterial, PairKind, Scheme};
+use coloa_engine::crypto::{Aead, Feature, Kdf, KeyKind, KeyMaterial, Mode, PairKind, Scheme};
 use coloa_engine::{Crypto, CryptoError, Digest, Hash};
 use lock_api::RawMutex;
+use zeroize::Zeroize;
 
 pub use entropy::{Entropy, EntropyFailure};
 pub use key::Key;
@@ -69,7 +72,15 @@ where
     type Key = Key;
 
     fn supports(&self, feature: Feature) -> bool {
-        matches!(feature, Feature::Core)
+        match feature {
+            Feature::Core | Feature::Sha2Short | Feature::Sha3 | Feature::Kdf => true,
+            Feature::AesModes | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
+            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => false,
+            Feature::MlDsa | Feature::MlKem => false,
+            // The `rsa` crate leaks its private operations' timing (RUSTSEC-2023-0071); no reviewed crate has XTS, and
+            // none takes a GCM IV of any length.
+            Feature::Rsa | Feature::Xts | Feature::GcmAny => false,
+        }
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
@@ -108,14 +119,36 @@ where
         key.hmac()?.mac(hash, parts)
     }
 
+    fn cmac(&self, key: &Key, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        Ok(modes::cmac(key.aes()?.block(), parts))
+    }
+
     fn seal(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
         key.aes()?.seal(aead, text)
     }
 
     fn open(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
         let opened = key.aes().and_then(|key| key.open(aead, text));
-        let length = if opened.is_ok() { text.len().saturating_sub(aead.tag) } else { 0 };
-        text.truncate(length);
+        match opened {
+            Ok(()) => text.truncate(text.len().saturating_sub(aead.tag)),
+            Err(_) => text.zeroize(),
+        }
         opened
+    }
+
+    fn encrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        modes::encrypt(key.aes()?.block(), mode, text)
+    }
+
+    fn decrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let decrypted = key.aes().and_then(|key| modes::decrypt(key.block(), mode, text));
+        if decrypted.is_err() {
+            text.zeroize();
+        }
+        decrypted
+    }
+
+    fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> {
+        hash::derive(secret, kdf, out)
     }
 }
