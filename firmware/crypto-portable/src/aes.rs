@@ -1,5 +1,5 @@
-//! AES, bit-sliced: constant in time without hardware, and slow. What modes there are is in [`crate::modes`] and
-//! [`crate::ccm`].
+//! AES, bit-sliced: constant in time without hardware, and slow. What modes there are is in [`crate::modes`],
+//! [`crate::ccm`] and [`crate::xts`].
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,9 +16,6 @@ use coloa_engine::crypto::{Aead, AeadMode, TAG};
 
 use crate::ccm;
 
-/// Bytes of a GCM tag (SP 800-38D §5.2.1.2, without its short tags).
-const GCM_TAGS: core::ops::RangeInclusive<usize> = 12..=TAG;
-
 /// The block cipher with a key of any of its lengths, so that each mode is compiled once; clones share the key.
 #[derive(Clone)]
 pub(crate) struct Block(Arc<Schedule>);
@@ -31,7 +28,7 @@ enum Schedule {
 }
 
 impl Block {
-    fn new(secret: &[u8]) -> Result<Self, CryptoError> {
+    pub(crate) fn new(secret: &[u8]) -> Result<Self, CryptoError> {
         fn keyed<A: KeyInit>(secret: &[u8]) -> Result<A, CryptoError> {
             A::new_from_slice(secret).map_err(|_| CryptoError::Invalid)
         }
@@ -118,11 +115,7 @@ impl AesKey {
     }
 }
 
-/// Lengths that GCM has and this provider has not are [`CryptoError::Unsupported`].
 fn nonce<'a>(aead: &Aead<'a>) -> Result<&'a Nonce<U12>, CryptoError> {
-    if aead.iv.is_empty() || !GCM_TAGS.contains(&aead.tag) {
-        return Err(CryptoError::Invalid);
-    }
     if aead.tag != TAG {
         return Err(CryptoError::Unsupported);
     }

@@ -101,6 +101,7 @@ where
     fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         let peer = point::<C>(peer)?;
         let scalar = Zeroizing::new(self.0.to_nonzero_scalar());
+        #[expect(clippy::needless_borrows_for_generic_args, reason = "by value it leaves a copy that nobody wipes")]
         let shared = diffie_hellman(&*scalar, peer.as_affine());
         Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
     }

@@ -27,6 +27,7 @@ mod pair;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 mod vectors;
+mod xts;
 
 use alloc::vec::Vec;
 
@@ -77,12 +78,12 @@ where
     fn supports(&self, feature: Feature) -> bool {
         match feature {
             Feature::Core | Feature::Sha2Short | Feature::Sha3 | Feature::Kdf => true,
-            Feature::AesModes | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
+            Feature::AesModes | Feature::Xts | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
             Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => true,
             Feature::MlDsa | Feature::MlKem => true,
-            // The `rsa` crate leaks its private operations' timing (RUSTSEC-2023-0071); no reviewed crate has XTS, and
-            // none takes a GCM IV of any length.
-            Feature::Rsa | Feature::Xts | Feature::GcmAny => false,
+            // The `rsa` crate's private operations leak through their timing (RUSTSEC-2023-0071); to `aes-gcm` the lengths
+            // of IV and tag are types, so that it takes none that come at run time.
+            Feature::Rsa | Feature::GcmAny => false,
         }
     }
 
@@ -140,11 +141,11 @@ where
     }
 
     fn encrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        modes::encrypt(key.aes()?.block(), mode, text)
+        key.encrypt(mode, text)
     }
 
     fn decrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let decrypted = key.aes().and_then(|key| modes::decrypt(key.block(), mode, text));
+        let decrypted = key.decrypt(mode, text);
         if decrypted.is_err() {
             text.zeroize();
         }

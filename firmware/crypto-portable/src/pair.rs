@@ -90,6 +90,7 @@ pub(crate) fn generate(kind: PairKind, draw: Draw<'_>) -> Result<KeyMaterial, Cr
     let mut secret = Zeroizing::new(vec![0; secret_length(kind)?]);
     for _ in 0..DRAWS {
         draw(&mut secret)?;
+        cut(kind, &mut secret);
         match private(kind, &secret) {
             Ok(key) => {
                 let encoded = key.public();
@@ -101,6 +102,13 @@ pub(crate) fn generate(kind: PairKind, draw: Draw<'_>) -> Result<KeyMaterial, Cr
         }
     }
     Err(CryptoError::Entropy)
+}
+
+/// Leaves as many bits as the order has: the only one here that does not fill its bytes is P-521's.
+fn cut(kind: PairKind, secret: &mut [u8]) {
+    if let (PairKind::Ec(Curve::P521), Some(first)) = (kind, secret.first_mut()) {
+        *first &= 1;
+    }
 }
 
 /// Bytes of a secret as it is drawn.
@@ -199,8 +207,16 @@ mod tests {
 
     #[test]
     fn scalars_out_of_range_are_drawn_again() {
-        let pair = generate(PairKind::Ec(Curve::P256), &source(&[0, 0xff, 5, 9])).expect("a pair");
-        assert_eq!(**pair.secret, [5; 32]);
+        for curve in [Curve::P256, Curve::P384, Curve::P521] {
+            let pair = generate(PairKind::Ec(curve), &source(&[0, 0xff, 4, 9])).expect("a pair");
+            assert_eq!(pair.secret.last(), Some(&4), "{curve:?}");
+        }
+    }
+
+    #[test]
+    fn every_bit_of_p_521_is_drawn() {
+        let pair = generate(PairKind::Ec(Curve::P521), &source(&[0x55, 9])).expect("a pair");
+        assert_eq!(pair.secret[..2], [1, 0x55]);
     }
 
     #[test]
