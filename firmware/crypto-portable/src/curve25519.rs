@@ -42,8 +42,8 @@ pub(crate) fn x25519_public(encoded: &[u8]) -> Result<Box<dyn Public>, CryptoErr
 struct Ed25519Private(SigningKey);
 
 impl Private for Ed25519Private {
-    fn public(&self) -> Vec<u8> {
-        self.0.verifying_key().as_bytes().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.0.verifying_key().as_bytes().to_vec())
     }
 
     fn sign(&self, scheme: Scheme<'_>, message: &[u8], _draw: Draw<'_>) -> Result<Vec<u8>, CryptoError> {
@@ -70,8 +70,8 @@ impl Public for Ed25519Public {
 struct X25519Private(StaticSecret);
 
 impl Private for X25519Private {
-    fn public(&self) -> Vec<u8> {
-        PublicKey::from(&self.0).as_bytes().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(PublicKey::from(&self.0).as_bytes().to_vec())
     }
 
     fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {

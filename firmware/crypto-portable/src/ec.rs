@@ -81,8 +81,8 @@ where
     AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
     FieldBytesSize<C>: ModulusSize,
 {
-    fn public(&self) -> Vec<u8> {
-        self.0.public_key().to_sec1_point(false).as_bytes().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.0.public_key().to_sec1_point(false).as_bytes().to_vec())
     }
 
     /// The nonce is RFC 6979's, hedged with fresh randomness as its §3.6 allows (`k'`), so neither a repeated random

@@ -108,7 +108,7 @@ where
     }
 
     fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Ok(pair::private(kind, secret)?.public())
+        pair::private(kind, secret)?.public()
     }
 
     fn sign(&self, key: &Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError> {

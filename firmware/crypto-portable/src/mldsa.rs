@@ -1,9 +1,12 @@
 //! ML-DSA (FIPS 204); never audited.
 //!
-//! Private keys come from their seed only: the crate neither checks an expanded key nor keeps a bad one from panicking.
+//! Private keys come from their seed only: the crate neither checks an expanded key nor keeps a bad one from panicking. A
+//! private key stays its seed and is expanded for each use: expanded it takes 90 to 200 KB, and a board's engine keeps
+//! hundreds of parsed keys.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use coloa_engine::crypto::{MlDsa, Scheme};
 use coloa_engine::{CryptoError, Hash};
@@ -22,9 +25,9 @@ pub(crate) fn private(set: MlDsa, secret: &[u8]) -> Result<Box<dyn Private>, Cry
     }
     let seed = Zeroizing::new(B32::try_from(secret).map_err(|_| CryptoError::Invalid)?);
     Ok(match set {
-        MlDsa::L44 => Box::new(Signing(SigningKey::<MlDsa44>::from_seed(&seed))),
-        MlDsa::L65 => Box::new(Signing(SigningKey::<MlDsa65>::from_seed(&seed))),
-        MlDsa::L87 => Box::new(Signing(SigningKey::<MlDsa87>::from_seed(&seed))),
+        MlDsa::L44 => Box::new(Signing::<MlDsa44>(seed, PhantomData)),
+        MlDsa::L65 => Box::new(Signing::<MlDsa65>(seed, PhantomData)),
+        MlDsa::L87 => Box::new(Signing::<MlDsa87>(seed, PhantomData)),
     })
 }
 
@@ -68,12 +71,20 @@ fn identifier(hash: Hash) -> Result<u8, CryptoError> {
     }
 }
 
-/// Wiped on drop.
-struct Signing<P: MlDsaParams>(SigningKey<P>);
+/// A seed, wiped on drop.
+struct Signing<P>(Zeroizing<B32>, PhantomData<P>);
+
+impl<P: MlDsaParams> Signing<P> {
+    /// Wiped on drop, too. A function of its own, so that its stack is free again when the key is used.
+    #[inline(never)]
+    fn expand(&self) -> SigningKey<P> {
+        SigningKey::from_seed(&self.0)
+    }
+}
 
 impl<P: MlDsaParams + Send + Sync> Private for Signing<P> {
-    fn public(&self) -> Vec<u8> {
-        self.0.verifying_key().encode().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.expand().verifying_key().encode().to_vec())
     }
 
     /// Hedged (§5.2). The crate gives up, by a panic, after thousands of rejections in a row; with a key from a seed, which
@@ -82,7 +93,7 @@ impl<P: MlDsaParams + Send + Sync> Private for Signing<P> {
         let prefix = prefix(scheme, message)?;
         let mut random = Zeroizing::new(B32::default());
         draw(random.as_mut_slice())?;
-        Ok(self.0.expanded_key().sign_internal(&[&prefix, message], &random).encode().to_vec())
+        Ok(self.expand().expanded_key().sign_internal(&[&prefix, message], &random).encode().to_vec())
     }
 }
 

@@ -1,8 +1,11 @@
 //! ML-KEM (FIPS 203); never audited.
+//!
+//! A private key stays its seed or its encoding and is expanded for each use, as in [`crate::mldsa`].
 #![expect(deprecated, reason = "the expanded form of a private key, which PKCS#11 has too")]
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use coloa_engine::CryptoError;
 use coloa_engine::crypto::{ML_KEM_SEED, MlKem};
@@ -28,15 +31,23 @@ pub(crate) fn private(set: MlKem, secret: &[u8]) -> Result<Box<dyn Private>, Cry
 fn parse<K>(secret: &[u8]) -> Result<Box<dyn Private>, CryptoError>
 where
     K: Kem,
-    K::DecapsulationKey: KeyInit<KeySize = U64> + ExpandedKeyEncoding + Decapsulate + Send + Sync,
+    K::DecapsulationKey: KeyInit<KeySize = U64> + ExpandedKeyEncoding + Decapsulate,
 {
-    let key = if secret.len() == ML_KEM_SEED {
-        K::DecapsulationKey::new_from_slice(secret).map_err(|_| CryptoError::Invalid)?
-    } else {
-        let expanded = secret.try_into().map_err(|_| CryptoError::Invalid)?;
-        K::DecapsulationKey::from_expanded_bytes(expanded).map_err(|_| CryptoError::Invalid)?
-    };
-    Ok(Box::new(Decapsulation::<K>(key)))
+    expand::<K>(secret)?;
+    Ok(Box::new(Decapsulation::<K>(Zeroizing::new(secret.to_vec()), PhantomData)))
+}
+
+/// The key as it is used, wiped on drop.
+fn expand<K>(secret: &[u8]) -> Result<K::DecapsulationKey, CryptoError>
+where
+    K: Kem,
+    K::DecapsulationKey: KeyInit<KeySize = U64> + ExpandedKeyEncoding,
+{
+    if secret.len() == ML_KEM_SEED {
+        return K::DecapsulationKey::new_from_slice(secret).map_err(|_| CryptoError::Invalid);
+    }
+    let expanded = secret.try_into().map_err(|_| CryptoError::Invalid)?;
+    K::DecapsulationKey::from_expanded_bytes(expanded).map_err(|_| CryptoError::Invalid)
 }
 
 /// A public key whose coefficients are all reduced (§7.2).
@@ -57,20 +68,20 @@ where
     Ok(Box::new(Encapsulation::<K>(key)))
 }
 
-/// Wiped on drop.
-struct Decapsulation<K: Kem>(K::DecapsulationKey);
+/// A valid secret, wiped on drop.
+struct Decapsulation<K>(Zeroizing<Vec<u8>>, PhantomData<K>);
 
 impl<K> Private for Decapsulation<K>
 where
     K: Kem,
-    K::DecapsulationKey: Decapsulate + Send + Sync,
+    K::DecapsulationKey: KeyInit<KeySize = U64> + ExpandedKeyEncoding + Decapsulate,
 {
-    fn public(&self) -> Vec<u8> {
-        self.0.encapsulation_key().to_bytes().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(expand::<K>(&self.0)?.encapsulation_key().to_bytes().to_vec())
     }
 
     fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let mut shared = self.0.decapsulate_slice(ciphertext).map_err(|_| CryptoError::Length)?;
+        let mut shared = expand::<K>(&self.0)?.decapsulate_slice(ciphertext).map_err(|_| CryptoError::Length)?;
         let secret = Zeroizing::new(shared.to_vec());
         shared.zeroize();
         Ok(secret)

@@ -26,7 +26,7 @@ const DRAWS: usize = 8;
 /// A private key. What its kind cannot do is [`CryptoError::Invalid`].
 pub(crate) trait Private: Send + Sync {
     /// The public key, encoded.
-    fn public(&self) -> Vec<u8>;
+    fn public(&self) -> Result<Vec<u8>, CryptoError>;
 
     /// Signs, with fresh randomness where the scheme takes it.
     fn sign(&self, _scheme: Scheme<'_>, _message: &[u8], _draw: Draw<'_>) -> Result<Vec<u8>, CryptoError> {
@@ -93,7 +93,7 @@ pub(crate) fn generate(kind: PairKind, draw: Draw<'_>) -> Result<KeyMaterial, Cr
         cut(kind, &mut secret);
         match private(kind, &secret) {
             Ok(key) => {
-                let encoded = key.public();
+                let encoded = key.public()?;
                 test(kind, &*key, &encoded, draw)?;
                 return Ok(KeyMaterial { secret, public: encoded });
             }
@@ -136,7 +136,7 @@ fn test(kind: PairKind, ours: &dyn Private, encoded: &[u8], draw: Draw<'_>) -> R
         }
         PairKind::X25519 => {
             let other = private(kind, &MESSAGE)?;
-            let ours = ours.agree(&other.public()).map_err(|_| CryptoError::Inconsistent)?;
+            let ours = ours.agree(&other.public()?).map_err(|_| CryptoError::Inconsistent)?;
             let theirs = other.agree(encoded).map_err(|_| CryptoError::Inconsistent)?;
             same(&ours, &theirs)
         }
@@ -199,9 +199,13 @@ mod tests {
                 private(kind, &secret).expect("a key")
             });
             let draw = |out: &mut [u8]| source(&[3])(out);
-            assert_eq!(test(kind, &*ours, &other.public(), &draw), Err(CryptoError::Inconsistent), "{kind:?}");
+            assert_eq!(
+                test(kind, &*ours, &other.public().expect("encoded"), &draw),
+                Err(CryptoError::Inconsistent),
+                "{kind:?}"
+            );
             assert_eq!(test(kind, &*ours, &[], &draw), Err(CryptoError::Inconsistent), "{kind:?}");
-            assert_eq!(test(kind, &*ours, &ours.public(), &draw), Ok(()), "{kind:?}");
+            assert_eq!(test(kind, &*ours, &ours.public().expect("encoded"), &draw), Ok(()), "{kind:?}");
         }
     }
 
