@@ -1,5 +1,5 @@
-//! AES, bit-sliced: constant in time without hardware, and slow. What modes there are is in [`crate::modes`] and
-//! [`crate::ccm`].
+//! AES, bit-sliced: constant in time without hardware, and slow. What modes there are is in [`crate::modes`],
+//! [`crate::ccm`] and [`crate::xts`].
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -28,7 +28,7 @@ enum Schedule {
 }
 
 impl Block {
-    fn new(secret: &[u8]) -> Result<Self, CryptoError> {
+    pub(crate) fn new(secret: &[u8]) -> Result<Self, CryptoError> {
         fn keyed<A: KeyInit>(secret: &[u8]) -> Result<A, CryptoError> {
             A::new_from_slice(secret).map_err(|_| CryptoError::Invalid)
         }

@@ -22,7 +22,7 @@ macro_rules! with_lengths {
             12 => with_lengths!($aead, U12, $function $arguments),
             14 => with_lengths!($aead, U14, $function $arguments),
             16 => with_lengths!($aead, U16, $function $arguments),
-            _ => Err(CryptoError::Unsupported),
+            _ => Err(CryptoError::Invalid),
         }
     };
     ($aead:expr, $tag:ident, $function:ident $arguments:tt) => {
@@ -34,7 +34,7 @@ macro_rules! with_lengths {
             11 => $function::<$tag, U11> $arguments,
             12 => $function::<$tag, U12> $arguments,
             13 => $function::<$tag, U13> $arguments,
-            _ => Err(CryptoError::Unsupported),
+            _ => Err(CryptoError::Invalid),
         }
     };
 }
@@ -56,7 +56,7 @@ where
     N: aes_gcm::aead::array::ArraySize + NonceSize,
 {
     let cipher = Ccm::<&Block, M, N>::from(block);
-    let iv = <&Nonce<Ccm<&Block, M, N>>>::try_from(aead.iv).map_err(|_| CryptoError::Unsupported)?;
+    let iv = <&Nonce<Ccm<&Block, M, N>>>::try_from(aead.iv).map_err(|_| CryptoError::Invalid)?;
     let tag = cipher.encrypt_inout_detached(iv, aead.aad, InOutBuf::from(text.as_mut_slice()));
     text.extend_from_slice(&tag.map_err(|_| CryptoError::Length)?);
     Ok(())
@@ -68,7 +68,7 @@ where
     N: aes_gcm::aead::array::ArraySize + NonceSize,
 {
     let cipher = Ccm::<&Block, M, N>::from(block);
-    let iv = <&Nonce<Ccm<&Block, M, N>>>::try_from(aead.iv).map_err(|_| CryptoError::Unsupported)?;
+    let iv = <&Nonce<Ccm<&Block, M, N>>>::try_from(aead.iv).map_err(|_| CryptoError::Invalid)?;
     let length = text.len().checked_sub(aead.tag).ok_or(CryptoError::Unauthentic)?;
     let (text, tag) = text.split_at_mut_checked(length).ok_or(CryptoError::Unauthentic)?;
     let tag = <&Tag<Ccm<&Block, M, N>>>::try_from(&*tag).map_err(|_| CryptoError::Unauthentic)?;

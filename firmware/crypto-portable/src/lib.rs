@@ -14,23 +14,27 @@ extern crate alloc;
 
 mod aes;
 mod ccm;
+mod curve25519;
 mod drbg;
 mod ec;
 mod entropy;
 mod hash;
 mod key;
+mod mldsa;
+mod mlkem;
 mod modes;
 mod pair;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 mod vectors;
+mod xts;
 
 use alloc::vec::Vec;
 
 use coloa_engine::crypto::{Aead, Feature, Kdf, KeyKind, KeyMaterial, Mode, PairKind, Scheme};
 use coloa_engine::{Crypto, CryptoError, Digest, Hash};
 use lock_api::RawMutex;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use entropy::{Entropy, EntropyFailure};
 pub use key::Key;
@@ -74,12 +78,12 @@ where
     fn supports(&self, feature: Feature) -> bool {
         match feature {
             Feature::Core | Feature::Sha2Short | Feature::Sha3 | Feature::Kdf => true,
-            Feature::AesModes | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
-            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => false,
-            Feature::MlDsa | Feature::MlKem => false,
-            // The `rsa` crate leaks its private operations' timing (RUSTSEC-2023-0071); no reviewed crate has XTS, and
-            // none takes a GCM IV of any length.
-            Feature::Rsa | Feature::Xts | Feature::GcmAny => false,
+            Feature::AesModes | Feature::Xts | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
+            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => true,
+            Feature::MlDsa | Feature::MlKem => true,
+            // The `rsa` crate's private operations leak through their timing (RUSTSEC-2023-0071); to `aes-gcm` the lengths
+            // of IV and tag are types, so that it takes none that come at run time.
+            Feature::Rsa | Feature::GcmAny => false,
         }
     }
 
@@ -137,15 +141,27 @@ where
     }
 
     fn encrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        modes::encrypt(key.aes()?.block(), mode, text)
+        key.encrypt(mode, text)
     }
 
     fn decrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let decrypted = key.aes().and_then(|key| modes::decrypt(key.block(), mode, text));
+        let decrypted = key.decrypt(mode, text);
         if decrypted.is_err() {
             text.zeroize();
         }
         decrypted
+    }
+
+    fn agree(&self, key: &Key, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.agree(peer)
+    }
+
+    fn encapsulate(&self, key: &Key) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        key.public()?.encapsulate(&|out: &mut [u8]| self.random.fill(out))
+    }
+
+    fn decapsulate(&self, key: &Key, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.decapsulate(ciphertext)
     }
 
     fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> {

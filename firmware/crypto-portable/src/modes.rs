@@ -29,7 +29,7 @@ pub(crate) fn encrypt(block: &Block, mode: Mode<'_>, text: &mut Vec<u8>) -> Resu
             enciphered(cbc::Encryptor::inner_iv_init(block, iv.into()), text)
         }
         Mode::Ctr(start) => counted(block, start, text),
-        Mode::Xts(_) => Err(CryptoError::Unsupported),
+        Mode::Xts(_) => Err(CryptoError::Invalid),
         Mode::Kw if text.len() < BLOCK => Err(CryptoError::Length),
         Mode::Kw => replaced(text, |from, to| AesKw::inner_init(block).wrap_key(from, to).map(<[u8]>::len)),
         Mode::Kwp if text.is_empty() => Err(CryptoError::Length),
@@ -47,7 +47,7 @@ pub(crate) fn decrypt(block: &Block, mode: Mode<'_>, text: &mut Vec<u8>) -> Resu
             unpad(text)
         }
         Mode::Ctr(start) => counted(block, start, text),
-        Mode::Xts(_) => Err(CryptoError::Unsupported),
+        Mode::Xts(_) => Err(CryptoError::Invalid),
         // The shortest that wrapping makes: two half-blocks and the check, or one.
         Mode::Kw if text.len() < BLOCK.saturating_add(HALF) => Err(CryptoError::Length),
         Mode::Kw => replaced(text, |from, to| AesKw::inner_init(block).unwrap_key(from, to).map(<[u8]>::len)),
