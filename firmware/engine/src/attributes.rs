@@ -1,114 +1,19 @@
 //! The rules of object attributes: which belong to which class, what form their value has, who sets them and whether they
 //! change later (PKCS#11 §4). A template is parsed against them into the attributes of a new object.
 
-use crate::{Hash, period};
+mod partition;
+mod rules;
+
+pub(crate) use partition::{obey, only_narrows};
+
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::PartitionMode;
 use coloa_wire::{Attribute, AttributeType as A, ErrorCode, MechanismType, Template, Value};
+use rules::{Change, class_bit, has_form, may_be_given, rule_of};
 
 /// The longest byte string one attribute holds.
 pub(crate) const MAX_VALUE: usize = 16 * 1024;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Bool,
-    /// What the engine does not have is not promised.
-    False,
-    Uint,
-    Bytes,
-    Uints,
-    /// `CK_DATE`, or nothing.
-    Date,
-}
-
-/// Who may set an attribute when the object is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Given {
-    /// `C_CreateObject`, generation and copy.
-    Always,
-    /// `C_CreateObject` only: elsewhere the engine knows it.
-    Imported,
-    /// Generation only.
-    Generated,
-    /// Only the engine.
-    Never,
-}
-
-/// How an attribute may change later.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
-    No,
-    Yes,
-    ToTrue,
-    ToFalse,
-}
-
-struct Rule {
-    kind: A,
-    form: Form,
-    classes: u8,
-    given: Given,
-    change: Change,
-}
-
-const DATA: u8 = 1;
-const CERT: u8 = 2;
-const PUBLIC: u8 = 4;
-const PRIVATE: u8 = 8;
-const SECRET: u8 = 16;
-const KEYS: u8 = PUBLIC | PRIVATE | SECRET;
-const HIDDEN: u8 = PRIVATE | SECRET;
-const ALL: u8 = DATA | CERT | KEYS;
-
-const fn rule(kind: A, form: Form, classes: u8, given: Given, change: Change) -> Rule {
-    Rule { kind, form, classes, given, change }
-}
-
-const RULES: &[Rule] = &[
-    rule(A::CLASS, Form::Uint, ALL, Given::Always, Change::No),
-    rule(A::TOKEN, Form::Bool, ALL, Given::Always, Change::No),
-    rule(A::PRIVATE, Form::Bool, ALL, Given::Always, Change::No),
-    rule(A::LABEL, Form::Bytes, ALL, Given::Always, Change::Yes),
-    rule(A::UNIQUE_ID, Form::Bytes, ALL, Given::Never, Change::No),
-    rule(A::MODIFIABLE, Form::Bool, ALL, Given::Always, Change::No),
-    rule(A::COPYABLE, Form::Bool, ALL, Given::Always, Change::ToFalse),
-    rule(A::DESTROYABLE, Form::Bool, ALL, Given::Always, Change::No),
-    rule(A::APPLICATION, Form::Bytes, DATA, Given::Always, Change::Yes),
-    rule(A::OBJECT_ID, Form::Bytes, DATA, Given::Always, Change::Yes),
-    rule(A::VALUE, Form::Bytes, DATA | CERT | HIDDEN, Given::Imported, Change::No),
-    rule(A::CERTIFICATE_TYPE, Form::Uint, CERT, Given::Always, Change::No),
-    rule(A::CERTIFICATE_CATEGORY, Form::Uint, CERT, Given::Always, Change::No),
-    rule(A::ISSUER, Form::Bytes, CERT, Given::Always, Change::Yes),
-    rule(A::SERIAL_NUMBER, Form::Bytes, CERT, Given::Always, Change::Yes),
-    rule(A::SUBJECT, Form::Bytes, CERT | PUBLIC | PRIVATE, Given::Always, Change::Yes),
-    rule(A::ID, Form::Bytes, CERT | KEYS, Given::Always, Change::Yes),
-    rule(A::START_DATE, Form::Date, CERT | KEYS, Given::Always, Change::Yes),
-    rule(A::END_DATE, Form::Date, CERT | KEYS, Given::Always, Change::Yes),
-    rule(A::KEY_TYPE, Form::Uint, KEYS, Given::Always, Change::No),
-    rule(A::DERIVE, Form::Bool, KEYS, Given::Always, Change::Yes),
-    rule(A::LOCAL, Form::Bool, KEYS, Given::Never, Change::No),
-    rule(A::KEY_GEN_MECHANISM, Form::Uint, KEYS, Given::Never, Change::No),
-    rule(A::ALLOWED_MECHANISMS, Form::Uints, KEYS, Given::Always, Change::No),
-    rule(A::SENSITIVE, Form::Bool, HIDDEN, Given::Always, Change::ToTrue),
-    rule(A::EXTRACTABLE, Form::Bool, HIDDEN, Given::Always, Change::ToFalse),
-    rule(A::ALWAYS_SENSITIVE, Form::Bool, HIDDEN, Given::Never, Change::No),
-    rule(A::NEVER_EXTRACTABLE, Form::Bool, HIDDEN, Given::Never, Change::No),
-    rule(A::WRAP_WITH_TRUSTED, Form::Bool, HIDDEN, Given::Always, Change::ToTrue),
-    rule(A::ENCRYPT, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
-    rule(A::DECRYPT, Form::Bool, HIDDEN, Given::Always, Change::Yes),
-    rule(A::SIGN, Form::Bool, HIDDEN, Given::Always, Change::Yes),
-    rule(A::SIGN_RECOVER, Form::Bool, PRIVATE, Given::Always, Change::Yes),
-    rule(A::VERIFY, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
-    rule(A::VERIFY_RECOVER, Form::Bool, PUBLIC, Given::Always, Change::Yes),
-    rule(A::WRAP, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
-    rule(A::UNWRAP, Form::Bool, HIDDEN, Given::Always, Change::Yes),
-    rule(A::ALWAYS_AUTHENTICATE, Form::False, PRIVATE, Given::Always, Change::No),
-    rule(A::EC_PARAMS, Form::Bytes, PUBLIC | PRIVATE, Given::Always, Change::No),
-    rule(A::EC_POINT, Form::Bytes, PUBLIC, Given::Imported, Change::No),
-    rule(A::PUBLIC_KEY_INFO, Form::Bytes, PUBLIC | PRIVATE, Given::Never, Change::No),
-    rule(A::VALUE_LEN, Form::Uint, SECRET, Given::Generated, Change::No),
-];
 
 /// How a new object comes to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -232,18 +137,27 @@ impl Wanted {
     }
 
     fn default_public(&mut self) {
-        self.default_purposes(&[A::VERIFY], &[A::ENCRYPT, A::WRAP, A::DERIVE, A::VERIFY_RECOVER]);
+        let natural = match self.number(A::KEY_TYPE) {
+            Some(key_type::ML_KEM) => &[A::ENCAPSULATE][..],
+            Some(key_type::EC_MONTGOMERY) => &[A::DERIVE],
+            _ => &[A::VERIFY],
+        };
+        const ALL: &[A] = &[A::VERIFY, A::ENCRYPT, A::WRAP, A::DERIVE, A::VERIFY_RECOVER, A::ENCAPSULATE];
+        self.default_purposes(natural, ALL);
         self.set_origin();
     }
 
     fn default_hidden(&mut self) {
         let natural: &[A] = match (self.class, self.number(A::KEY_TYPE)) {
+            (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
+            (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
             (class::PRIVATE_KEY, _) => &[A::SIGN],
-            (_, Some(key_type::AES)) => &[A::ENCRYPT, A::DECRYPT],
+            (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
+            (_, Some(key_type::HKDF)) => &[A::DERIVE],
             _ => &[A::SIGN, A::VERIFY],
         };
         let others: &[A] = match self.class {
-            class::PRIVATE_KEY => &[A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER],
+            class::PRIVATE_KEY => &[A::SIGN, A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER, A::DECAPSULATE],
             _ => &[A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE],
         };
         self.default_purposes(natural, others);
@@ -309,94 +223,4 @@ pub(crate) fn change(current: Template, changes: Template, copying: bool) -> Res
         }
     }
     Ok(Template(attributes))
-}
-
-/// What a key may be for.
-const PURPOSES: [A; 9] =
-    [A::SIGN, A::VERIFY, A::SIGN_RECOVER, A::VERIFY_RECOVER, A::ENCRYPT, A::DECRYPT, A::WRAP, A::UNWRAP, A::DERIVE];
-
-/// On a strict partition a key's purposes only become fewer, or a DEK could become a KEK in two steps (R10), and its
-/// crypto-period only shorter (R12).
-pub(crate) fn only_narrows(old: &Template, new: &Template) -> Result<(), ErrorCode> {
-    let flag = |template: &Template, kind: A| template.value(kind) == Some(&Value::Bool(true));
-    if PURPOSES.iter().any(|kind| flag(new, *kind) && !flag(old, *kind)) {
-        return Err(ErrorCode::TemplateInconsistent);
-    }
-    let date = |template: &Template, kind: A| match template.value(kind) {
-        Some(Value::Bytes(date)) => date.clone(),
-        _ => Vec::new(),
-    };
-    let (start, end) = (date(old, A::START_DATE), date(old, A::END_DATE));
-    let kept = start.is_empty() || start == date(new, A::START_DATE);
-    if kept && period::may_end(&end, &date(new, A::END_DATE)) { Ok(()) } else { Err(ErrorCode::AttributeReadOnly) }
-}
-
-/// Holds the attributes of a key to the partition's rules (ARCHITECTURE decision 8, R9, R10).
-pub(crate) fn obey(template: &Template, class: u64, origin: Origin, mode: PartitionMode) -> Result<(), ErrorCode> {
-    if mode == PartitionMode::Compatible || !matches!(class, class::PRIVATE_KEY | class::SECRET_KEY | class::PUBLIC_KEY)
-    {
-        return Ok(());
-    }
-    let flag = |kind: A| template.value(kind) == Some(&Value::Bool(true));
-    let any = |kinds: &[A]| kinds.iter().any(|k| flag(*k));
-    let purposes = [
-        any(&[A::SIGN, A::VERIFY, A::SIGN_RECOVER, A::VERIFY_RECOVER]),
-        any(&[A::ENCRYPT, A::DECRYPT]),
-        any(&[A::WRAP, A::UNWRAP]),
-        flag(A::DERIVE),
-    ];
-    let hidden = class != class::PUBLIC_KEY;
-    let many = purposes.iter().filter(|p| **p).count() > 1;
-    let readable = hidden && flag(A::EXTRACTABLE) && !flag(A::SENSITIVE);
-    let known_wrapper = hidden && origin == Origin::Import && any(&[A::WRAP, A::UNWRAP, A::DERIVE]);
-    if many || readable || known_wrapper { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
-}
-
-fn may_be_given(attribute: &Attribute, class: u8, origin: Origin) -> Result<(), ErrorCode> {
-    let rule = rule_of(attribute.kind, class)?;
-    has_form(attribute, rule)?;
-    let allowed = match rule.given {
-        Given::Always => true,
-        Given::Imported => origin == Origin::Import,
-        Given::Generated => origin != Origin::Import || attribute.kind == A::VALUE_LEN,
-        Given::Never => false,
-    };
-    if allowed { Ok(()) } else { Err(ErrorCode::AttributeReadOnly) }
-}
-
-fn rule_of(kind: A, class: u8) -> Result<&'static Rule, ErrorCode> {
-    RULES.iter().find(|r| r.kind == kind && r.classes & class != 0).ok_or(ErrorCode::AttributeTypeInvalid)
-}
-
-fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCode> {
-    let fits = match (&attribute.value, rule.form) {
-        (Value::Bool(_), Form::Bool) | (Value::Uint(_), Form::Uint) | (Value::Uints(_), Form::Uints) => true,
-        (Value::Bool(value), Form::False) => !value,
-        (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
-        (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
-        _ => false,
-    };
-    if fits { Ok(()) } else { Err(ErrorCode::AttributeValueInvalid) }
-}
-
-fn class_bit(class: u64) -> Option<u8> {
-    match class {
-        class::DATA => Some(DATA),
-        class::CERTIFICATE => Some(CERT),
-        class::PUBLIC_KEY => Some(PUBLIC),
-        class::PRIVATE_KEY => Some(PRIVATE),
-        class::SECRET_KEY => Some(SECRET),
-        _ => None,
-    }
-}
-
-/// The hash an HMAC or ECDSA mechanism names.
-pub(crate) fn hash_of(mechanism: MechanismType) -> Option<Hash> {
-    use MechanismType as M;
-    match mechanism {
-        M::ECDSA_SHA256 | M::SHA256_HMAC => Some(Hash::Sha256),
-        M::ECDSA_SHA384 | M::SHA384_HMAC => Some(Hash::Sha384),
-        M::ECDSA_SHA512 | M::SHA512_HMAC => Some(Hash::Sha512),
-        _ => None,
-    }
 }

@@ -293,6 +293,9 @@ fn serve<P: Platform>(
         C::ObjectFind => run(call, head, reply, service::object::find),
         C::KeyGenerate => run(call, head, reply, service::key::generate),
         C::KeyPairGenerate => run(call, head, reply, service::key::generate_pair),
+        C::KeyWrap | C::KeyUnwrap | C::KeyDerive | C::KeyEncapsulate | C::KeyDecapsulate => {
+            Err(ErrorCode::CommandUnknown)
+        }
         C::Sign => run(call, head, reply, service::crypto::sign),
         C::Verify => run(call, head, reply, service::crypto::verify),
         C::Encrypt => run(call, head, reply, service::crypto::encrypt),

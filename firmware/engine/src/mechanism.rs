@@ -1,57 +1,20 @@
 //! The mechanisms the engine has, with what each asks of a key.
 
+mod cipher;
+mod signing;
+mod table;
+
+pub(crate) use cipher::{BlockMode, Cipher, counts};
+pub(crate) use signing::{Signing, signature_length};
+
+use crate::{Crypto, Hash};
 use coloa_wire::attribute::key_type;
-use coloa_wire::command::MechanismInfo;
-use coloa_wire::{ErrorCode, MechanismType};
-
-/// `CKF_*` of `CK_MECHANISM_INFO`.
-mod flag {
-    pub const ENCRYPT: u32 = 0x100;
-    pub const DECRYPT: u32 = 0x200;
-    pub const SIGN: u32 = 0x800;
-    pub const VERIFY: u32 = 0x2000;
-    pub const GENERATE: u32 = 0x8000;
-    pub const GENERATE_KEY_PAIR: u32 = 0x1_0000;
-    /// Curves over a prime field, by name, with uncompressed points.
-    pub const EC: u32 = 0x10_0000 | 0x80_0000 | 0x100_0000;
-}
-
-struct Row {
-    kind: MechanismType,
-    key_type: u64,
-    min_key: u32,
-    max_key: u32,
-    flags: u32,
-}
-
-const fn row(kind: MechanismType, key_type: u64, keys: (u32, u32), flags: u32) -> Row {
-    Row { kind, key_type, min_key: keys.0, max_key: keys.1, flags }
-}
+use coloa_wire::command::{MechanismInfo, PartitionMode};
+use coloa_wire::{ErrorCode, MechanismType as M};
+use table::ROWS;
 
 /// Longest generic secret, in bytes.
 pub(crate) const MAX_SECRET: u32 = 512;
-
-const EC_BITS: (u32, u32) = (256, 384);
-const AES_BYTES: (u32, u32) = (16, 32);
-/// PKCS#11 gives HMAC keys in bytes; SP 800-131A wants 112 bits.
-const SECRET_BYTES: (u32, u32) = (14, MAX_SECRET);
-const ECDSA: u32 = flag::SIGN | flag::VERIFY | flag::EC;
-const MAC: u32 = flag::SIGN | flag::VERIFY;
-
-/// Sorted by number.
-const ROWS: &[Row] = &[
-    row(MechanismType::SHA256_HMAC, key_type::GENERIC_SECRET, SECRET_BYTES, MAC),
-    row(MechanismType::SHA384_HMAC, key_type::GENERIC_SECRET, SECRET_BYTES, MAC),
-    row(MechanismType::SHA512_HMAC, key_type::GENERIC_SECRET, SECRET_BYTES, MAC),
-    row(MechanismType::GENERIC_SECRET_KEY_GEN, key_type::GENERIC_SECRET, SECRET_BYTES, flag::GENERATE),
-    row(MechanismType::EC_KEY_PAIR_GEN, key_type::EC, EC_BITS, flag::GENERATE_KEY_PAIR | flag::EC),
-    row(MechanismType::ECDSA, key_type::EC, EC_BITS, ECDSA),
-    row(MechanismType::ECDSA_SHA256, key_type::EC, EC_BITS, ECDSA),
-    row(MechanismType::ECDSA_SHA384, key_type::EC, EC_BITS, ECDSA),
-    row(MechanismType::ECDSA_SHA512, key_type::EC, EC_BITS, ECDSA),
-    row(MechanismType::AES_KEY_GEN, key_type::AES, AES_BYTES, flag::GENERATE),
-    row(MechanismType::AES_GCM, key_type::AES, AES_BYTES, flag::ENCRYPT | flag::DECRYPT),
-];
 
 /// What a mechanism does to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,27 +25,201 @@ pub(crate) enum Service {
     Decrypt,
     Generate,
     GeneratePair,
+    Wrap,
+    Unwrap,
+    Derive,
+    Encapsulate,
+    Decapsulate,
 }
 
 impl Service {
-    fn flag(self) -> u32 {
+    /// `CKF_*` of `CK_MECHANISM_INFO`.
+    const fn flag(self) -> u32 {
         match self {
-            Service::Sign => flag::SIGN,
-            Service::Verify => flag::VERIFY,
-            Service::Encrypt => flag::ENCRYPT,
-            Service::Decrypt => flag::DECRYPT,
-            Service::Generate => flag::GENERATE,
-            Service::GeneratePair => flag::GENERATE_KEY_PAIR,
+            Service::Encrypt => 0x100,
+            Service::Decrypt => 0x200,
+            Service::Sign => 0x800,
+            Service::Verify => 0x2000,
+            Service::Generate => 0x8000,
+            Service::GeneratePair => 0x1_0000,
+            Service::Wrap => 0x2_0000,
+            Service::Unwrap => 0x4_0000,
+            Service::Derive => 0x8_0000,
+            Service::Encapsulate => 0x1000_0000,
+            Service::Decapsulate => 0x2000_0000,
         }
     }
 }
 
-/// The key type a mechanism works on, if it has this service.
-pub(crate) fn key_type_for(kind: MechanismType, service: Service) -> Result<u64, ErrorCode> {
-    let row = ROWS.iter().find(|r| r.kind == kind && r.flags & service.flag() != 0);
-    row.map(|r| r.key_type).ok_or(ErrorCode::MechanismUnsupported)
+/// A mechanism that the engine serves in a way the caller asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Served(&'static table::Row);
+
+impl Served {
+    /// The key types it works on.
+    pub(crate) fn key_types(self) -> &'static [u64] {
+        self.0.key_types
+    }
 }
 
-pub(crate) fn list() -> impl Iterator<Item = MechanismInfo> {
-    ROWS.iter().map(|r| MechanismInfo { kind: r.kind, min_key: r.min_key, max_key: r.max_key, flags: r.flags })
+/// Looks a mechanism up.
+///
+/// # Errors
+/// `MechanismUnsupported` when there is none with this service; `MechanismForbidden` when the partition's rules take it away.
+pub(crate) fn served<C: Crypto>(
+    crypto: &C,
+    kind: M,
+    service: Service,
+    mode: PartitionMode,
+) -> Result<Served, ErrorCode> {
+    let at = ROWS.binary_search_by_key(&kind, |row| row.kind).map_err(|_| ErrorCode::MechanismUnsupported)?;
+    let row = ROWS.get(at).ok_or(ErrorCode::MechanismUnsupported)?;
+    if row.flags & service.flag() == 0 || !crypto.supports(row.needs) {
+        return Err(ErrorCode::MechanismUnsupported);
+    }
+    let taken = mode == PartitionMode::Strict && row.not_strict & service.flag() != 0;
+    if taken { Err(ErrorCode::MechanismForbidden) } else { Ok(Served(row)) }
 }
+
+/// What this provider can serve.
+pub(crate) fn list<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> {
+    ROWS.iter().filter(|row| crypto.supports(row.needs)).map(|row| MechanismInfo {
+        kind: row.kind,
+        min_key: row.keys.0,
+        max_key: row.keys.1,
+        flags: row.flags,
+        not_strict: (row.not_strict != 0).then_some(row.not_strict),
+    })
+}
+
+/// The hash a mechanism names, whether it digests, MACs or signs with it.
+pub(crate) fn hash_of(mechanism: M) -> Option<Hash> {
+    HASHES.iter().find(|(_, all)| all.contains(&mechanism)).map(|(hash, _)| *hash)
+}
+
+/// The hash of a digest mechanism, as parameters name it.
+pub(crate) fn digest_of(mechanism: M) -> Result<Hash, ErrorCode> {
+    let found = HASHES.iter().find(|(_, all)| all.first() == Some(&mechanism));
+    found.map(|(hash, _)| *hash).ok_or(ErrorCode::MechanismParameter)
+}
+
+/// The hash of an HMAC mechanism, as parameters name it.
+pub(crate) fn hmac_of(mechanism: M) -> Option<Hash> {
+    HASHES.iter().find(|(_, all)| all.get(1) == Some(&mechanism)).map(|(hash, _)| *hash)
+}
+
+/// The hash that a key of an HMAC type is for.
+pub(crate) fn hash_of_key_type(key: u64) -> Option<Hash> {
+    Some(match key {
+        key_type::SHA224_HMAC => Hash::Sha224,
+        key_type::SHA256_HMAC => Hash::Sha256,
+        key_type::SHA384_HMAC => Hash::Sha384,
+        key_type::SHA512_HMAC => Hash::Sha512,
+        key_type::SHA3_224_HMAC => Hash::Sha3_224,
+        key_type::SHA3_256_HMAC => Hash::Sha3_256,
+        key_type::SHA3_384_HMAC => Hash::Sha3_384,
+        key_type::SHA3_512_HMAC => Hash::Sha3_512,
+        _ => return None,
+    })
+}
+
+/// For each hash: digest, HMAC, HMAC of a chosen length, ECDSA, RSA PKCS#1, RSA PSS, HashML-DSA.
+const HASHES: [(Hash, &[M]); 9] = [
+    (Hash::Sha1, &[M::SHA_1, M::SHA_1_HMAC]),
+    (
+        Hash::Sha224,
+        &[
+            M::SHA224,
+            M::SHA224_HMAC,
+            M::SHA224_HMAC_GENERAL,
+            M::ECDSA_SHA224,
+            M::SHA224_RSA_PKCS,
+            M::SHA224_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA224,
+        ],
+    ),
+    (
+        Hash::Sha256,
+        &[
+            M::SHA256,
+            M::SHA256_HMAC,
+            M::SHA256_HMAC_GENERAL,
+            M::ECDSA_SHA256,
+            M::SHA256_RSA_PKCS,
+            M::SHA256_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA256,
+        ],
+    ),
+    (
+        Hash::Sha384,
+        &[
+            M::SHA384,
+            M::SHA384_HMAC,
+            M::SHA384_HMAC_GENERAL,
+            M::ECDSA_SHA384,
+            M::SHA384_RSA_PKCS,
+            M::SHA384_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA384,
+        ],
+    ),
+    (
+        Hash::Sha512,
+        &[
+            M::SHA512,
+            M::SHA512_HMAC,
+            M::SHA512_HMAC_GENERAL,
+            M::ECDSA_SHA512,
+            M::SHA512_RSA_PKCS,
+            M::SHA512_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA512,
+        ],
+    ),
+    (
+        Hash::Sha3_224,
+        &[
+            M::SHA3_224,
+            M::SHA3_224_HMAC,
+            M::SHA3_224_HMAC_GENERAL,
+            M::ECDSA_SHA3_224,
+            M::SHA3_224_RSA_PKCS,
+            M::SHA3_224_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA3_224,
+        ],
+    ),
+    (
+        Hash::Sha3_256,
+        &[
+            M::SHA3_256,
+            M::SHA3_256_HMAC,
+            M::SHA3_256_HMAC_GENERAL,
+            M::ECDSA_SHA3_256,
+            M::SHA3_256_RSA_PKCS,
+            M::SHA3_256_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA3_256,
+        ],
+    ),
+    (
+        Hash::Sha3_384,
+        &[
+            M::SHA3_384,
+            M::SHA3_384_HMAC,
+            M::SHA3_384_HMAC_GENERAL,
+            M::ECDSA_SHA3_384,
+            M::SHA3_384_RSA_PKCS,
+            M::SHA3_384_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA3_384,
+        ],
+    ),
+    (
+        Hash::Sha3_512,
+        &[
+            M::SHA3_512,
+            M::SHA3_512_HMAC,
+            M::SHA3_512_HMAC_GENERAL,
+            M::ECDSA_SHA3_512,
+            M::SHA3_512_RSA_PKCS,
+            M::SHA3_512_RSA_PKCS_PSS,
+            M::HASH_ML_DSA_SHA3_512,
+        ],
+    ),
+];

@@ -1,8 +1,9 @@
 //! Objects in memory, and the index that finds them.
 
 use crate::allowance::Allowance;
+use crate::keypair::{self, Described};
 use crate::record::ObjectRecord;
-use crate::{Crypto, Curve, KeyKind, PairKind};
+use crate::{Crypto, KeyKind, PairKind};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -111,37 +112,44 @@ impl<K> Object<K> {
         }
     }
 
-    pub(crate) fn curve(&self) -> Option<Curve> {
-        self.bytes(AttributeType::EC_PARAMS).and_then(crate::curve::curve_of)
-    }
-
-    /// The uncompressed point of an EC public key.
-    pub(crate) fn point(&self) -> Option<&[u8]> {
-        self.bytes(AttributeType::EC_POINT).and_then(crate::curve::unwrap_octet_string)
-    }
-
-    fn kind(&self) -> Option<KeyKind> {
-        match self.number(AttributeType::KEY_TYPE)? {
-            key_type::EC => self.curve().map(|curve| KeyKind::Pair(PairKind::Ec(curve))),
-            key_type::AES => Some(KeyKind::Aes),
-            key_type::GENERIC_SECRET => Some(KeyKind::Hmac),
-            _ => None,
-        }
+    /// What pair it is a half of.
+    pub(crate) fn pair(&self) -> Option<PairKind> {
+        let (key_type, set) = (self.number(AttributeType::KEY_TYPE), self.number(AttributeType::PARAMETER_SET));
+        Described { key_type, params: self.bytes(AttributeType::EC_PARAMS), set }.kind().ok()
     }
 
     /// The parsed key; parsed at the first use and kept.
     pub(crate) fn open<C: Crypto<Key = K>>(&self, crypto: &C) -> Result<&K, ErrorCode> {
         self.key.get_or_try_init(|| {
-            let kind = self.kind().ok_or(ErrorCode::KeyTypeInconsistent)?;
-            crypto.load(kind, &self.secret).map(Box::new).map_err(|_| ErrorCode::StoreCorrupt)
+            let loaded = match (self.class(), self.number(AttributeType::KEY_TYPE)) {
+                (class::SECRET_KEY, Some(kind)) => crypto.load(secret_kind(kind), &self.secret),
+                (class::PUBLIC_KEY, Some(_)) => {
+                    let kind = self.pair().ok_or(ErrorCode::StoreCorrupt)?;
+                    crypto.load_public(kind, &keypair::public_of(self, kind).ok_or(ErrorCode::StoreCorrupt)?)
+                }
+                (class::PRIVATE_KEY, Some(_)) => {
+                    crypto.load(KeyKind::Pair(self.pair().ok_or(ErrorCode::StoreCorrupt)?), &self.secret)
+                }
+                _ => return Err(ErrorCode::KeyTypeInconsistent),
+            };
+            loaded.map(Box::new).map_err(|_| ErrorCode::StoreCorrupt)
         })
+    }
+
+    /// A secret part of the key, if it has that part.
+    pub(crate) fn secret_part(&self, part: AttributeType) -> Option<Zeroizing<Vec<u8>>> {
+        match self.class() {
+            class::PRIVATE_KEY => keypair::secret_part(self.pair()?, &self.secret, part),
+            _ => (part == AttributeType::VALUE).then(|| self.secret.clone()),
+        }
     }
 
     /// Whether every attribute of `template` has the same value here.
     pub(crate) fn matches(&self, template: &Template) -> bool {
         template.0.iter().all(|wanted| {
-            if wanted.kind == AttributeType::VALUE && self.has_secret_value() {
-                self.is_readable() && matches!(&wanted.value, Value::Bytes(b) if *b == **self.secret)
+            if wanted.kind.is_secret() && self.has_secret_value() {
+                let part = if self.is_readable() { self.secret_part(wanted.kind) } else { None };
+                matches!((&wanted.value, part), (Value::Bytes(b), Some(part)) if *b == *part)
             } else {
                 self.value(wanted.kind) == Some(&wanted.value)
             }
@@ -154,6 +162,7 @@ impl<K> Object<K> {
         let size = |a: &Attribute| match &a.value {
             Value::Bytes(bytes) => bytes.len(),
             Value::Uints(list) => list.len().saturating_mul(8),
+            Value::Template(list) => list.len().saturating_mul(OBJECT / 8),
             Value::Bool(_) | Value::Uint(_) => 0,
         };
         self.attributes.iter().map(size).fold(OBJECT.saturating_add(self.secret.len()), usize::saturating_add)
@@ -161,6 +170,15 @@ impl<K> Object<K> {
 
     pub(crate) fn has_secret_value(&self) -> bool {
         matches!(self.class(), class::PRIVATE_KEY | class::SECRET_KEY)
+    }
+}
+
+/// What a secret of this key type is for a provider.
+pub(crate) fn secret_kind(kind: u64) -> KeyKind {
+    match kind {
+        key_type::AES => KeyKind::Aes,
+        key_type::AES_XTS => KeyKind::AesXts,
+        _ => KeyKind::Hmac,
     }
 }
 

@@ -42,13 +42,13 @@ pub(crate) fn is_valid(date: &[u8]) -> bool {
     date.is_empty() || day(date).is_some()
 }
 
-/// Before its start a key does nothing; after its end it only decrypts and verifies.
+/// Before its start a key does nothing; after its end it only decrypts, unwraps and verifies.
 pub(crate) fn permits<K>(object: &Object<K>, now: Timestamp, permission: A) -> bool {
     let today = now.0 / MS_A_DAY;
     let date = |kind| object.bytes(kind).filter(|d| !d.is_empty()).map(day);
     let begun = date(A::START_DATE).is_none_or(|start| start.is_some_and(|day| day <= today));
     let over = date(A::END_DATE).is_some_and(|end| end.is_none_or(|day| day < today));
-    begun && (!over || matches!(permission, A::DECRYPT | A::VERIFY))
+    begun && (!over || matches!(permission, A::DECRYPT | A::VERIFY | A::UNWRAP | A::DECAPSULATE))
 }
 
 /// Whether a key's end may be moved from one date to another: once set, only nearer.

@@ -5,7 +5,7 @@ use crate::mechanism::{self, Service};
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, Timestamp, period};
+use crate::{Engine, Peer, Platform, period};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{PartitionMode, Role};
@@ -46,6 +46,16 @@ uses! {
     Encrypt ENCRYPT;
     /// Decryption.
     Decrypt DECRYPT;
+    /// Wrapping another key.
+    Wrap WRAP;
+    /// Unwrapping another key.
+    Unwrap UNWRAP;
+    /// Deriving another key.
+    Derive DERIVE;
+    /// Making a shared secret for the holder of the private key.
+    Encapsulate ENCAPSULATE;
+    /// Getting it back.
+    Decapsulate DECAPSULATE;
 }
 
 /// Proof that this caller may use this key in this way, now.
@@ -66,34 +76,41 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     session: &Session<P>,
     object: Arc<Object<Key<P>>>,
     mechanism: MechanismType,
-    now: Timestamp,
+    platform: &P,
 ) -> Result<Authorized<U, Key<P>>, ErrorCode> {
-    let needs = mechanism::key_type_for(mechanism, U::service().0)?;
+    let served = mechanism::served(platform.crypto(), mechanism, U::service().0, session.partition.mode)?;
     handles_objects(session)?;
     let role = session.role();
     let anonymous = session.partition.mode == PartitionMode::Strict && object.has_secret_value();
     if role == Some(Role::SecurityOfficer) || (anonymous && role != Some(Role::User)) {
         return Err(ErrorCode::NotLoggedIn);
     }
-    if object.number(AttributeType::KEY_TYPE) != Some(needs) || !fits_class(&object, needs, U::PERMISSION) {
+    let key_type = object.number(AttributeType::KEY_TYPE).filter(|kind| served.key_types().contains(kind));
+    if !key_type.is_some_and(|kind| fits_class(&object, kind, U::PERMISSION)) {
         return Err(ErrorCode::KeyTypeInconsistent);
     }
     let strict = session.partition.mode == PartitionMode::Strict;
-    let in_time = !strict || period::permits(&object, now, U::PERMISSION);
+    let in_time = !strict || period::permits(&object, platform.now(), U::PERMISSION);
     if !object.flag(U::PERMISSION) || !allows(&object, mechanism) || !in_time {
         return Err(ErrorCode::KeyUseForbidden);
     }
     Ok(Authorized { object, purpose: PhantomData })
 }
 
-/// A signature is made by the private half and verified by the public one.
+/// Of a pair the private half signs, decrypts, unwraps, derives and decapsulates; the public one does the rest.
 fn fits_class<K>(object: &Object<K>, key: u64, permission: AttributeType) -> bool {
-    let wanted = match (key, permission) {
-        (key_type::EC, AttributeType::VERIFY) => class::PUBLIC_KEY,
-        (key_type::EC, _) => class::PRIVATE_KEY,
-        _ => class::SECRET_KEY,
+    use AttributeType as A;
+    let wanted = match (is_pair(key), permission) {
+        (true, A::VERIFY | A::ENCRYPT | A::WRAP | A::ENCAPSULATE) => class::PUBLIC_KEY,
+        (true, _) => class::PRIVATE_KEY,
+        (false, _) => class::SECRET_KEY,
     };
     object.class() == wanted
+}
+
+fn is_pair(key: u64) -> bool {
+    use key_type::*;
+    matches!(key, RSA | EC | EC_EDWARDS | EC_MONTGOMERY | ML_DSA | ML_KEM)
 }
 
 fn allows<K>(object: &Object<K>, mechanism: MechanismType) -> bool {

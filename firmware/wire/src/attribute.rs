@@ -27,13 +27,36 @@ macro_rules! attribute_types {
 attribute_types! {
     CLASS = 0x000, TOKEN = 0x001, PRIVATE = 0x002, LABEL = 0x003, UNIQUE_ID = 0x004, APPLICATION = 0x010, VALUE = 0x011,
     OBJECT_ID = 0x012, CERTIFICATE_TYPE = 0x080, ISSUER = 0x081, SERIAL_NUMBER = 0x082, TRUSTED = 0x086,
-    CERTIFICATE_CATEGORY = 0x087, CHECK_VALUE = 0x090, KEY_TYPE = 0x100, SUBJECT = 0x101, ID = 0x102, SENSITIVE = 0x103,
+    CERTIFICATE_CATEGORY = 0x087, JAVA_MIDP_SECURITY_DOMAIN = 0x088, URL = 0x089, HASH_OF_SUBJECT_PUBLIC_KEY = 0x08a,
+    HASH_OF_ISSUER_PUBLIC_KEY = 0x08b, NAME_HASH_ALGORITHM = 0x08c, CHECK_VALUE = 0x090, KEY_TYPE = 0x100, SUBJECT = 0x101, ID = 0x102, SENSITIVE = 0x103,
     ENCRYPT = 0x104, DECRYPT = 0x105, WRAP = 0x106, UNWRAP = 0x107, SIGN = 0x108, SIGN_RECOVER = 0x109, VERIFY = 0x10a,
     VERIFY_RECOVER = 0x10b, DERIVE = 0x10c, START_DATE = 0x110, END_DATE = 0x111, MODULUS = 0x120, MODULUS_BITS = 0x121,
-    PUBLIC_EXPONENT = 0x122, PUBLIC_KEY_INFO = 0x129, VALUE_BITS = 0x160, VALUE_LEN = 0x161, EXTRACTABLE = 0x162,
+    PUBLIC_EXPONENT = 0x122, PRIVATE_EXPONENT = 0x123, PRIME_1 = 0x124, PRIME_2 = 0x125, EXPONENT_1 = 0x126,
+    EXPONENT_2 = 0x127, COEFFICIENT = 0x128, PUBLIC_KEY_INFO = 0x129, VALUE_BITS = 0x160, VALUE_LEN = 0x161, EXTRACTABLE = 0x162,
     LOCAL = 0x163, NEVER_EXTRACTABLE = 0x164, ALWAYS_SENSITIVE = 0x165, KEY_GEN_MECHANISM = 0x166, MODIFIABLE = 0x170,
     COPYABLE = 0x171, DESTROYABLE = 0x172, EC_PARAMS = 0x180, EC_POINT = 0x181, ALWAYS_AUTHENTICATE = 0x202,
-    WRAP_WITH_TRUSTED = 0x210, ALLOWED_MECHANISMS = 0x4000_0600,
+    WRAP_WITH_TRUSTED = 0x210, PROFILE_ID = 0x601, PARAMETER_SET = 0x61d, TRUST_SERVER_AUTH = 0x62c,
+    TRUST_CLIENT_AUTH = 0x62d, TRUST_CODE_SIGNING = 0x62e, TRUST_EMAIL_PROTECTION = 0x62f, TRUST_IPSEC_IKE = 0x630,
+    TRUST_TIME_STAMPING = 0x631, TRUST_OCSP_SIGNING = 0x632, ENCAPSULATE = 0x633, DECAPSULATE = 0x634,
+    HASH_OF_CERTIFICATE = 0x635, SEED = 0x637, WRAP_TEMPLATE = 0x4000_0211, UNWRAP_TEMPLATE = 0x4000_0212,
+    DERIVE_TEMPLATE = 0x4000_0213, ALLOWED_MECHANISMS = 0x4000_0600,
+}
+
+impl AttributeType {
+    /// Whether it holds a key's secret part (PKCS#11 §4.9, §6).
+    pub fn is_secret(self) -> bool {
+        const SECRETS: [AttributeType; 8] = [
+            AttributeType::VALUE,
+            AttributeType::SEED,
+            AttributeType::PRIVATE_EXPONENT,
+            AttributeType::PRIME_1,
+            AttributeType::PRIME_2,
+            AttributeType::EXPONENT_1,
+            AttributeType::EXPONENT_2,
+            AttributeType::COEFFICIENT,
+        ];
+        SECRETS.contains(&self)
+    }
 }
 
 /// Values of `CKA_CLASS`.
@@ -44,14 +67,42 @@ pub mod class {
     pub const PUBLIC_KEY: u64 = 2;
     pub const PRIVATE_KEY: u64 = 3;
     pub const SECRET_KEY: u64 = 4;
+    pub const PROFILE: u64 = 9;
+    pub const TRUST: u64 = 11;
 }
 
 /// Values of `CKA_KEY_TYPE`.
 #[allow(missing_docs, reason = "PKCS#11 names and numbers")]
 pub mod key_type {
+    pub const RSA: u64 = 0x00;
     pub const EC: u64 = 0x03;
     pub const GENERIC_SECRET: u64 = 0x10;
     pub const AES: u64 = 0x1f;
+    pub const SHA256_HMAC: u64 = 0x2b;
+    pub const SHA384_HMAC: u64 = 0x2c;
+    pub const SHA512_HMAC: u64 = 0x2d;
+    pub const SHA224_HMAC: u64 = 0x2e;
+    pub const AES_XTS: u64 = 0x35;
+    pub const SHA3_224_HMAC: u64 = 0x36;
+    pub const SHA3_256_HMAC: u64 = 0x37;
+    pub const SHA3_384_HMAC: u64 = 0x38;
+    pub const SHA3_512_HMAC: u64 = 0x39;
+    pub const EC_EDWARDS: u64 = 0x40;
+    pub const EC_MONTGOMERY: u64 = 0x41;
+    pub const HKDF: u64 = 0x42;
+    pub const ML_KEM: u64 = 0x49;
+    pub const ML_DSA: u64 = 0x4a;
+}
+
+/// Values of `CKA_PARAMETER_SET`.
+#[allow(missing_docs, reason = "PKCS#11 names and numbers")]
+pub mod parameter_set {
+    pub const ML_DSA_44: u64 = 1;
+    pub const ML_DSA_65: u64 = 2;
+    pub const ML_DSA_87: u64 = 3;
+    pub const ML_KEM_512: u64 = 1;
+    pub const ML_KEM_768: u64 = 2;
+    pub const ML_KEM_1024: u64 = 3;
 }
 
 /// One attribute's value.
@@ -65,6 +116,8 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// An array of `CK_MECHANISM_TYPE` (`CKA_ALLOWED_MECHANISMS`).
     Uints(Vec<u64>),
+    /// A template (`CKA_WRAP_TEMPLATE` and its like). There is none inside another.
+    Template(Vec<Attribute>),
 }
 
 impl Zeroize for Value {
@@ -72,13 +125,14 @@ impl Zeroize for Value {
         match self {
             Value::Bytes(bytes) => bytes.zeroize(),
             Value::Uints(list) => list.zeroize(),
+            Value::Template(list) => list.iter_mut().for_each(|attribute| attribute.value.zeroize()),
             Value::Bool(_) | Value::Uint(_) => {}
         }
     }
 }
 
 /// A type with its value. It may hold a key's value on its way in, so it has no `Debug`.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Attribute {
     /// Which attribute.
     #[n(0)]
@@ -108,7 +162,7 @@ impl Template {
 
 impl Drop for Attribute {
     fn drop(&mut self) {
-        if self.kind == AttributeType::VALUE {
+        if self.kind.is_secret() {
             self.value.zeroize();
         }
     }
@@ -145,6 +199,13 @@ impl<C> Encode<C> for Value {
                 e.array(v.len() as u64)?;
                 v.iter().try_for_each(|n| e.u64(*n).map(|_| ()))
             }
+            Value::Template(v) => {
+                e.map(v.len() as u64)?;
+                v.iter().try_for_each(|a| {
+                    e.u32(a.kind.0)?;
+                    a.value.encode(e, &mut ())
+                })
+            }
         }
     }
 }
@@ -152,22 +213,35 @@ impl<C> Encode<C> for Value {
 impl<'b, C> Decode<'b, C> for Value {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
         match d.datatype()? {
-            Type::Bool => d.bool().map(Value::Bool),
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 => d.u64().map(Value::Uint),
-            Type::Bytes => d.bytes().map(Value::from),
-            Type::Array => uints(d).map(Value::Uints),
-            other => Err(DecodeError::type_mismatch(other)),
+            Type::Map => nested(d).map(Value::Template),
+            _ => flat(d),
         }
     }
 }
 
+/// A value that holds no template.
+fn flat(d: &mut Decoder<'_>) -> Result<Value, DecodeError> {
+    match d.datatype()? {
+        Type::Bool => d.bool().map(Value::Bool),
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => d.u64().map(Value::Uint),
+        Type::Bytes => d.bytes().map(Value::from),
+        Type::Array => uints(d).map(Value::Uints),
+        other => Err(DecodeError::type_mismatch(other)),
+    }
+}
+
+fn nested(d: &mut Decoder<'_>) -> Result<Vec<Attribute>, DecodeError> {
+    let len = bounded(d.map()?)?;
+    (0..len).map(|_| Ok(Attribute { kind: AttributeType(d.u32()?), value: flat(d)? })).collect()
+}
+
 fn uints(d: &mut Decoder<'_>) -> Result<Vec<u64>, DecodeError> {
-    let len = bounded_array(d)?;
+    let len = bounded(d.array()?)?;
     (0..len).map(|_| d.u64()).collect()
 }
 
-fn bounded_array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
-    match d.array()? {
+fn bounded(length: Option<u64>) -> Result<u64, DecodeError> {
+    match length {
         Some(len) if len <= MAX_ATTRIBUTES as u64 => Ok(len),
         _ => Err(DecodeError::message("an array without length, or too long")),
     }
@@ -182,7 +256,7 @@ impl<C> Encode<C> for Template {
 
 impl<'b, C> Decode<'b, C> for Template {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
-        let len = bounded_array(d)?;
+        let len = bounded(d.array()?)?;
         (0..len).map(|_| Attribute::decode(d, ctx)).collect::<Result<_, _>>().map(Template)
     }
 }

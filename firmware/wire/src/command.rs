@@ -121,6 +121,16 @@ commands! {
     0x0307 KeyGenerate -> ObjectReply, true;
     /// `C_GenerateKeyPair`.
     0x0308 KeyPairGenerate -> KeyPairReply, true;
+    /// `C_WrapKey`.
+    0x0309 KeyWrap -> KeyWrapReply, false;
+    /// `C_UnwrapKey`.
+    0x030a KeyUnwrap -> ObjectReply, true;
+    /// `C_DeriveKey`.
+    0x030b KeyDerive -> ObjectReply, true;
+    /// `C_EncapsulateKey`.
+    0x030c KeyEncapsulate -> KeyEncapsulateReply, true;
+    /// `C_DecapsulateKey`.
+    0x030d KeyDecapsulate -> ObjectReply, true;
 
     /// Signature or MAC over the bulk.
     0x0401 Sign -> Done, false;

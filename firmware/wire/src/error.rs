@@ -191,14 +191,29 @@ errors! {
         "The ciphertext is not authentic." "Ciphertext, IV, additional data and key must be those of the encryption."
         "Bản mã không xác thực." "Bản mã, IV, dữ liệu kèm và khóa phải đúng như lúc mã hóa.";
     58 CurveUnsupported Caller
-        "The curve is not supported." "Use P-256 or P-384."
-        "Không hỗ trợ đường cong này." "Dùng P-256 hoặc P-384.";
+        "The curve is not supported." "See the table of mechanisms."
+        "Không hỗ trợ đường cong này." "Xem bảng cơ chế.";
     59 KeySize Caller
         "The key has a size that is not supported." "See the table of mechanisms."
         "Không hỗ trợ độ dài khóa này." "Xem bảng cơ chế.";
     60 KeyLimitReached Engine
         "The key has done all the encryptions it may (SP 800-38D §8.3)." "Generate a new key."
         "Khóa đã dùng hết số lần mã hóa cho phép." "Tạo khóa mới.";
+    61 KeyUnextractable Caller
+        "The key may not be wrapped." "Only a key made extractable can be; some are for trusted wrapping keys only."
+        "Khóa không được phép bọc để xuất." "Chỉ khóa tạo cho phép xuất mới bọc được; có khóa chỉ cho khóa bọc tin cậy.";
+    62 WrappedKeyInvalid Caller
+        "The wrapped key is not authentic, or holds no key of this kind." "Wrapped key, mechanism and unwrapping key must be those of the wrapping."
+        "Khóa bọc không xác thực hoặc không chứa khóa loại này." "Khóa bọc, cơ chế và khóa mở phải đúng như lúc bọc.";
+    63 WrappedKeyLength Caller
+        "The wrapped key has a length the mechanism cannot take." "Give the whole wrapped key."
+        "Độ dài khóa bọc không hợp cơ chế." "Đưa đủ khóa bọc.";
+    64 PublicKeyInvalid Caller
+        "The public key is not valid." "Give a public key of the same curve or parameter set."
+        "Khóa công khai không hợp lệ." "Đưa khóa công khai cùng đường cong hoặc bộ tham số.";
+    65 MechanismForbidden Caller
+        "The partition's rules do not allow this mechanism." "Use one with integrity (GCM, CCM, KW, PSS, OAEP) and a longer key, or ask for a compatible partition."
+        "Quy tắc phân vùng không cho phép cơ chế này." "Dùng cơ chế có toàn vẹn (GCM, CCM, KW, PSS, OAEP) và khóa dài hơn, hoặc xin phân vùng tương thích.";
     70 StoreFull Engine
         "The store is full; nothing was changed." "Free space on the volume, then try again."
         "Kho lưu đầy; chưa thay đổi gì." "Giải phóng dung lượng rồi thử lại.";

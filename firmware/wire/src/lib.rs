@@ -39,4 +39,4 @@ pub use command::{Command, CommandCode};
 pub use error::{Culprit, ErrorCode};
 pub use frame::{Frame, FrameKind};
 pub use id::{Identity, ObjectId, PartitionId, RetryId, SessionId};
-pub use mechanism::{GcmParams, Mechanism, MechanismType};
+pub use mechanism::{GcmParams, Mechanism, MechanismType, Parameter};

@@ -79,6 +79,8 @@ pub(crate) fn bytes(value: &Value) -> Zeroizing<Vec<u8>> {
         Value::Uint(v) => v.to_ne_bytes().to_vec(),
         Value::Bytes(v) => v.clone(),
         Value::Uints(v) => v.iter().flat_map(|n| n.to_ne_bytes()).collect(),
+        // The ABI writes these: they hold pointers.
+        Value::Template(_) => Vec::new(),
     })
 }
 

@@ -144,7 +144,8 @@ impl Gcm {
 
     fn wire(&self, iv: Option<Vec<u8>>) -> Mechanism {
         let tag_bits = u32::try_from(self.tag_bits).unwrap_or(u32::MAX);
-        Mechanism { kind: MechanismType::AES_GCM, gcm: Some(GcmParams { iv, aad: self.aad.clone(), tag_bits }) }
+        let gcm = GcmParams { iv, aad: self.aad.clone(), tag_bits };
+        Mechanism { gcm: Some(gcm), ..MechanismType::AES_GCM.into() }
     }
 
     /// Bytes of the tag; `CKR_MECHANISM_PARAM_INVALID` for lengths below 96 bits (SP 800-38D §5.2.1.2).
@@ -162,7 +163,7 @@ pub(crate) fn offered(engine: Vec<MechanismInfo>) -> Vec<MechanismInfo> {
     for kind in [MechanismType::SHA256, MechanismType::SHA384, MechanismType::SHA512] {
         if !list.iter().any(|m| m.kind == kind) {
             let flags = u32::try_from(CKF_DIGEST).unwrap_or_default();
-            list.push(MechanismInfo { kind, min_key: 0, max_key: 0, flags });
+            list.push(MechanismInfo { kind, min_key: 0, max_key: 0, flags, not_strict: None });
         }
     }
     list.sort_by_key(|m| m.kind);
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn nothing_unknown_is_offered() {
-        let unknown = MechanismInfo { kind: MechanismType(0x1234), min_key: 0, max_key: 0, flags: 0 };
+        let unknown = MechanismInfo { kind: MechanismType(0x1234), min_key: 0, max_key: 0, flags: 0, not_strict: None };
         let kinds: Vec<_> = offered(vec![unknown]).iter().map(|m| m.kind).collect();
         assert_eq!(kinds, [MechanismType::SHA256, MechanismType::SHA384, MechanismType::SHA512]);
     }

@@ -181,8 +181,8 @@ fn append_byte_string(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 pub(crate) fn list_mechanisms<P: Platform>(
-    _: &mut Call<'_, P>,
+    call: &mut Call<'_, P>,
     _: MechanismList,
 ) -> Result<MechanismListReply, ErrorCode> {
-    Ok(MechanismListReply { mechanisms: mechanism::list().collect() })
+    Ok(MechanismListReply { mechanisms: mechanism::list(call.engine.platform().crypto()).collect() })
 }

@@ -2,13 +2,14 @@
 
 use crate::attributes::{self, Origin, Wanted};
 use crate::call::{Call, Effect, removal};
+use crate::keypair::{self, Described};
 use crate::keyring::Key;
 use crate::ledger::Change;
-use crate::mechanism::MAX_SECRET;
-use crate::object::Object;
+use crate::mechanism::{MAX_SECRET, hash_of_key_type};
+use crate::object::{Object, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Crypto, Curve, KeyKind, PairKind, Platform, RecordId, policy, record};
+use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, record};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -132,7 +133,7 @@ pub(crate) fn create<P: Platform>(call: &mut Call<'_, P>, command: ObjectCreate)
     let secret = match wanted.class() {
         class::PUBLIC_KEY => import_public(call, &mut wanted)?,
         class::PRIVATE_KEY => import_private(call, &mut wanted)?,
-        class::SECRET_KEY => import_secret(&mut wanted)?,
+        class::SECRET_KEY => import_secret(call, &mut wanted)?,
         _ if wanted.has(A::VALUE) => Zeroizing::default(),
         _ => return Err(ErrorCode::TemplateIncomplete),
     };
@@ -145,63 +146,51 @@ pub(crate) fn create<P: Platform>(call: &mut Call<'_, P>, command: ObjectCreate)
     publish(call, &place, vec![draft], reply)
 }
 
-fn ec_curve(wanted: &Wanted) -> Result<Curve, ErrorCode> {
-    if wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)? != key_type::EC {
-        return Err(ErrorCode::AttributeValueInvalid);
-    }
-    curve(wanted)
-}
-
-/// The curve a template names.
-pub(crate) fn curve(wanted: &Wanted) -> Result<Curve, ErrorCode> {
-    let params = wanted.bytes(A::EC_PARAMS).ok_or(ErrorCode::TemplateIncomplete)?;
-    crate::curve::curve_of(params).ok_or(ErrorCode::CurveUnsupported)
-}
-
 fn import_public<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
-    let curve = ec_curve(wanted)?;
-    let given = wanted.bytes(A::EC_POINT).ok_or(ErrorCode::TemplateIncomplete)?;
-    let point = crate::curve::unwrap_octet_string(given).unwrap_or(given).to_vec();
-    if call.engine.platform().crypto().load_public(PairKind::Ec(curve), &point).is_err() {
-        return Err(ErrorCode::AttributeValueInvalid);
-    }
-    wanted.set(A::EC_POINT, crate::curve::wrap_octet_string(&point));
-    wanted.set(A::PUBLIC_KEY_INFO, crate::curve::public_key_info(curve, &point));
+    let kind = Described::by(wanted).kind()?;
+    let public = keypair::given_public(wanted, kind)?;
+    let loaded = call.engine.platform().crypto().load_public(kind, &public);
+    loaded.map_err(import_failed)?;
+    keypair::write_public(wanted, kind, &public)?;
     Ok(Zeroizing::default())
 }
 
+fn import_failed(error: CryptoError) -> ErrorCode {
+    match error {
+        CryptoError::Unsupported => ErrorCode::CurveUnsupported,
+        _ => ErrorCode::AttributeValueInvalid,
+    }
+}
+
 fn import_private<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
-    let curve = ec_curve(wanted)?;
-    let scalar = take_value(wanted)?;
-    // PKCS#11 big integers may come without leading zeros.
-    let missing = curve.scalar().checked_sub(scalar.len()).ok_or(ErrorCode::AttributeValueInvalid)?;
-    let secret = Zeroizing::new([vec![0; missing].as_slice(), &scalar].concat());
+    let kind = Described::by(wanted).kind()?;
+    let secret = keypair::take_private(wanted, kind)?;
     let crypto = call.engine.platform().crypto();
-    let point = crypto.public(PairKind::Ec(curve), &secret).map_err(|_| ErrorCode::AttributeValueInvalid)?;
-    wanted.set(A::PUBLIC_KEY_INFO, crate::curve::public_key_info(curve, &point));
+    crypto.load(KeyKind::Pair(kind), &secret).map_err(import_failed)?;
+    let public = crypto.public(kind, &secret).map_err(import_failed)?;
+    keypair::write_private(wanted, kind, &public)?;
     Ok(secret)
 }
 
-fn import_secret(wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
-    let secret = take_value(wanted)?;
+fn import_secret<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+    let secret = keypair::take(wanted, A::VALUE)?;
+    let kind = wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)?;
     let length = secret.len() as u64;
-    let fits = match wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)? {
-        key_type::AES => matches!(length, 16 | 24 | 32),
-        key_type::GENERIC_SECRET => (1..=u64::from(MAX_SECRET)).contains(&length),
-        _ => return Err(ErrorCode::AttributeValueInvalid),
-    };
     if wanted.number(A::VALUE_LEN).is_some_and(|given| given != length) {
         return Err(ErrorCode::TemplateInconsistent);
     }
     wanted.set(A::VALUE_LEN, length);
-    if fits { Ok(secret) } else { Err(ErrorCode::KeySize) }
+    if !is_secret_type(kind) {
+        return Err(ErrorCode::AttributeValueInvalid);
+    }
+    usable(call, secret_kind(kind), &secret)?;
+    if length > u64::from(MAX_SECRET) { Err(ErrorCode::KeySize) } else { Ok(secret) }
 }
 
-fn take_value(wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
-    match wanted.take(A::VALUE) {
-        Some(Value::Bytes(bytes)) => Ok(Zeroizing::new(bytes)),
-        _ => Err(ErrorCode::TemplateIncomplete),
-    }
+/// Whether the engine has secret keys of this type.
+fn is_secret_type(kind: u64) -> bool {
+    let plain = matches!(kind, key_type::AES | key_type::AES_XTS | key_type::GENERIC_SECRET | key_type::HKDF);
+    plain || hash_of_key_type(kind).is_some()
 }
 
 pub(crate) fn copy<P: Platform>(call: &mut Call<'_, P>, command: ObjectCopy) -> Result<ObjectReply, ErrorCode> {
@@ -278,9 +267,12 @@ pub(crate) fn read_attributes<P: Platform>(
 
 /// The one place where a key's value could leave (R9).
 fn readable_value<K>(object: &Object<K>, kind: A) -> Result<Value, ErrorCode> {
-    if kind == A::VALUE && object.has_secret_value() {
-        let readable = object.is_readable();
-        return if readable { Ok(Value::Bytes(object.secret().to_vec())) } else { Err(ErrorCode::AttributeSensitive) };
+    if kind.is_secret() && object.has_secret_value() {
+        if !object.is_readable() {
+            return Err(ErrorCode::AttributeSensitive);
+        }
+        let part = object.secret_part(kind).ok_or(ErrorCode::AttributeTypeInvalid)?;
+        return Ok(Value::Bytes(part.to_vec()));
     }
     object.value(kind).cloned().ok_or(ErrorCode::AttributeTypeInvalid)
 }

@@ -246,4 +246,7 @@ pub struct MechanismInfo {
     /// `CKF_*` flags.
     #[n(3)]
     pub flags: u32,
+    /// Flags that a `strict` partition takes away; absent when it takes none.
+    #[n(4)]
+    pub not_strict: Option<u32>,
 }

@@ -1,6 +1,7 @@
-//! Commands that generate keys.
+//! Commands that make keys, and carry them under other keys.
 
 use crate::{Mechanism, ObjectId, Template};
+use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 /// `C_GenerateKey`.
@@ -40,4 +41,100 @@ pub struct KeyPairReply {
     /// The private key.
     #[n(1)]
     pub private: ObjectId,
+}
+
+/// `C_WrapKey` and `C_WrapKeyAuthenticated`; the reply's bulk is the wrapped key.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyWrap {
+    /// The key that wraps.
+    #[n(0)]
+    pub wrapping: ObjectId,
+    /// How.
+    #[n(1)]
+    pub mechanism: Mechanism,
+    /// The key that is wrapped.
+    #[n(2)]
+    pub key: ObjectId,
+}
+
+/// See [`KeyWrap`].
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyWrapReply {
+    /// The IV the engine made, when it made one.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub iv: Option<Vec<u8>>,
+}
+
+/// `C_UnwrapKey` and `C_UnwrapKeyAuthenticated`; the bulk is the wrapped key.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyUnwrap {
+    /// The key that unwraps.
+    #[n(0)]
+    pub unwrapping: ObjectId,
+    /// How.
+    #[n(1)]
+    pub mechanism: Mechanism,
+    /// The new key's attributes.
+    #[n(2)]
+    pub template: Template,
+}
+
+/// `C_DeriveKey`.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyDerive {
+    /// The key that is derived from.
+    #[n(0)]
+    pub base: ObjectId,
+    /// How.
+    #[n(1)]
+    pub mechanism: Mechanism,
+    /// The new key's attributes.
+    #[n(2)]
+    pub template: Template,
+}
+
+/// `C_EncapsulateKey`.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyEncapsulate {
+    /// The public key.
+    #[n(0)]
+    pub key: ObjectId,
+    /// How.
+    #[n(1)]
+    pub mechanism: Mechanism,
+    /// The shared secret's attributes.
+    #[n(2)]
+    pub template: Template,
+}
+
+/// See [`KeyEncapsulate`].
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyEncapsulateReply {
+    /// The shared secret.
+    #[n(0)]
+    pub object: ObjectId,
+    /// What the holder of the private key needs. It stands in the head, so that a retry answers the same.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub ciphertext: Vec<u8>,
+}
+
+/// `C_DecapsulateKey`; the bulk is the ciphertext.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyDecapsulate {
+    /// The private key.
+    #[n(0)]
+    pub key: ObjectId,
+    /// How.
+    #[n(1)]
+    pub mechanism: Mechanism,
+    /// The shared secret's attributes.
+    #[n(2)]
+    pub template: Template,
 }

@@ -1,0 +1,162 @@
+//! The table of attributes: which belong to which class, what form their value has, who sets them and whether they change
+//! later (PKCS#11 §4).
+
+use super::{MAX_VALUE, Origin};
+use crate::period;
+use coloa_wire::attribute::class;
+use coloa_wire::{Attribute, AttributeType as A, ErrorCode, Value};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Bool,
+    /// What the engine does not have is not promised.
+    False,
+    Uint,
+    Bytes,
+    Uints,
+    /// `CK_DATE`, or nothing.
+    Date,
+}
+
+/// Who may set an attribute when the object is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// `C_CreateObject`, generation and copy.
+    Always,
+    /// `C_CreateObject` only: elsewhere the engine knows it.
+    Imported,
+    /// Generation only.
+    Generated,
+    /// Only the engine.
+    Never,
+}
+
+/// How an attribute may change later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    No,
+    Yes,
+    ToTrue,
+    ToFalse,
+}
+
+pub(super) struct Rule {
+    pub kind: A,
+    pub form: Form,
+    pub classes: u8,
+    pub given: Given,
+    pub change: Change,
+}
+
+const DATA: u8 = 1;
+const CERT: u8 = 2;
+const PUBLIC: u8 = 4;
+const PRIVATE: u8 = 8;
+const SECRET: u8 = 16;
+const KEYS: u8 = PUBLIC | PRIVATE | SECRET;
+const HIDDEN: u8 = PRIVATE | SECRET;
+const ALL: u8 = DATA | CERT | KEYS;
+
+const fn rule(kind: A, form: Form, classes: u8, given: Given, change: Change) -> Rule {
+    Rule { kind, form, classes, given, change }
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule(A::CLASS, Form::Uint, ALL, Given::Always, Change::No),
+    rule(A::TOKEN, Form::Bool, ALL, Given::Always, Change::No),
+    rule(A::PRIVATE, Form::Bool, ALL, Given::Always, Change::No),
+    rule(A::LABEL, Form::Bytes, ALL, Given::Always, Change::Yes),
+    rule(A::UNIQUE_ID, Form::Bytes, ALL, Given::Never, Change::No),
+    rule(A::MODIFIABLE, Form::Bool, ALL, Given::Always, Change::No),
+    rule(A::COPYABLE, Form::Bool, ALL, Given::Always, Change::ToFalse),
+    rule(A::DESTROYABLE, Form::Bool, ALL, Given::Always, Change::No),
+    rule(A::APPLICATION, Form::Bytes, DATA, Given::Always, Change::Yes),
+    rule(A::OBJECT_ID, Form::Bytes, DATA, Given::Always, Change::Yes),
+    rule(A::VALUE, Form::Bytes, DATA | CERT | KEYS, Given::Imported, Change::No),
+    rule(A::CERTIFICATE_TYPE, Form::Uint, CERT, Given::Always, Change::No),
+    rule(A::CERTIFICATE_CATEGORY, Form::Uint, CERT, Given::Always, Change::No),
+    rule(A::ISSUER, Form::Bytes, CERT, Given::Always, Change::Yes),
+    rule(A::SERIAL_NUMBER, Form::Bytes, CERT, Given::Always, Change::Yes),
+    rule(A::SUBJECT, Form::Bytes, CERT | PUBLIC | PRIVATE, Given::Always, Change::Yes),
+    rule(A::ID, Form::Bytes, CERT | KEYS, Given::Always, Change::Yes),
+    rule(A::START_DATE, Form::Date, CERT | KEYS, Given::Always, Change::Yes),
+    rule(A::END_DATE, Form::Date, CERT | KEYS, Given::Always, Change::Yes),
+    rule(A::KEY_TYPE, Form::Uint, KEYS, Given::Always, Change::No),
+    rule(A::DERIVE, Form::Bool, KEYS, Given::Always, Change::Yes),
+    rule(A::LOCAL, Form::Bool, KEYS, Given::Never, Change::No),
+    rule(A::KEY_GEN_MECHANISM, Form::Uint, KEYS, Given::Never, Change::No),
+    rule(A::ALLOWED_MECHANISMS, Form::Uints, KEYS, Given::Always, Change::No),
+    rule(A::SENSITIVE, Form::Bool, HIDDEN, Given::Always, Change::ToTrue),
+    rule(A::EXTRACTABLE, Form::Bool, HIDDEN, Given::Always, Change::ToFalse),
+    rule(A::ALWAYS_SENSITIVE, Form::Bool, HIDDEN, Given::Never, Change::No),
+    rule(A::NEVER_EXTRACTABLE, Form::Bool, HIDDEN, Given::Never, Change::No),
+    rule(A::WRAP_WITH_TRUSTED, Form::Bool, HIDDEN, Given::Always, Change::ToTrue),
+    rule(A::ENCRYPT, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
+    rule(A::DECRYPT, Form::Bool, HIDDEN, Given::Always, Change::Yes),
+    rule(A::SIGN, Form::Bool, HIDDEN, Given::Always, Change::Yes),
+    rule(A::SIGN_RECOVER, Form::Bool, PRIVATE, Given::Always, Change::Yes),
+    rule(A::VERIFY, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
+    rule(A::VERIFY_RECOVER, Form::Bool, PUBLIC, Given::Always, Change::Yes),
+    rule(A::WRAP, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
+    rule(A::UNWRAP, Form::Bool, HIDDEN, Given::Always, Change::Yes),
+    rule(A::ALWAYS_AUTHENTICATE, Form::False, PRIVATE, Given::Always, Change::No),
+    rule(A::ENCAPSULATE, Form::Bool, PUBLIC, Given::Always, Change::Yes),
+    rule(A::DECAPSULATE, Form::Bool, PRIVATE, Given::Always, Change::Yes),
+    rule(A::MODULUS, Form::Bytes, PUBLIC | PRIVATE, Given::Imported, Change::No),
+    rule(A::MODULUS_BITS, Form::Uint, PUBLIC, Given::Generated, Change::No),
+    rule(A::PUBLIC_EXPONENT, Form::Bytes, PUBLIC | PRIVATE, Given::Always, Change::No),
+    rule(A::PRIVATE_EXPONENT, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::PRIME_1, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::PRIME_2, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::EXPONENT_1, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::EXPONENT_2, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::COEFFICIENT, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::PARAMETER_SET, Form::Uint, PUBLIC | PRIVATE, Given::Always, Change::No),
+    rule(A::SEED, Form::Bytes, PRIVATE, Given::Imported, Change::No),
+    rule(A::EC_PARAMS, Form::Bytes, PUBLIC | PRIVATE, Given::Always, Change::No),
+    rule(A::EC_POINT, Form::Bytes, PUBLIC, Given::Imported, Change::No),
+    rule(A::PUBLIC_KEY_INFO, Form::Bytes, PUBLIC | PRIVATE, Given::Never, Change::No),
+    rule(A::VALUE_LEN, Form::Uint, SECRET, Given::Generated, Change::No),
+];
+
+/// Whether an attribute may stand in the template of a new object.
+pub(super) fn may_be_given(attribute: &Attribute, class: u8, origin: Origin) -> Result<(), ErrorCode> {
+    let rule = rule_of(attribute.kind, class)?;
+    has_form(attribute, rule)?;
+    let allowed = match rule.given {
+        Given::Always => true,
+        Given::Imported => origin == Origin::Import,
+        Given::Generated => origin != Origin::Import || attribute.kind == A::VALUE_LEN,
+        Given::Never => false,
+    };
+    if allowed { Ok(()) } else { Err(ErrorCode::AttributeReadOnly) }
+}
+
+/// The rule of an attribute for a class.
+pub(super) fn rule_of(kind: A, class: u8) -> Result<&'static Rule, ErrorCode> {
+    RULES.iter().find(|r| r.kind == kind && r.classes & class != 0).ok_or(ErrorCode::AttributeTypeInvalid)
+}
+
+/// Whether a value has the form its rule wants.
+pub(super) fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCode> {
+    let fits = match (&attribute.value, rule.form) {
+        (Value::Bool(_), Form::Bool) | (Value::Uint(_), Form::Uint) | (Value::Uints(_), Form::Uints) => true,
+        (Value::Bool(value), Form::False) => !value,
+        (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
+        (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(ErrorCode::AttributeValueInvalid) }
+}
+
+/// The bit of a class in [`Rule::classes`].
+pub(super) fn class_bit(class: u64) -> Option<u8> {
+    match class {
+        class::DATA => Some(DATA),
+        class::CERTIFICATE => Some(CERT),
+        class::PUBLIC_KEY => Some(PUBLIC),
+        class::PRIVATE_KEY => Some(PRIVATE),
+        class::SECRET_KEY => Some(SECRET),
+        _ => None,
+    }
+}
