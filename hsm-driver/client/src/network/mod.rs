@@ -2,6 +2,7 @@
 
 mod connection;
 pub(crate) mod greeting;
+pub mod probe;
 mod socket;
 mod spin;
 mod tls;
