@@ -9,10 +9,10 @@
 //! ends at the caller's deadline; when the connection is broken every waiting thread is woken and told why.
 
 use super::crowd::Crowd;
-use super::desk::{Desk, Reader, Writer};
+use super::desk::{Delivered, Desk, Writer};
 use super::intake::Intake;
 use super::opening::{flush, greet};
-use super::slot::Slot;
+use super::slot::{Bell, Slot};
 use super::socket::{Socket, remaining};
 use super::tls::{self, Identity};
 use crate::{CallError, Descriptor};
@@ -34,6 +34,7 @@ pub(crate) struct Connection {
     hello: ServerHello,
     desk: Mutex<Desk>,
     tls: Mutex<ClientConnection>,
+    bell: Bell,
     in_flight: AtomicUsize,
     is_broken: AtomicBool,
     crowd: Arc<Crowd>,
@@ -63,6 +64,7 @@ impl Connection {
             hello,
             desk: Mutex::new(Desk::new(Intake::new())),
             tls: Mutex::new(tls),
+            bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
             crowd: crowd.clone(),
@@ -92,7 +94,8 @@ impl Connection {
 
     /// Puts a frame with those to be sent; whoever waits for its reply, or polls, sends it. `has_thread`: a thread waits.
     pub(crate) fn begin(&self, frame: &mut [u8], has_thread: bool, buffer: Vec<u8>) -> Result<Arc<Slot>, CallError> {
-        let slot = self.desk().enlist(&self.place, frame, has_thread, buffer)?;
+        let may_wait = has_thread && self.crowd.is_quick();
+        let slot = self.desk().enlist(&self.place, frame, (has_thread, may_wait), buffer)?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         Ok(slot)
     }
@@ -130,8 +133,12 @@ impl Connection {
             let mut desk = self.desk();
             desk.waiting.remove(&slot.request);
             let next = desk.next_reader();
-            drop(desk);
-            next.iter().for_each(|s| s.wake());
+            if desk.watcher == slot.request {
+                self.write(desk, false, Instant::now() + ROOM_LOOK);
+            } else {
+                drop(desk);
+            }
+            self.bell.ring(next);
         }
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
@@ -149,15 +156,18 @@ impl Connection {
                 self.write(desk, false, deadline);
                 return Ok(());
             }
-            until = until.min(desk.gather.until());
+            if desk.watcher == 0 || desk.watcher == slot.request {
+                desk.watcher = slot.request;
+                until = until.min(desk.gather.until());
+            }
         }
         if let Some(reader) = desk.reader.take() {
             drop(desk);
-            self.read(reader, Some(slot), until);
+            self.read(reader, Some(slot), (until, deadline));
         } else {
-            slot.lie_down();
+            let rung = self.bell.lie_down(slot);
             drop(desk);
-            slot.sleep(until.saturating_duration_since(now));
+            self.bell.sleep(slot, rung, until.saturating_duration_since(now));
         }
         Ok(())
     }
@@ -173,7 +183,7 @@ impl Connection {
             self.write(desk, false, deadline);
         } else if let Some(reader) = desk.reader.take() {
             drop(desk);
-            self.read(reader, None, now);
+            self.read(reader, None, (now, deadline));
         }
         Ok(())
     }
@@ -246,41 +256,46 @@ impl Connection {
             Some(reader) => {
                 let ready = self.socket.wait(true, true, look).is_ok();
                 let until = if ready { Instant::now() } else { look };
-                self.read(reader, None, until);
+                self.read(reader, None, (until, deadline));
             }
         }
         Ok(())
     }
 
     /// Takes the reader's place for one read, which ends at `until` at the latest.
-    fn read(&self, mut reader: Box<Reader>, mine: Option<&Slot>, until: Instant) {
-        let got = self.read_socket(&mut reader.intake, mine.is_some(), until);
-        let heard = got.is_ok();
-        let read = match got {
-            Ok(arrived) => reader.intake.decrypt(&self.tls, &self.place, arrived),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(false),
+    fn read(&self, mut intake: Box<Intake>, mine: Option<&Slot>, (until, deadline): (Instant, Instant)) {
+        let read = match self.read_socket(&mut intake, mine.is_some(), until) {
+            Ok(arrived) => intake.decrypt(&self.tls, &self.place, arrived).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(None),
             Err(e) => Err(CallError::Lost(self.place.clone(), e.to_string())),
         };
         let mut desk = self.desk();
-        match desk.deliver(&mut reader, heard) {
-            Ok(each) => each.iter().for_each(|e| self.crowd.note_service(*e)),
-            Err(code) => self.break_with(&mut desk, CallError::Protocol(self.place.clone(), code)),
+        let Delivered { mut wake, each } = match desk.deliver(&mut intake) {
+            Ok(delivered) => delivered,
+            Err(code) => {
+                self.break_with(&mut desk, CallError::Protocol(self.place.clone(), code));
+                Delivered::default()
+            }
+        };
+        each.iter().for_each(|e| self.crowd.note_service(*e));
+        match &read {
+            Ok(Some(_)) => desk.last_heard = Instant::now(),
+            Ok(None) => {}
+            Err(why) => self.break_with(&mut desk, why.clone()),
         }
-        if let Err(why) = &read {
-            self.break_with(&mut desk, why.clone());
-        }
-        let mut wake = std::mem::take(&mut reader.wake);
-        desk.reader = Some(reader);
+        desk.reader = Some(intake);
         if mine.is_none_or(Slot::is_done) {
-            wake.extend(desk.next_reader());
+            wake.add(desk.next_reader());
         }
-        if read != Ok(false) {
-            // Alerts and key updates.
-            self.write(desk, true, until);
-        } else {
-            drop(desk);
+        // Alerts and key updates.
+        let tls_speaks = !matches!(read, Ok(Some(false) | None));
+        let is_due = tls_speaks || desk.is_due(Instant::now());
+        drop(desk);
+        // Before the writing: that may have to wait for room.
+        self.bell.ring(wake);
+        if is_due {
+            self.write(self.desk(), tls_speaks, deadline);
         }
-        wake.iter().for_each(|s| s.wake());
     }
 
     /// Reads what there is.
@@ -311,7 +326,7 @@ impl Connection {
     fn break_with(&self, desk: &mut Desk, why: CallError) {
         self.is_broken.store(true, Ordering::Release);
         self.socket.stop_reading();
-        desk.break_with(why);
+        desk.break_with(why, &self.bell);
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 /// A wake-up of a sleeping core costs about 40 µs (ARCHITECTURE decision 4). Waits that are much longer are slept through.
 const WORTH_SPINNING: u32 = 150;
-/// Nobody spins longer than that.
-const MAX_SPIN: Duration = Duration::from_micros(250);
+/// Who spins does so for twice the usual wait and this.
+const LEAST_SPIN: Duration = Duration::from_micros(30);
 /// Who gets the core back only after that long has taken it from somebody else.
 const TAKEN: Duration = Duration::from_micros(20);
 /// So many waits are slept through after that.
@@ -63,7 +63,8 @@ impl Crowd {
             self.pass.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let until = until.min(since + MAX_SPIN);
+        let patience = Duration::from_micros(u64::from(wait).saturating_mul(2)) + LEAST_SPIN;
+        let until = until.min(since + patience);
         let mut before = since;
         while before < until {
             std::thread::yield_now();
@@ -77,6 +78,8 @@ impl Crowd {
             }
             before = now;
         }
+        // It may be that the engine waits for this very core.
+        self.pass.store(PASS, Ordering::Relaxed);
         None
     }
 
