@@ -1,6 +1,6 @@
 //! How long to spin before sleeping: for a channel without company as long as its client usually needs, else not at all.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A wake-up of a sleeping core costs about 40 µs (ARCHITECTURE decision 4). Waits that are much longer are slept through.
@@ -12,60 +12,48 @@ const TAKEN: Duration = Duration::from_micros(20);
 /// So many waits are slept through after one that was spun through in vain.
 const PASS: u32 = 32;
 
-/// How many channels' threads run.
+/// How much goes on in all channels together.
 pub(crate) struct Crowd {
-    cores: usize,
-    awake: AtomicUsize,
+    cores: u64,
+    /// How often a channel got something to do.
+    rounds: AtomicU64,
 }
-
-/// A thread that runs, unless it rests.
-pub(crate) struct Awake<'a>(&'a Crowd);
 
 impl Crowd {
     pub(crate) fn new() -> Self {
-        Crowd { cores: std::thread::available_parallelism().map_or(1, usize::from), awake: AtomicUsize::new(0) }
-    }
-
-    /// Counts this thread until it is dropped.
-    pub(crate) fn enter(&self) -> Awake<'_> {
-        self.awake.fetch_add(1, Ordering::Relaxed);
-        Awake(self)
-    }
-
-    /// Whether half of the cores have nothing to do.
-    fn has_room(&self) -> bool {
-        self.awake.load(Ordering::Relaxed).saturating_mul(2) <= self.cores
+        let cores = std::thread::available_parallelism().map_or(1, |n| u64::try_from(n.get()).unwrap_or(1));
+        Crowd { cores, rounds: AtomicU64::new(0) }
     }
 }
 
-impl Awake<'_> {
-    /// Sleeps.
-    pub(crate) fn rest<T>(&self, sleep: impl FnOnce() -> T) -> T {
-        self.0.awake.fetch_sub(1, Ordering::Relaxed);
-        let slept = sleep();
-        self.0.awake.fetch_add(1, Ordering::Relaxed);
-        slept
-    }
-}
-
-impl Drop for Awake<'_> {
-    fn drop(&mut self) {
-        self.0.awake.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What one channel has learnt of its client.
+/// What one channel has learnt of its client, and of the others.
 #[derive(Default)]
 pub(crate) struct Spin {
-    /// How long it usually takes to ask again.
+    /// How long the client usually takes to ask again.
     wait: Duration,
+    /// The number of this channel's last round, and how many the others had before it.
+    last: u64,
+    others: u64,
     pass: u32,
 }
 
 impl Spin {
+    /// Something has come.
+    pub(crate) fn begin_round(&mut self, crowd: &Crowd) {
+        let round = crowd.rounds.fetch_add(1, Ordering::Relaxed);
+        self.others = round.saturating_sub(self.last).saturating_sub(1);
+        self.last = round;
+    }
+
+    /// Whether half of the cores have nothing to do, as it seems.
+    fn has_room(&self, crowd: &Crowd) -> bool {
+        let others = crowd.rounds.load(Ordering::Relaxed).saturating_sub(self.last).saturating_sub(1);
+        others.max(self.others).saturating_add(1).saturating_mul(2) <= crowd.cores
+    }
+
     /// Looks again and again while that may be cheaper than sleeping; `None` means: sleep.
-    pub(crate) fn until<T>(&mut self, awake: &Awake<'_>, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        if self.wait > WORTH_SPINNING || !awake.0.has_room() {
+    pub(crate) fn until<T>(&mut self, crowd: &Crowd, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if self.wait > WORTH_SPINNING || !self.has_room(crowd) {
             return None;
         }
         if self.pass > 0 {
@@ -80,7 +68,7 @@ impl Spin {
                 return Some(found);
             }
             let now = Instant::now();
-            if now.saturating_duration_since(before) > TAKEN || !awake.0.has_room() {
+            if now.saturating_duration_since(before) > TAKEN || !self.has_room(crowd) {
                 break;
             }
             before = now;
@@ -100,9 +88,13 @@ impl Spin {
 mod tests {
     use super::*;
 
-    fn looks(spin: &mut Spin, awake: &Awake<'_>) -> usize {
+    fn crowd() -> Crowd {
+        Crowd { cores: 2, ..Crowd::new() }
+    }
+
+    fn looks(spin: &mut Spin, crowd: &Crowd) -> usize {
         let mut looks = 0;
-        let found = spin.until(awake, || {
+        let found = spin.until(crowd, || {
             looks += 1;
             Some(())
         });
@@ -112,26 +104,27 @@ mod tests {
 
     #[test]
     fn one_channel_spins_a_crowd_does_not() {
-        let crowd = Crowd { cores: 2, ..Crowd::new() };
-        let (mut spin, first) = (Spin::default(), crowd.enter());
-        assert_eq!(looks(&mut spin, &first), 1);
-        let second = crowd.enter();
-        assert_eq!(looks(&mut spin, &first), 0);
-        second.rest(|| assert_eq!(looks(&mut spin, &first), 1));
-        drop(second);
-        assert_eq!(looks(&mut spin, &first), 1);
+        let (crowd, mut one, mut other) = (crowd(), Spin::default(), Spin::default());
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 1);
+        other.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 0);
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 0);
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 1);
     }
 
     #[test]
     fn what_does_not_pay_is_not_done() {
-        let crowd = Crowd { cores: 2, ..Crowd::new() };
-        let (mut spin, awake) = (Spin::default(), crowd.enter());
-        assert!(spin.until(&awake, || None::<()>).is_none());
-        (0..PASS).for_each(|_| assert_eq!(looks(&mut spin, &awake), 0));
-        assert_eq!(looks(&mut spin, &awake), 1);
+        let (crowd, mut spin) = (crowd(), Spin::default());
+        spin.begin_round(&crowd);
+        assert!(spin.until(&crowd, || None::<()>).is_none());
+        (0..PASS).for_each(|_| assert_eq!(looks(&mut spin, &crowd), 0));
+        assert_eq!(looks(&mut spin, &crowd), 1);
         (0..64).for_each(|_| spin.note(Duration::from_millis(5)));
-        assert_eq!(looks(&mut spin, &awake), 0);
+        assert_eq!(looks(&mut spin, &crowd), 0);
         (0..64).for_each(|_| spin.note(Duration::from_micros(5)));
-        assert_eq!(looks(&mut spin, &awake), 1);
+        assert_eq!(looks(&mut spin, &crowd), 1);
     }
 }

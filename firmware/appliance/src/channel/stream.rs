@@ -2,7 +2,7 @@
 
 use super::{Channel, End, Pending, flush};
 use crate::pace::Pace;
-use crate::spin::{Awake, Spin};
+use crate::spin::Spin;
 use coloa_engine::{Conversation, Peer};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::{ErrorCode, Frame};
@@ -32,7 +32,6 @@ pub(super) struct Stream<'a> {
     out: Zeroizing<Vec<u8>>,
     crowd: u8,
     spin: Spin,
-    awake: Awake<'a>,
     /// Until the hello has come.
     hello_by: Option<Instant>,
     /// Until the frame has come whole that has begun to arrive.
@@ -49,7 +48,6 @@ impl<'a> Stream<'a> {
             out: Zeroizing::default(),
             crowd: 0,
             spin: Spin::default(),
-            awake: channel.service.crowd().enter(),
             hello_by: Some(hello_by),
             frame_by: None,
         }
@@ -92,16 +90,17 @@ impl<'a> Stream<'a> {
                 end => end,
             })?,
         };
+        self.spin.begin_round(self.channel.service.crowd());
         Ok(arrived?)
     }
 
     /// Spins for a short while before it sleeps.
     fn wait(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<io::Result<usize>, End> {
         let (since, channel) = (Instant::now(), self.channel);
-        let arrived = match self.spin.until(&self.awake, || channel.look(buffer)) {
+        let arrived = match self.spin.until(channel.service.crowd(), || channel.look(buffer)) {
             Some(arrived) => arrived,
             None => loop {
-                self.awake.rest(|| channel.wait(deadline))?;
+                channel.wait(deadline)?;
                 if let Some(arrived) = channel.look(buffer) {
                     break arrived;
                 }

@@ -151,12 +151,12 @@ impl Connection {
         }
         let now = self.live(&mut desk, begun, deadline)?;
         let mut until = deadline;
-        if slot.request > desk.taken && desk.writer.is_some() {
-            if !desk.gather.is_open(now) {
+        if slot.request > desk.taken {
+            if !desk.gather.is_open(now) && desk.writer.is_some() {
                 self.write(desk, false, deadline);
                 return Ok(());
             }
-            if desk.watcher == 0 || desk.watcher == slot.request {
+            if desk.gather.is_open(now) && (desk.watcher == 0 || desk.watcher == slot.request) {
                 desk.watcher = slot.request;
                 until = until.min(desk.gather.until());
             }
@@ -203,7 +203,8 @@ impl Connection {
         Err(CallError::Deadline(self.place.clone()))
     }
 
-    /// Takes the writer's place until nothing is left on the desk. `tls_speaks`: TLS itself has something to say.
+    /// Takes the writer's place, and sends what is on the desk until nothing more is due. `tls_speaks`: TLS itself has
+    /// something to say.
     fn write<'a>(&'a self, mut desk: MutexGuard<'a, Desk>, mut tls_speaks: bool, deadline: Instant) {
         let Some(mut writer) = desk.writer.take() else { return };
         while desk.load(&mut writer) || tls_speaks {
@@ -214,6 +215,10 @@ impl Connection {
             if let Err(why) = sent {
                 // A part of a record is in the stream: nothing that follows could be understood.
                 self.break_with(&mut desk, why);
+            }
+            // What others wait with, they look after.
+            if !desk.is_due(Instant::now()) {
+                break;
             }
         }
         desk.writer = Some(writer);

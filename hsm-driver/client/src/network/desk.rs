@@ -114,7 +114,7 @@ impl Desk {
         if self.out.is_empty() || self.broken.is_some() {
             return false;
         }
-        self.gather.close();
+        self.gather.close(Instant::now());
         self.watcher = 0;
         self.taken = self.last_request;
         self.unsent = 0;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 const LEAST_PATIENCE: Duration = Duration::from_micros(50);
 const MOST_PATIENCE: Duration = Duration::from_micros(500);
 /// After a wait in vain so many chances are let pass, twice as many after the next one.
-const FIRST_BACKOFF: u32 = 8;
-const LAST_BACKOFF: u32 = 4096;
+const FIRST_BACKOFF: u32 = 2;
+const LAST_BACKOFF: u32 = 64;
 
 /// Who is expected.
 pub(super) struct Gather {
@@ -76,11 +76,12 @@ impl Gather {
         self.since + self.patience
     }
 
-    /// What is there is sent; who has not come by now was waited for in vain.
-    pub(super) fn close(&mut self) {
-        if self.expected > 0 || self.is_held {
-            self.expected = 0;
-            self.is_held = false;
+    /// What is there is sent. Who has not come when patience has ended was waited for in vain.
+    pub(super) fn close(&mut self, now: Instant) {
+        let is_late = (self.expected > 0 || self.is_held) && now >= self.until();
+        self.expected = 0;
+        self.is_held = false;
+        if is_late {
             self.pass = self.backoff;
             self.backoff = (self.backoff * 2).min(LAST_BACKOFF);
             self.patience = (self.patience * 2).min(MOST_PATIENCE);
@@ -104,7 +105,7 @@ mod tests {
         assert!(!gather.is_open(now));
         gather.released(2, false, now);
         assert!(gather.is_open(now) && !gather.is_open(now + MOST_PATIENCE));
-        gather.close();
+        gather.close(now + MOST_PATIENCE);
         for _ in 0..FIRST_BACKOFF {
             gather.released(2, false, now);
             assert!(!gather.is_open(now));
@@ -127,7 +128,7 @@ mod tests {
         assert!(!gather.is_open(now));
         gather.hold(now);
         assert!(!gather.is_open(now + MOST_PATIENCE));
-        gather.close();
+        gather.close(now + MOST_PATIENCE);
         gather.hold(now);
         assert!(!gather.is_open(now), "it was in vain");
     }

@@ -18,7 +18,7 @@ const SPREAD: usize = 2;
 
 thread_local! {
     /// Where this thread's last call went. Only a hint: it may be of another appliance's places.
-    static HOME: Cell<usize> = const { Cell::new(0) };
+    static HOME: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 type Held = Option<Arc<Connection>>;
