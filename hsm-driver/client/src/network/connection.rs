@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 /// How long a writer without room waits before it looks whether somebody must read.
 const ROOM_LOOK: Duration = Duration::from_millis(5);
 
+/// What one thread counts, and after how many calls one who has gone is forgotten.
+const COMPANY_UNIT: usize = 1024;
+const COMPANY_FADES: usize = 128;
+
 /// A connection whose hellos are exchanged.
 pub(crate) struct Connection {
     place: String,
@@ -36,6 +40,8 @@ pub(crate) struct Connection {
     tls: Mutex<ClientConnection>,
     bell: Bell,
     in_flight: AtomicUsize,
+    /// In fractions of a thread, so that it can fade.
+    company: AtomicUsize,
     is_broken: AtomicBool,
     crowd: Arc<Crowd>,
     process: u32,
@@ -66,6 +72,7 @@ impl Connection {
             tls: Mutex::new(tls),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
+            company: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
             crowd: crowd.clone(),
             process: std::process::id(),
@@ -82,6 +89,22 @@ impl Connection {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many threads use it, as it seems: the most that were under way at once of late.
+    pub(crate) fn company(&self) -> usize {
+        self.company.load(Ordering::Relaxed).div_ceil(COMPANY_UNIT)
+    }
+
+    /// A thread comes to stay.
+    pub(crate) fn gain_company(&self) {
+        self.company.fetch_add(COMPANY_UNIT, Ordering::Relaxed);
+    }
+
+    /// A thread goes elsewhere.
+    pub(crate) fn lose_company(&self) {
+        let company = self.company.load(Ordering::Relaxed);
+        self.company.store(company.saturating_sub(COMPANY_UNIT), Ordering::Relaxed);
+    }
+
     /// Whether no call can succeed on it any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Acquire)
@@ -96,7 +119,9 @@ impl Connection {
     pub(crate) fn begin(&self, frame: &mut [u8], has_thread: bool, buffer: Vec<u8>) -> Result<Arc<Slot>, CallError> {
         let may_wait = has_thread && self.crowd.is_quick();
         let slot = self.desk().enlist(&self.place, frame, (has_thread, may_wait), buffer)?;
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed).saturating_add(1).saturating_mul(COMPANY_UNIT);
+        let company = self.company.load(Ordering::Relaxed);
+        self.company.store(now.max(company.saturating_sub(company / COMPANY_FADES)), Ordering::Relaxed);
         Ok(slot)
     }
 
