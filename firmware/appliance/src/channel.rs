@@ -77,6 +77,7 @@ pub(crate) fn serve(service: &Arc<Service>, socket: Arc<TcpStream>, id: u64) {
 fn prepare(service: &Service, socket: &TcpStream) -> Option<ServerConnection> {
     let ready = socket.set_nodelay(true).and_then(|()| socket.set_write_timeout(Some(service.limits().frame())));
     let keepalive = crate::listener::probe_dead_peers(socket);
+    crate::listener::do_not_pace(socket);
     let mut tls = ServerConnection::new(service.tls_config()?).ok()?;
     // Answers are bounded by what was asked; half a buffered answer would stall.
     tls.set_buffer_limit(None);
@@ -128,6 +129,17 @@ impl Channel {
             match self.look(buffer) {
                 Some(arrived) => return Ok(arrived?),
                 None => self.wait(deadline)?,
+            }
+        }
+    }
+
+    /// What has arrived; waits for ever, with one system call.
+    fn sleep(&self, buffer: &mut [u8]) -> Result<usize, End> {
+        loop {
+            match recv(&*self.socket, &mut *buffer, RecvFlags::empty()) {
+                Ok((arrived, _)) => return Ok(arrived),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(End::Broken(error.into())),
             }
         }
     }

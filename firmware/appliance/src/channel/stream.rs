@@ -6,7 +6,7 @@ use crate::spin::Spin;
 use coloa_engine::{Conversation, Peer};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::{ErrorCode, Frame};
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -82,31 +82,18 @@ impl<'a> Stream<'a> {
         let half = self.hello_by.or(self.frame_by);
         // A time that no clock reaches is no limit.
         let idle = self.channel.service.limits().idle().and_then(|idle| Instant::now().checked_add(idle));
-        let deadline = half.or(idle);
-        let arrived = match self.channel.look(buffer) {
-            Some(arrived) => arrived,
-            None => self.wait(buffer, deadline).map_err(|end| match end {
+        let (since, channel) = (Instant::now(), self.channel);
+        let crowd = channel.service.crowd();
+        let arrived = match (self.spin.until(crowd, || channel.look(buffer)), half.or(idle)) {
+            (Some(arrived), _) => arrived?,
+            (None, None) => channel.sleep(buffer)?,
+            (None, deadline) => channel.receive(buffer, deadline).map_err(|end| match end {
                 End::Stalled if half.is_none() => End::Idle,
                 end => end,
             })?,
         };
-        self.spin.begin_round(self.channel.service.crowd());
-        Ok(arrived?)
-    }
-
-    /// Spins for a short while before it sleeps.
-    fn wait(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<io::Result<usize>, End> {
-        let (since, channel) = (Instant::now(), self.channel);
-        let arrived = match self.spin.until(channel.service.crowd(), || channel.look(buffer)) {
-            Some(arrived) => arrived,
-            None => loop {
-                channel.wait(deadline)?;
-                if let Some(arrived) = channel.look(buffer) {
-                    break arrived;
-                }
-            },
-        };
         self.spin.note(since.elapsed());
+        self.spin.begin_round(crowd);
         Ok(arrived)
     }
 
