@@ -154,8 +154,8 @@ impl Client {
         Ok(Ticket::new(self.transport.begin(frame, self.deadline)?))
     }
 
-    /// The reply of a call and the reply's bulk, if it has come; does what can be done without waiting. Once the outcome
-    /// was given, the ticket is used up.
+    /// The reply of a call and the reply's bulk, if it has come; waits only for room to send, when the way there is full.
+    /// Once the outcome was given, the ticket is used up.
     ///
     /// # Errors
     /// [`CallError`]; a conflict with another caller's command is not repeated here, unlike with [`Client::call`].

@@ -52,7 +52,7 @@ pub trait Transport: Send + Sync {
 
 /// A call under way. Nobody works on it but those who call its functions: no thread stands behind it.
 pub trait Pending: Send {
-    /// Does what can be done without waiting: sends, and takes in what has arrived. The reply frame, once.
+    /// Sends, and takes in what has arrived; waits only for room to send, when the way there is full. The reply frame, once.
     ///
     /// # Errors
     /// As [`Transport::exchange`], repeated once already where that is safe.

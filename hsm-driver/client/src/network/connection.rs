@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 /// How long a writer without room waits before it looks whether somebody must read.
 const ROOM_LOOK: Duration = Duration::from_millis(5);
 
+/// So many calls of tickets are sent before anybody polls.
+pub(super) const TOGETHER: usize = 8;
 /// What one thread counts, and after how many calls one who has gone is forgotten.
 const COMPANY_UNIT: usize = 1024;
 const COMPANY_FADES: usize = 128;
@@ -116,13 +118,32 @@ impl Connection {
     }
 
     /// Puts a frame with those to be sent; whoever waits for its reply, or polls, sends it. `has_thread`: a thread waits.
-    pub(crate) fn begin(&self, frame: &mut [u8], has_thread: bool, buffer: Vec<u8>) -> Result<Arc<Slot>, CallError> {
+    /// Of the others, enough for a record are sent at once.
+    pub(crate) fn begin(
+        &self,
+        frame: &mut [u8],
+        has_thread: bool,
+        buffer: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<Arc<Slot>, CallError> {
         let may_wait = has_thread && self.crowd.is_quick();
-        let slot = self.desk().enlist(&self.place, frame, (has_thread, may_wait), buffer)?;
+        let mut desk = self.desk();
+        let slot = desk.enlist(&self.place, frame, (has_thread, may_wait), buffer)?;
         let now = self.in_flight.fetch_add(1, Ordering::Relaxed).saturating_add(1).saturating_mul(COMPANY_UNIT);
         let company = self.company.load(Ordering::Relaxed);
         self.company.store(now.max(company.saturating_sub(company / COMPANY_FADES)), Ordering::Relaxed);
+        if !has_thread && desk.unsent() >= TOGETHER {
+            self.write(desk, false, deadline);
+        }
         Ok(slot)
+    }
+
+    /// Sends what is due.
+    pub(crate) fn flush(&self, deadline: Instant) {
+        let desk = self.desk();
+        if desk.is_due(Instant::now()) {
+            self.write(desk, false, deadline);
+        }
     }
 
     /// Waits for the reply.

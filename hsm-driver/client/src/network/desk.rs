@@ -103,6 +103,11 @@ impl Desk {
         Ok(slot)
     }
 
+    /// Calls that nobody has taken to send.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
     /// Whether something is to be sent now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         !self.out.is_empty() && !self.gather.is_open(now)

@@ -52,21 +52,22 @@ impl Network {
 }
 
 impl Line {
-    fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, CallError> {
-        self.places.choose(self.crowd.is_quick(), || {
-            let fresh = Connection::open(&self.address, &self.identity, &self.crowd, deadline)?;
-            tracing::info!(address = %self.address, software = %fresh.hello().software, "connected");
-            Ok(fresh)
-        })
+    fn open(&self, deadline: Instant) -> Result<Connection, CallError> {
+        let fresh = Connection::open(&self.address, &self.identity, &self.crowd, deadline)?;
+        tracing::info!(address = %self.address, software = %fresh.hello().software, "connected");
+        Ok(fresh)
     }
 
-    /// A connection that takes so long a frame.
-    fn connection_for(&self, frame: &[u8], deadline: Instant) -> Result<Arc<Connection>, CallError> {
-        let connection = self.connection(deadline)?;
-        if frame.len() > usize::try_from(connection.hello().max_frame).unwrap_or(usize::MAX) {
-            return Err(CallError::Engine(ErrorCode::DataTooLong));
-        }
-        Ok(connection)
+    fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, CallError> {
+        self.places.choose(self.crowd.is_quick(), || self.open(deadline))
+    }
+}
+
+/// Whether the other end takes so long a frame.
+fn fits(frame: &[u8], connection: &Connection) -> Result<(), CallError> {
+    match frame.len() > usize::try_from(connection.hello().max_frame).unwrap_or(usize::MAX) {
+        true => Err(CallError::Engine(ErrorCode::DataTooLong)),
+        false => Ok(()),
     }
 }
 
@@ -75,8 +76,9 @@ impl Transport for Network {
         let Network(line) = self;
         let deadline = Instant::now() + within;
         let _caller = line.crowd.enter();
-        let connection = line.connection_for(frame, deadline)?;
-        let call = connection.begin(frame, true, std::mem::take(reply));
+        let connection = line.connection(deadline)?;
+        fits(frame, &connection)?;
+        let call = connection.begin(frame, true, std::mem::take(reply), deadline);
         *reply = call.and_then(|slot| connection.finish(&slot, deadline)).inspect_err(|e| {
             if e.is_lost() {
                 line.places.forget_idle();

@@ -5,11 +5,12 @@
 //! caller is better off with a connection, which is a thread of the engine, of its own. A thread stays where it is as long
 //! as that serves it, and looks around now and then.
 
-use super::connection::Connection;
+use super::connection::{Connection, TOGETHER};
 use crate::{CallError, Descriptor};
 use coloa_wire::ErrorCode;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::time::Instant;
 
 /// Threads with quick calls that one connection has before another is opened.
 const COMPANY: usize = 4;
@@ -73,6 +74,36 @@ impl Places {
             chosen.gain_company();
         }
         Ok(chosen)
+    }
+
+    /// The connection for a ticket's call: as many to each as are sent together, and slow ones to the one with the fewest.
+    pub(super) fn choose_for_ticket(
+        &self,
+        is_quick: bool,
+        open: impl FnOnce() -> Result<Connection, CallError>,
+    ) -> Result<Arc<Connection>, CallError> {
+        let (connections, together) = if is_quick { (SPREAD, TOGETHER) } else { (usize::MAX, 1) };
+        let calls = |place| match look(place) {
+            Found::Live(live) => live.in_flight() / together,
+            Found::Free => 0,
+            Found::Closed => usize::MAX,
+        };
+        match self.0.iter().take(connections).min_by_key(|place| calls(place)) {
+            Some(place) => match look(place) {
+                Found::Live(live) => Ok(live),
+                _ => fill(place.write().unwrap_or_else(PoisonError::into_inner), open),
+            },
+            None => Err(CallError::Engine(ErrorCode::Internal)),
+        }
+    }
+
+    /// Sends on all connections what is due.
+    pub(super) fn flush(&self, deadline: Instant) {
+        for place in &self.0 {
+            if let Found::Live(live) = look(place) {
+                live.flush(deadline);
+            }
+        }
     }
 
     fn best(&self, home: usize, is_quick: bool) -> (usize, Found) {

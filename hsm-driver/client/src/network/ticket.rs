@@ -1,8 +1,8 @@
 //! A call that its caller looks after now and then.
 
-use super::Line;
 use super::connection::Connection;
 use super::slot::Slot;
+use super::{Line, fits};
 use crate::{CallError, Pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,8 +28,10 @@ impl Call {
     }
 
     fn start(&mut self) -> Result<(), CallError> {
-        let connection = self.line.connection_for(&self.frame, self.deadline)?;
-        let slot = connection.begin(&mut self.frame, false, Vec::new())?;
+        let line = &self.line;
+        let connection = line.places.choose_for_ticket(line.crowd.is_quick(), || line.open(self.deadline))?;
+        fits(&self.frame, &connection)?;
+        let slot = connection.begin(&mut self.frame, false, Vec::new(), self.deadline)?;
         self.under_way = Some((connection, slot));
         Ok(())
     }
@@ -49,6 +51,9 @@ impl Call {
 impl Pending for Call {
     fn poll(&mut self) -> Result<Option<Vec<u8>>, CallError> {
         let Some((connection, slot)) = self.under_way.take() else { return Ok(None) };
+        if !slot.is_done() {
+            self.line.places.flush(self.deadline);
+        }
         match connection.poll(&slot, self.begun, self.deadline) {
             Ok(None) => {
                 self.under_way = Some((connection, slot));
@@ -64,6 +69,7 @@ impl Pending for Call {
             let Some((connection, slot)) = self.under_way.take() else {
                 return Err(CallError::Deadline(self.line.address.clone()));
             };
+            self.line.places.flush(self.deadline);
             let caller = self.line.crowd.enter();
             let outcome = connection.finish(&slot, self.deadline);
             drop(caller);
