@@ -24,6 +24,8 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod allowance;
 mod attributes;

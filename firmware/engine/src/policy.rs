@@ -109,7 +109,11 @@ pub(crate) fn sees<P: Platform>(session: &Session<P>, object: &Object<Key<P>>) -
 }
 
 pub(crate) fn role_sees<K>(role: Option<Role>, object: &Object<K>) -> bool {
-    !object.is_private() || role == Some(Role::User)
+    !object.is_private() || sees_private(role)
+}
+
+pub(crate) fn sees_private(role: Option<Role>) -> bool {
+    role == Some(Role::User)
 }
 
 /// An object the session sees: one of its own, or one of the partition's.

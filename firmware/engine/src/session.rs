@@ -92,8 +92,7 @@ impl<P: Platform> Session<P> {
 
     pub(crate) fn find(&self, template: &Template, after: Option<ObjectId>, max: usize) -> Vec<ObjectId> {
         let held = self.held.read();
-        let visible = |object: &Object<Key<P>>| policy::role_sees(held.role, object);
-        held.objects.find(template, after, max, visible)
+        held.objects.find(template, after, max, policy::sees_private(held.role))
     }
 
     /// Makes objects the session's own, or replaces them; all or none.

@@ -314,9 +314,8 @@ pub(crate) fn write_attributes<P: Platform>(
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
-    let role = session.role();
-    let visible = |object: &Object<Key<P>>| policy::role_sees(role, object);
-    let mut objects = partition.objects.read().find(&command.template, command.after, max, visible);
+    let private = policy::sees_private(session.role());
+    let mut objects = partition.objects.read().find(&command.template, command.after, max, private);
     objects.extend(session.find(&command.template, command.after, max));
     objects.sort();
     objects.truncate(max);
