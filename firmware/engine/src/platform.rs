@@ -97,4 +97,10 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What it has room for.
     fn limits(&self) -> Limits;
+
+    /// Called before changes are made durable that others may share: may let other threads run until `enough` says so, for a
+    /// time that is short beside a flush of the medium. A body with one thread has nobody to wait for.
+    fn gather(&self, enough: &dyn Fn() -> bool) {
+        let _ = enough;
+    }
 }

@@ -5,7 +5,7 @@ use crate::audit::Head;
 use crate::keyring::Key;
 use crate::object::Object;
 use crate::record::{self, ROOT, RecordKind, RootRecord};
-use crate::root::{self, Members};
+use crate::root;
 use crate::state::{Fact, State};
 use crate::{Crypto, KeyKind, Platform, Record, Store, StoreError};
 use alloc::sync::Arc;
@@ -42,7 +42,7 @@ pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result
         .map_err(|_| ErrorCode::StoreFailed)?;
     // Built aside: other threads see the old state until the new one is whole.
     let state = State::new();
-    let mut fresh = Book { generation: 0, members: Members::default(), audit: Head::default() };
+    let mut fresh = Book { crowd: book.crowd, ..Book::new() };
     if generation > 0 || !records.is_empty() {
         take_in(&Desk { state: &state, ..*desk }, &mut fresh, generation, records)?;
     }
