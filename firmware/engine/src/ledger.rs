@@ -7,20 +7,22 @@
 //! again ([`Platform::gather`]); who is alone never waits.
 
 mod reading;
+mod resuming;
 
 use crate::audit::{AuditEvent, Head};
 use crate::keyring::{Key, Keyring};
 use crate::record::{self, ROOT, RootRecord};
 use crate::root::{self, Members};
-use crate::state::{Fact, State};
+use crate::state::{Fact, Partition, State};
 use crate::{CommitError, CryptoError, Platform, RecordId, Store, Write};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{ErrorCode, PartitionId};
+use coloa_wire::{ErrorCode, ObjectId, PartitionId};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use lock_api::RwLock;
-use reading::{refresh, reload};
+use reading::{read_object, refresh, reload};
+use resuming::{is_worth_keeping, resume};
 
 /// Requests that share one flush at most.
 const MAX_GROUP: usize = 64;
@@ -74,11 +76,13 @@ struct Book {
     /// How many wanted to commit when the last group was flushed, those that waited for the next one included: they are
     /// likely to come again.
     crowd: usize,
+    /// The generation of the snapshot that is kept; 0 when there is none.
+    kept: u64,
 }
 
 impl Book {
     fn new() -> Self {
-        Book { generation: 0, members: Members::default(), audit: Head::default(), crowd: 0 }
+        Book { generation: 0, members: Members::default(), audit: Head::default(), crowd: 0, kept: 0 }
     }
 }
 
@@ -99,10 +103,12 @@ pub(crate) struct Desk<'a, P: Platform> {
 }
 
 impl<P: Platform> Ledger<P> {
-    /// Reads the whole store and checks it against its root.
+    /// Reads the store, or a snapshot of it and what has changed since, and checks it against its root.
     pub(crate) fn open(desk: &Desk<'_, P>) -> Result<Self, ErrorCode> {
         let mut book = Book::new();
-        reload(desk, &mut book)?;
+        if resume(desk, &mut book).is_none() {
+            reload(desk, &mut book)?;
+        }
         let seen = AtomicUsize::new(low_bits(book.generation));
         Ok(Ledger { gathering: RwLock::new(None), book: RwLock::new(book), seen })
     }
@@ -116,16 +122,38 @@ impl<P: Platform> Ledger<P> {
     /// A record that has no place in [`State`], as it stands in the store and in the set.
     pub(crate) fn read(&self, desk: &Desk<'_, P>, id: &RecordId) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
         let mut book = self.book.write();
-        if desk.platform.store().is_shared() {
-            refresh(desk, &mut book)?;
-            self.saw(&book);
+        self.refresh_if_shared(desk, &mut book)?;
+        reading::read(desk, &book, id)
+    }
+
+    /// Reads an object that is not in memory into the state.
+    pub(crate) fn read_object(
+        &self,
+        desk: &Desk<'_, P>,
+        partition: &Partition<P>,
+        id: ObjectId,
+    ) -> Result<(), ErrorCode> {
+        let mut book = self.book.write();
+        self.refresh_if_shared(desk, &mut book)?;
+        read_object(desk, &book, partition, id)
+    }
+
+    fn refresh_if_shared(&self, desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
+        let store = desk.platform.store();
+        if !store.is_shared() || store.generation().map_err(|_| ErrorCode::StoreFailed)? == book.generation {
+            return Ok(());
         }
-        let stored = desk.platform.store().read(id).map_err(|_| ErrorCode::StoreFailed)?;
-        let found = stored.as_ref().map(|r| root::member(desk.platform.crypto(), &desk.keys.set, r)).transpose()?;
-        if found.flatten() != book.members.member(id) {
-            return Err(ErrorCode::StoreRolledBack);
+        refresh(desk, book)?;
+        self.saw(book);
+        Ok(())
+    }
+
+    /// Keeps a snapshot, where the body keeps any and the last one is old.
+    pub(crate) fn keep_snapshot(&self, desk: &Desk<'_, P>) {
+        let mut book = self.book.write();
+        if desk.platform.keeps_snapshots() && is_worth_keeping(&book) {
+            resuming::keep(desk, &mut book);
         }
-        Ok(stored.and_then(|r| r.value.map(|value| (r.version, value))))
     }
 
     /// Takes in what other processes committed.
@@ -258,7 +286,7 @@ fn is_emptied<K>(book: &Book, touched: &BTreeSet<RecordId>, request: &Request<K>
     let Some(partition) = request.empties else { return true };
     let all = record::objects(partition);
     let deleted: BTreeSet<_> = request.changes.iter().filter(|c| c.value.is_none()).map(|c| c.id).collect();
-    touched.range(all.clone()).next().is_none() && book.members.range(all).all(|id| deleted.contains(id))
+    touched.range(all.clone()).next().is_none() && book.members.range(all).all(|(id, _)| deleted.contains(&id))
 }
 
 fn accept<P: Platform>(desk: &Desk<'_, P>, waiting: Waiting<'_, P>) {

@@ -49,6 +49,7 @@ mod root;
 mod selftest;
 mod service;
 mod session;
+mod snapshot;
 mod state;
 pub mod store;
 

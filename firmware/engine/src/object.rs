@@ -1,5 +1,6 @@
 //! Objects in memory, and the index that finds them.
 
+mod base;
 mod index;
 #[cfg(test)]
 mod model;
@@ -11,11 +12,12 @@ use crate::{Crypto, Curve, KeyKind};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+pub(crate) use base::Base;
 use coloa_wire::attribute::key_type;
 use coloa_wire::{Attribute, AttributeType, ErrorCode, ObjectId, Template, Value};
-pub(crate) use index::Objects;
+pub(crate) use index::{Objects, Search};
 use once_cell::race::OnceBox;
-use shape::Shape;
+pub(crate) use shape::Shape;
 use zeroize::Zeroizing;
 
 /// An object as it was at one version. Changing it makes another; whoever holds this one keeps a snapshot.

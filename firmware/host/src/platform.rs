@@ -1,6 +1,7 @@
 //! The host's platform, and how an engine is opened on it.
 
 use crate::root_key;
+use crate::snapshot::SnapshotFile;
 use coloa_crypto_native::Native;
 use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_sqlite::{Sharing, SqliteStore};
@@ -23,6 +24,8 @@ pub struct Host {
     root_key: Zeroizing<[u8; 32]>,
     body: Body,
     crypto: Native,
+    /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
+    snapshot: Option<SnapshotFile>,
 }
 
 impl Platform for Host {
@@ -53,6 +56,20 @@ impl Platform for Host {
 
     fn limits(&self) -> Limits {
         Limits::HOST
+    }
+
+    fn keeps_snapshots(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.snapshot.as_ref()?.read()
+    }
+
+    fn keep_snapshot(&self, sealed: &[u8]) {
+        if let Some(Err(error)) = self.snapshot.as_ref().map(|file| file.write(sealed)) {
+            tracing::debug!(%error, "no snapshot was kept");
+        }
     }
 
     /// Half a commit's time at most, and not at all where a commit takes less than two sleeps.
@@ -122,7 +139,8 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     let path = directory.join("store.sqlite");
     let root_key = root_key::read_or_make(directory, &path)?;
     let store = SqliteStore::open(&path, sharing)?;
-    Engine::start(Host { store, root_key, body, crypto: Native::new() }).map_err(|error| match error {
+    let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
+    Engine::start(Host { store, root_key, body, crypto: Native::new(), snapshot }).map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
         StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
     })

@@ -5,8 +5,11 @@
 //! fewest objects have and compares those; one that names no byte string compares no object at all. A mark is four bytes, so
 //! two values may share one: it says where to look, never what matches. Who makes many values collide slows searches for
 //! those, as does who gives many objects the same label.
+//!
+//! A set may stand on a [`Base`] of objects that are not in memory yet: see there.
 
 use super::Object;
+use super::base::Base;
 use super::shape::{Shape, tells_apart};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -28,34 +31,100 @@ pub(crate) struct Objects<K> {
     shapes: BTreeMap<Arc<Shape>, BTreeSet<ObjectId>>,
     marks: BTreeSet<(u32, ObjectId)>,
     bytes: usize,
+    base: Option<Base>,
+    /// Objects of the base that were removed.
+    gone: BTreeSet<ObjectId>,
 }
 
 impl<K> Default for Objects<K> {
     fn default() -> Self {
-        Objects { objects: BTreeMap::new(), shapes: BTreeMap::new(), marks: BTreeSet::new(), bytes: 0 }
+        Objects {
+            objects: BTreeMap::new(),
+            shapes: BTreeMap::new(),
+            marks: BTreeSet::new(),
+            bytes: 0,
+            base: None,
+            gone: BTreeSet::new(),
+        }
+    }
+}
+
+/// One page of a search.
+pub(crate) struct Search<'a> {
+    pub template: &'a Template,
+    pub after: After,
+    /// Ids at most.
+    pub max: usize,
+    /// Whether private objects are found.
+    pub sees_private: bool,
+}
+
+impl Search<'_> {
+    fn shows(&self, shape: &Shape) -> bool {
+        self.sees_private || !shape.is_private()
+    }
+
+    /// Whether objects of this shape may match.
+    pub(super) fn may_be(&self, shape: &Shape) -> bool {
+        self.shows(shape) && shape.may_match(self.template)
+    }
+
+    /// Whether a shape does not tell all.
+    fn compares(&self) -> bool {
+        self.template.0.iter().any(tells_apart)
+    }
+
+    /// The marks of what is looked for among objects of these shapes.
+    pub(super) fn marks<'s>(&self, mut shapes: impl Iterator<Item = &'s Shape>) -> Vec<u32> {
+        // A secret that may be read is compared with the value that is looked for, and has no mark.
+        let secrets = shapes.any(|shape| shape.has_secret() && shape.is_readable());
+        let leads = |a: &&Attribute| tells_apart(a) && !(secrets && a.kind == AttributeType::VALUE);
+        self.template.0.iter().filter(leads).map(mark).collect()
     }
 }
 
 impl<K> Objects<K> {
+    /// A set of what a snapshot knows.
+    pub(crate) fn stand_on(&mut self, base: Option<Base>) {
+        self.base = base;
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.objects.len()
+        self.objects.len().saturating_add(self.base.as_ref().map_or(0, |base| base.unread))
     }
 
     /// The sum of their [`Object::size`].
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.saturating_add(self.base.as_ref().map_or(0, |base| base.bytes))
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
-        self.objects.keys().copied()
+    /// Every object with its version.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
+        let known = self.objects.values().map(|object| (object.id, object.version));
+        let unread = self.base.iter().flat_map(Base::versions).filter(|(id, _)| !self.covers(id));
+        known.chain(unread)
     }
 
+    /// An object that is in memory.
     pub(crate) fn get(&self, id: ObjectId) -> Option<Arc<Object<K>>> {
         self.objects.get(&id).cloned()
     }
 
+    /// Whether there is such an object, and only the store has it.
+    pub(crate) fn is_unread(&self, id: ObjectId) -> bool {
+        !self.covers(&id) && self.base.as_ref().is_some_and(|base| base.position(id).is_some())
+    }
+
+    /// Puts an object that was read, unless a later version is there already, or it is gone.
+    pub(crate) fn put_read(&mut self, object: Arc<Object<K>>) {
+        if self.is_unread(object.id) {
+            self.put(object);
+        }
+    }
+
     pub(crate) fn put(&mut self, object: Arc<Object<K>>) {
         self.remove(object.id);
+        self.gone.remove(&object.id);
         let object = self.sharing_shape(object);
         self.shapes.entry(object.shape.clone()).or_default().insert(object.id);
         self.marks.extend(marks_of(&object).map(|mark| (mark, object.id)));
@@ -64,6 +133,15 @@ impl<K> Objects<K> {
     }
 
     pub(crate) fn remove(&mut self, id: ObjectId) {
+        let covered = self.covers(&id);
+        if let Some(base) = &mut self.base
+            && let Some(at) = base.position(id)
+        {
+            if !covered {
+                base.cover(at);
+            }
+            self.gone.insert(id);
+        }
         let Some(old) = self.objects.remove(&id) else { return };
         self.bytes = self.bytes.saturating_sub(old.size());
         for mark in marks_of(&old) {
@@ -77,44 +155,47 @@ impl<K> Objects<K> {
         }
     }
 
+    /// Of a set without a base.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Object<K>) -> bool) {
         let gone: Vec<ObjectId> = self.objects.values().filter(|o| !keep(o)).map(|o| o.id).collect();
         gone.into_iter().for_each(|id| self.remove(id));
     }
 
-    /// Whether the indexes lead nowhere.
-    #[cfg(test)]
-    pub(super) fn is_clean(&self) -> bool {
-        self.marks.is_empty() && self.shapes.is_empty()
+    /// The first ids that match, rising; or, as an error, objects that must be read before that can be said.
+    pub(crate) fn find(&self, search: &Search<'_>) -> Result<Vec<ObjectId>, Vec<ObjectId>> {
+        let mut found = self.find_known(search);
+        let Some(base) = &self.base else { return Ok(found) };
+        // What comes after a full page is of no interest.
+        let until = if found.len() >= search.max { found.last().copied() } else { None };
+        let mut unread = base.candidates(search, until, |id| !self.covers(id));
+        if search.compares() {
+            return if unread.is_empty() { Ok(found) } else { Err(unread) };
+        }
+        found.append(&mut unread);
+        found.sort_unstable();
+        found.truncate(search.max);
+        Ok(found)
     }
 
-    /// The ids after `after`, rising, of at most `max` objects that match; private ones only for who sees them.
-    pub(crate) fn find(&self, template: &Template, after: After, max: usize, sees_private: bool) -> Vec<ObjectId> {
-        let visible = |shape: &Shape| sees_private || !shape.is_private();
-        let possible = |shape: &Shape| visible(shape) && shape.may_match(template);
-        let shapes: Vec<_> = self.shapes.iter().filter(|(shape, _)| possible(shape)).collect();
+    fn find_known(&self, search: &Search<'_>) -> Vec<ObjectId> {
+        let possible = self.shapes.iter().filter(|(shape, _)| search.may_be(shape));
+        let shapes: Vec<_> = possible.collect();
         if shapes.is_empty() {
             return Vec::new();
         }
-        // A secret that may be read is compared with the value that is looked for, and has no mark.
-        let secrets = shapes.iter().any(|(shape, _)| shape.has_secret() && shape.is_readable());
-        let leads = |a: &&Attribute| tells_apart(a) && !(secrets && a.kind == AttributeType::VALUE);
-        let marks: Vec<u32> = template.0.iter().filter(leads).map(mark).collect();
-        let matches = |id: &ObjectId| {
-            self.objects.get(id).is_some_and(|object| visible(&object.shape) && object.matches(template))
-        };
-        match self.rarest(&marks, after) {
-            Some(mark) => self.marked(mark, after).filter(matches).take(max).collect(),
-            None => {
-                let compare = template.0.iter().any(tells_apart);
-                let chosen = |id: &&ObjectId| !compare || matches(id);
-                let alike = shapes.iter().flat_map(|(_, alike)| alike.range(rest(after)).filter(chosen).take(max));
-                let mut found: Vec<_> = alike.copied().collect();
-                found.sort_unstable();
-                found.truncate(max);
-                found
-            }
+        let marks = search.marks(shapes.iter().map(|(shape, _)| &***shape));
+        let fits = |object: &Arc<Object<K>>| search.shows(&object.shape) && object.matches(search.template);
+        let matches = |id: &ObjectId| self.objects.get(id).is_some_and(fits);
+        if let Some(mark) = self.rarest(&marks, search.after) {
+            return self.marked(mark, search.after).filter(matches).take(search.max).collect();
         }
+        let chosen = |id: &&ObjectId| !search.compares() || matches(id);
+        let rest = (search.after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let alike = shapes.iter().flat_map(|(_, alike)| alike.range(rest).filter(chosen).take(search.max));
+        let mut found: Vec<_> = alike.copied().collect();
+        found.sort_unstable();
+        found.truncate(search.max);
+        found
     }
 
     /// The mark that fewest objects have, as far as is worth knowing.
@@ -130,10 +211,15 @@ impl<K> Objects<K> {
         marks.first().copied()
     }
 
-    /// The objects with a mark, rising.
+    /// The objects in memory with a mark, rising.
     fn marked(&self, mark: u32, after: After) -> impl Iterator<Item = ObjectId> + '_ {
         let from = after.map_or(Bound::Included((mark, ObjectId([0; 16]))), |id| Bound::Excluded((mark, id)));
         self.marks.range((from, Bound::Included((mark, ObjectId([0xff; 16]))))).map(|(_, id)| *id)
+    }
+
+    /// Whether the base does not speak for it.
+    fn covers(&self, id: &ObjectId) -> bool {
+        self.objects.contains_key(id) || self.gone.contains(id)
     }
 
     /// The object with the one copy of its shape.
@@ -148,10 +234,24 @@ impl<K> Objects<K> {
         }
         Arc::new(object.with_shape(known.clone()))
     }
-}
 
-fn rest(after: After) -> (Bound<ObjectId>, Bound<ObjectId>) {
-    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+    /// What a snapshot says of each object: its shape and size.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (ObjectId, Arc<Shape>, usize)> + '_ {
+        let known = self.objects.values().map(|object| (object.id, object.shape.clone(), object.size()));
+        known.chain(self.base.iter().flat_map(Base::shapes).filter(|(id, ..)| !self.covers(id)))
+    }
+
+    /// What a snapshot leads from: marks with their objects.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u32, ObjectId)> + '_ {
+        let unread = self.base.iter().flat_map(Base::marks).filter(|(_, id)| !self.covers(id));
+        self.marks.iter().copied().chain(unread)
+    }
+
+    /// Whether the indexes lead nowhere.
+    #[cfg(test)]
+    pub(super) fn is_clean(&self) -> bool {
+        self.marks.is_empty() && self.shapes.is_empty() && self.objects.is_empty()
+    }
 }
 
 fn marks_of<K>(object: &Object<K>) -> impl Iterator<Item = u32> + '_ {

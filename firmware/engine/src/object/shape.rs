@@ -34,7 +34,14 @@ impl Shape {
         (Shape(shape), own)
     }
 
-    pub(super) fn attributes(&self) -> &[Attribute] {
+    /// Of attributes that tell nobody apart.
+    pub(crate) fn of(mut template: Template) -> Self {
+        let mut attributes = core::mem::take(&mut template.0);
+        attributes.sort_by_key(|a| a.kind);
+        Shape(attributes)
+    }
+
+    pub(crate) fn attributes(&self) -> &[Attribute] {
         &self.0
     }
 

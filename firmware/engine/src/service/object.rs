@@ -5,7 +5,7 @@ use crate::call::{Call, Effect, removal};
 use crate::keyring::Key;
 use crate::ledger::Change;
 use crate::mechanism::MAX_SECRET;
-use crate::object::Object;
+use crate::object::{Object, Search};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Crypto, Curve, KeyKind, Platform, RecordId, policy, record};
@@ -314,8 +314,15 @@ pub(crate) fn write_attributes<P: Platform>(
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
-    let private = policy::sees_private(session.role());
-    let mut objects = partition.objects.read().find(&command.template, command.after, max, private);
+    let (template, after) = (&command.template, command.after);
+    let search = Search { template, after, max, sees_private: policy::sees_private(session.role()) };
+    let mut objects = loop {
+        let known = partition.objects.read().find(&search);
+        match known {
+            Ok(found) => break found,
+            Err(unread) => call.engine.read_objects(&partition, &unread)?,
+        }
+    };
     objects.extend(session.find(&command.template, command.after, max));
     objects.sort();
     objects.truncate(max);
