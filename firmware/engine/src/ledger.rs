@@ -22,7 +22,7 @@ use coloa_wire::{ErrorCode, ObjectId, PartitionId};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use lock_api::RwLock;
 use reading::{read_object, refresh, reload};
-use resuming::{is_worth_keeping, resume};
+use resuming::{is_due, resume};
 
 /// Requests that share one flush at most.
 const MAX_GROUP: usize = 64;
@@ -151,7 +151,7 @@ impl<P: Platform> Ledger<P> {
     /// Keeps a snapshot, where the body keeps any and the last one is old.
     pub(crate) fn keep_snapshot(&self, desk: &Desk<'_, P>) {
         let mut book = self.book.write();
-        if desk.platform.keeps_snapshots() && is_worth_keeping(&book) {
+        if is_due(desk, &book) {
             resuming::keep(desk, &mut book);
         }
     }

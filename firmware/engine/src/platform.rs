@@ -99,9 +99,9 @@ pub trait Platform: Send + Sync + 'static {
     /// What it has room for.
     fn limits(&self) -> Limits;
 
-    /// Whether a snapshot of a big store is worth keeping outside it (see [`Platform::snapshot`]).
-    fn keeps_snapshots(&self) -> bool {
-        false
+    /// How many records make a snapshot worth keeping outside the store (see [`Platform::snapshot`]), where one is kept.
+    fn snapshot_from(&self) -> Option<u64> {
+        None
     }
 
     /// The last snapshot that was kept, if there is one. It need not be durable and is not trusted: with another one, or

@@ -12,8 +12,6 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Fewer records are read as quickly as a snapshot.
-const WORTH_IT: u64 = 1_000;
 /// A snapshot that is so many commits old is replaced: what has changed since is read at each start.
 const OLD: u64 = 256;
 
@@ -49,9 +47,11 @@ pub(super) fn resume<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Option
     Some(())
 }
 
-pub(super) fn is_worth_keeping(book: &Book) -> bool {
+/// Whether the body keeps snapshots of such a store, and the last one is old.
+pub(super) fn is_due<P: Platform>(desk: &Desk<'_, P>, book: &Book) -> bool {
     let age = book.generation.saturating_sub(book.kept);
-    book.members.len() >= WORTH_IT && (book.kept == 0 || age >= OLD)
+    let big = desk.platform.snapshot_from().is_some_and(|least| book.members.len() >= least);
+    big && (book.kept == 0 || age >= OLD)
 }
 
 /// Keeps a snapshot of what the book and the state know.

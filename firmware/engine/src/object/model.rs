@@ -1,12 +1,14 @@
 //! The index against a plain scan: whatever was put, changed and removed, both find the same, page by page.
 
-use super::{Object, Objects, Search};
+use super::{Base, Object, Objects, Search, Shape};
+use crate::root::{Member, SetHash};
+use crate::snapshot::{Pairs, Row, Snapshot};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::class;
-use coloa_wire::{Attribute, AttributeType as A, ObjectId, Template, Value};
+use coloa_wire::{Attribute, AttributeType as A, ObjectId, PartitionId, Template, Value};
 use proptest::collection::vec as many;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -25,6 +27,54 @@ enum Step {
     Remove(u8),
     /// As a logout does.
     KeepPublic,
+    /// A snapshot is taken, and the set is opened from it.
+    Reopen,
+}
+
+const PARTITION: PartitionId = PartitionId([3; 16]);
+
+/// A set, and where it reads objects that are not in memory.
+#[derive(Default)]
+struct Set {
+    objects: Objects<()>,
+    store: BTreeMap<ObjectId, Arc<Object<()>>>,
+}
+
+impl Set {
+    fn reopen(&mut self) {
+        let record = |id| crate::record::object_id(PARTITION, id);
+        let mut shapes = Vec::<Arc<Shape>>::new();
+        let mut rows: Vec<_> = self
+            .objects
+            .shapes()
+            .map(|(id, shape, size)| {
+                let at = shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+                    shapes.push(shape);
+                    shapes.len() - 1
+                });
+                let member = Member { version: 1, element: SetHash::default() };
+                Row { id: record(id), member, shape: at as u32, size: size as u32 }
+            })
+            .collect();
+        rows.sort_by_key(|row| row.id);
+        let at = |id| rows.iter().position(|row| row.id == record(id)).unwrap() as u32;
+        let marks = Pairs::sorted(self.objects.marks().map(|(mark, id)| (mark, at(id))).collect());
+        let snapshot = Arc::new(Snapshot::new(1, SetHash::default(), shapes, &rows, marks));
+        self.objects = Objects::default();
+        self.objects.stand_on(Base::new(&snapshot, PARTITION));
+    }
+
+    fn find(&mut self, search: &Search<'_>) -> Vec<ObjectId> {
+        loop {
+            match self.objects.find(search) {
+                Ok(found) => return found,
+                Err(unread) => {
+                    assert!(!unread.is_empty() && unread.len() <= search.max);
+                    unread.iter().for_each(|id| self.objects.put_read(self.store[id].clone()));
+                }
+            }
+        }
+    }
 }
 
 /// A [`Value`] that a failing test can show; real ones may hold secrets.
@@ -71,6 +121,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => put.prop_map(|(id, template, secret)| Step::Put { id, template, secret }),
         2 => (0..12u8).prop_map(Step::Remove),
         1 => Just(Step::KeepPublic),
+        2 => Just(Step::Reopen),
     ]
 }
 
@@ -106,11 +157,10 @@ fn scan(model: &Model, wanted: &Template, sees_private: bool) -> Vec<ObjectId> {
     all.filter(|(_, object)| wanted.0.iter().all(|a| fits(a, object))).map(|(id, _)| *id).collect()
 }
 
-fn search(objects: &Objects<()>, wanted: &Template, page: usize, sees_private: bool) -> Vec<ObjectId> {
+fn search(set: &mut Set, wanted: &Template, page: usize, sees_private: bool) -> Vec<ObjectId> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let search = Search { template: wanted, after, max: page, sees_private };
-        let ids = objects.find(&search).unwrap();
+        let ids = set.find(&Search { template: wanted, after, max: page, sees_private });
         assert!(ids.len() <= page);
         let Some(last) = ids.last() else { return found };
         after = Some(*last);
@@ -118,23 +168,33 @@ fn search(objects: &Objects<()>, wanted: &Template, page: usize, sees_private: b
     }
 }
 
-fn carry_out(step: &Step, objects: &mut Objects<()>, model: &mut Model) {
+fn carry_out(step: &Step, set: &mut Set, model: &mut Model) {
     match step {
         Step::Put { id: n, template, secret } => {
             let (template, secret) = (template_of(template, true), vec![*secret]);
-            let object = Object::new(id(*n), 1, template.clone(), Zeroizing::new(secret.clone()));
-            objects.put(Arc::new(object));
+            let object = Arc::new(Object::new(id(*n), 1, template.clone(), Zeroizing::new(secret.clone())));
+            set.objects.put(object.clone());
+            set.store.insert(id(*n), object);
             model.insert(id(*n), (template, secret));
         }
         Step::Remove(n) => {
-            objects.remove(id(*n));
+            set.objects.remove(id(*n));
             model.remove(&id(*n));
         }
         Step::KeepPublic => {
-            objects.retain(|object| !object.is_private());
+            let gone: Vec<_> = model.iter().filter(|(_, object)| is_private(&object.0)).map(|(id, _)| *id).collect();
+            gone.iter().for_each(|id| set.objects.remove(*id));
+            set.objects.retain(|object| !object.is_private());
             model.retain(|_, object| !is_private(&object.0));
         }
+        Step::Reopen => set.reopen(),
     }
+}
+
+fn after_steps(steps: &[Step]) -> (Set, Model) {
+    let (mut set, mut model) = (Set::default(), Model::new());
+    steps.iter().for_each(|step| carry_out(step, &mut set, &mut model));
+    (set, model)
 }
 
 proptest! {
@@ -143,29 +203,29 @@ proptest! {
         steps in many(step(), 0..40),
         searches in many((many(attribute(), 0..4), 1..5usize, any::<bool>()), 1..12),
     ) {
-        let (mut objects, mut model) = (Objects::default(), Model::new());
-        steps.iter().for_each(|step| carry_out(step, &mut objects, &mut model));
-        prop_assert!(objects.versions().map(|(id, _)| id).eq(model.keys().copied()));
-        let size: usize = model.keys().filter_map(|id| objects.get(*id)).map(|object| object.size()).sum();
-        prop_assert_eq!(objects.bytes(), size);
+        let (mut set, model) = after_steps(&steps);
+        let mut ids: Vec<_> = set.objects.versions().map(|(id, _)| id).collect();
+        ids.sort();
+        prop_assert!(ids.iter().eq(model.keys()));
+        let size: usize = model.keys().map(|id| set.store[id].size()).sum();
+        prop_assert_eq!((set.objects.len(), set.objects.bytes()), (model.len(), size));
         for (wanted, page, sees_private) in &searches {
             let wanted = template_of(wanted, false);
             let kinds: Vec<_> = wanted.0.iter().map(|a| a.kind).collect();
-            let found = search(&objects, &wanted, *page, *sees_private);
+            let found = search(&mut set, &wanted, *page, *sees_private);
             prop_assert_eq!(found, scan(&model, &wanted, *sees_private), "{:?}", kinds);
         }
+        prop_assert_eq!((set.objects.len(), set.objects.bytes()), (model.len(), size));
     }
 
     /// Nothing is left behind that could be found, or that takes room.
     #[test]
     fn what_is_removed_is_gone(steps in many(step(), 0..40), wanted in of(attribute())) {
-        let (mut objects, mut model) = (Objects::default(), Model::new());
-        steps.iter().for_each(|step| carry_out(step, &mut objects, &mut model));
-        let ids: Vec<_> = objects.versions().map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| objects.remove(id));
+        let (mut set, model) = after_steps(&steps);
+        model.keys().for_each(|id| set.objects.remove(*id));
         let wanted = template_of(wanted.as_slice(), false);
-        prop_assert!(search(&objects, &wanted, 9, true).is_empty());
-        prop_assert_eq!((objects.len(), objects.bytes()), (0, 0));
-        prop_assert!(objects.is_clean());
+        prop_assert!(search(&mut set, &wanted, 9, true).is_empty());
+        prop_assert_eq!((set.objects.len(), set.objects.bytes()), (0, 0));
+        prop_assert!(set.objects.is_clean());
     }
 }
