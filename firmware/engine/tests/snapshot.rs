@@ -158,11 +158,8 @@ fn without_a_good_snapshot_everything_is_read() {
     let store = RamStore::new();
     let (snapshots, partition, objects) = store_with_snapshot(&store);
     let good = snapshots.lock().unwrap().clone().unwrap();
-    let foreign = {
-        let (other, ..) = store_with_snapshot(&RamStore::new());
-        let taken = other.lock().unwrap().clone().unwrap();
-        taken
-    };
+    let (others, ..) = store_with_snapshot(&RamStore::new());
+    let foreign = others.lock().unwrap().clone().unwrap();
     let mut flipped = good.clone();
     flipped[good.len() / 2] ^= 1;
     for bad in [vec![], vec![0; 40], good[..good.len() - 1].to_vec(), flipped, foreign] {
