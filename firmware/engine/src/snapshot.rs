@@ -52,7 +52,9 @@ pub(crate) type Pairs = Rows<8>;
 impl Pairs {
     pub(crate) fn sorted(mut pairs: Vec<(u32, u32)>) -> Self {
         pairs.sort_unstable();
-        Rows::new(pairs.into_iter().flat_map(|(key, at)| pair(key, at)).collect())
+        let mut bytes = Vec::with_capacity(pairs.len().saturating_mul(8));
+        pairs.into_iter().for_each(|(key, at)| bytes.extend_from_slice(&pair(key, at)));
+        Rows::new(bytes)
     }
 
     /// The numbers of the records within a range that go with a key, rising.

@@ -87,19 +87,15 @@ fn take<P: Platform>(desk: &Desk<'_, P>, book: &Book) -> Snapshot {
     let mut shapes = BTreeMap::<Arc<Shape>, u32>::new();
     let mut marks = Vec::new();
     for partition in desk.state.partitions() {
-        let objects = partition.objects.read();
-        let record = |object| crate::record::object_id(partition.id, object);
-        for (id, shape, size) in objects.shapes() {
+        marks.append(&mut partition.objects.read().describe(|object, shape, size| {
+            let id = crate::record::object_id(partition.id, object);
+            let at = rows.binary_search_by_key(&id, |row| row.id).ok()?;
+            let row = rows.get_mut(at)?;
             let next = u32::try_from(shapes.len()).unwrap_or(u32::MAX);
-            let number = *shapes.entry(shape).or_insert(next);
-            let at = rows.binary_search_by_key(&record(id), |row| row.id);
-            if let Some(row) = at.ok().and_then(|at| rows.get_mut(at)) {
-                (row.shape, row.size) = (number, u32::try_from(size).unwrap_or(u32::MAX));
-            }
-        }
-        let place =
-            |id| rows.binary_search_by_key(&record(id), |row| row.id).ok().and_then(|at| u32::try_from(at).ok());
-        marks.extend(objects.marks().filter_map(|(mark, id)| Some((mark, place(id)?))));
+            row.shape = *shapes.entry(shape.clone()).or_insert(next);
+            row.size = u32::try_from(size).unwrap_or(u32::MAX);
+            u32::try_from(at).ok()
+        }));
     }
     let mut numbered: Vec<_> = shapes.into_iter().collect();
     numbered.sort_unstable_by_key(|(_, number)| *number);

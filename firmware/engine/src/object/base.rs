@@ -46,19 +46,22 @@ impl Base {
         rows.map(|row| (ObjectId(row.id.id), row.member.version))
     }
 
-    /// Every object there was, with its shape and size.
-    pub(super) fn shapes(&self) -> impl Iterator<Item = (ObjectId, Arc<Shape>, usize)> + '_ {
-        let rows = self.range.clone().filter_map(|at| self.snapshot.row(at));
-        rows.filter_map(|row| {
+    /// Gives `place` every unread object with its shape and size, and returns their marks with the numbers that it answers.
+    pub(super) fn describe(
+        &self,
+        counts: impl Fn(&ObjectId) -> bool,
+        mut place: impl FnMut(ObjectId, &Arc<Shape>, usize) -> Option<u32>,
+    ) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let mut number = |at: u32| {
+            let row = self.snapshot.row(at)?;
             let shape = self.snapshot.shapes.get(row.shape as usize)?;
-            Some((ObjectId(row.id.id), shape.clone(), row.size as usize))
+            Some(ObjectId(row.id.id)).filter(&counts).and_then(|id| place(id, shape, row.size as usize))
+        };
+        let numbers: Vec<Option<u32>> = self.range.clone().map(&mut number).collect();
+        self.snapshot.marks.iter().filter_map(move |(mark, at)| {
+            let here = at.checked_sub(self.range.start)?;
+            numbers.get(here as usize).copied().flatten().map(|number| (mark, number))
         })
-    }
-
-    /// Every mark with an object that had it.
-    pub(super) fn marks(&self) -> impl Iterator<Item = (u32, ObjectId)> + '_ {
-        let here = self.snapshot.marks.iter().filter(|(_, at)| self.range.contains(at));
-        here.filter_map(|(mark, at)| Some((mark, self.snapshot.object_id(at)?)))
     }
 
     /// The first objects that may match, before `until`, and that `counts` says are unread. When the search compares nothing,

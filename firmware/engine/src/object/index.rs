@@ -235,16 +235,21 @@ impl<K> Objects<K> {
         Arc::new(object.with_shape(known.clone()))
     }
 
-    /// What a snapshot says of each object: its shape and size.
-    pub(crate) fn shapes(&self) -> impl Iterator<Item = (ObjectId, Arc<Shape>, usize)> + '_ {
-        let known = self.objects.values().map(|object| (object.id, object.shape.clone(), object.size()));
-        known.chain(self.base.iter().flat_map(Base::shapes).filter(|(id, ..)| !self.covers(id)))
-    }
-
-    /// What a snapshot leads from: marks with their objects.
-    pub(crate) fn marks(&self) -> impl Iterator<Item = (u32, ObjectId)> + '_ {
-        let unread = self.base.iter().flat_map(Base::marks).filter(|(_, id)| !self.covers(id));
-        self.marks.iter().copied().chain(unread)
+    /// Gives `place` every object with its shape and size, and returns all marks with the numbers that it answers.
+    pub(crate) fn describe(
+        &self,
+        mut place: impl FnMut(ObjectId, &Arc<Shape>, usize) -> Option<u32>,
+    ) -> Vec<(u32, u32)> {
+        let mut marks = Vec::new();
+        for object in self.objects.values() {
+            if let Some(number) = place(object.id, &object.shape, object.size()) {
+                marks.extend(marks_of(object).map(|mark| (mark, number)));
+            }
+        }
+        if let Some(base) = &self.base {
+            marks.extend(base.describe(|id| !self.covers(id), place));
+        }
+        marks
     }
 
     /// Whether the indexes lead nowhere.

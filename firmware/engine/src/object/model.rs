@@ -42,23 +42,21 @@ struct Set {
 
 impl Set {
     fn reopen(&mut self) {
-        let record = |id| crate::record::object_id(PARTITION, id);
         let mut shapes = Vec::<Arc<Shape>>::new();
-        let mut rows: Vec<_> = self
-            .objects
-            .shapes()
-            .map(|(id, shape, size)| {
-                let at = shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
-                    shapes.push(shape);
-                    shapes.len() - 1
-                });
-                let member = Member { version: 1, element: SetHash::default() };
-                Row { id: record(id), member, shape: at as u32, size: size as u32 }
-            })
-            .collect();
-        rows.sort_by_key(|row| row.id);
-        let at = |id| rows.iter().position(|row| row.id == record(id)).unwrap() as u32;
-        let marks = Pairs::sorted(self.objects.marks().map(|(mark, id)| (mark, at(id))).collect());
+        let member = Member { version: 1, element: SetHash::default() };
+        let mut ids: Vec<_> = self.objects.versions().map(|(id, _)| crate::record::object_id(PARTITION, id)).collect();
+        ids.sort();
+        let mut rows: Vec<_> = ids.into_iter().map(|id| Row { id, member, shape: u32::MAX, size: 0 }).collect();
+        let marks = Pairs::sorted(self.objects.describe(|id, shape, size| {
+            let at = rows.iter().position(|row| row.id.id == id.0)?;
+            let known = shapes.iter().position(|known| known == shape);
+            let number = known.unwrap_or_else(|| {
+                shapes.push(shape.clone());
+                shapes.len() - 1
+            });
+            (rows[at].shape, rows[at].size) = (number as u32, size as u32);
+            Some(at as u32)
+        }));
         let snapshot = Arc::new(Snapshot::new(1, SetHash::default(), shapes, &rows, marks));
         self.objects = Objects::default();
         self.objects.stand_on(Base::new(&snapshot, PARTITION));
