@@ -2,9 +2,9 @@
 
 mod base;
 mod index;
-#[cfg(test)]
-mod model;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use crate::allowance::Allowance;
 use crate::record::ObjectRecord;

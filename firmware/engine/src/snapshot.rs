@@ -137,6 +137,12 @@ impl Snapshot {
         self.records.all().get(at as usize).and_then(Row::from_bytes)
     }
 
+    /// The sizes of these objects together.
+    pub(crate) fn sizes(&self, range: &Range<u32>) -> usize {
+        let rows = self.records.all().get(range.start as usize..range.end as usize).unwrap_or_default();
+        rows.iter().map(|row| number(row, ROW - 4) as usize).sum()
+    }
+
     /// Where a record stands.
     pub(crate) fn position(&self, id: &RecordId) -> Option<u32> {
         let at = u32::try_from(self.records.lower(&id.to_bytes())).ok()?;

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Threads that create the objects.
 const MAKERS: usize = 16;
 
+/// What is timed without a run of its own.
+pub const FIRST_SESSION: &str = "first-session";
+
 /// Every operation by name.
 pub const OPERATIONS: &[&str] = &[
     "ecdsa-p256-sign",
@@ -19,6 +22,7 @@ pub const OPERATIONS: &[&str] = &[
     "genkey-p256",
     "genkey-p256-token",
     "session-open-close",
+    FIRST_SESSION,
     "random-1k",
     "ecdsa-p256-verify",
 ];

@@ -23,8 +23,7 @@ impl Base {
     /// `None` when the partition had no object.
     pub(crate) fn new(snapshot: &Arc<Snapshot>, partition: PartitionId) -> Option<Self> {
         let range = snapshot.objects(partition);
-        let sizes = range.clone().filter_map(|at| snapshot.row(at)).map(|row| row.size as usize);
-        let (bytes, unread) = (sizes.sum(), range.len());
+        let (bytes, unread) = (snapshot.sizes(&range), range.len());
         (unread > 0).then(|| Base { snapshot: snapshot.clone(), partition, range, unread, bytes })
     }
 
