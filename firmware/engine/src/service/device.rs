@@ -114,8 +114,7 @@ pub(crate) fn destroy_partition<P: Platform>(
 /// The changes that delete every stored object of a partition, and what was counted for them.
 pub(crate) fn object_removals<P: Platform>(partition: &Partition<P>) -> Vec<Change<Key<P>>> {
     let objects = partition.objects.read();
-    let versions = objects.ids().filter_map(|id| objects.get(id).map(|o| (id, o.version)));
-    let objects = versions.map(|(id, version)| (record::object_id(partition.id, id), version));
+    let objects = objects.versions().map(|(id, version)| (record::object_id(partition.id, id), version));
     objects.chain(partition.uses()).map(|(id, version)| removal(id, version)).collect()
 }
 
