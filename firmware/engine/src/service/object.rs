@@ -215,13 +215,11 @@ fn changed<P: Platform>(
     copying: bool,
 ) -> Result<Template, ErrorCode> {
     let mode = partition.mode;
-    let origin = match object.number(A::KEY_GEN_MECHANISM).and_then(|n| u32::try_from(n).ok()) {
-        Some(mechanism) if object.flag(A::LOCAL) => Origin::Generate(coloa_wire::MechanismType(mechanism)),
-        _ => Origin::Import,
-    };
     let template = attributes::change(object.attributes(), changes, copying)?;
-    attributes::obey(&template, object.class(), origin, mode)?;
-    if mode == PartitionMode::Strict && object.number(A::KEY_TYPE).is_some() {
+    attributes::obey(&template, object.class(), None, mode)?;
+    // What the SO trusted stays what it was.
+    let narrows = mode == PartitionMode::Strict || object.flag(A::TRUSTED);
+    if narrows && object.number(A::KEY_TYPE).is_some() {
         attributes::only_narrows(&object.attributes(), &template)?;
     }
     Ok(template)

@@ -215,5 +215,5 @@ pub fn user(engine: &RamEngine, partition: PartitionId) -> Caller<'_> {
 
 pub fn gcm(iv: Option<&[u8]>) -> Mechanism {
     let gcm = coloa_wire::GcmParams { iv: iv.map(<[u8]>::to_vec), aad: b"aad".to_vec(), tag_bits: 128 };
-    Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) }
+    Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None }
 }
