@@ -199,7 +199,7 @@ impl Wanted {
     }
 
     /// What a hidden key of this type is for when nobody says.
-    fn natural(&self) -> &'static [A] {
+    pub(crate) fn natural(&self) -> &'static [A] {
         match (self.class, self.number(A::KEY_TYPE)) {
             (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
             (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],

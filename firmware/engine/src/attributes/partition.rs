@@ -58,7 +58,12 @@ pub(crate) fn wraps_only(flag: impl Fn(A) -> bool) -> bool {
 
 /// Holds the attributes of a key to the partition's rules (ARCHITECTURE decision 8, R9, R10). Without an origin they are
 /// those of a key that is there, which [`only_narrows`] holds.
-pub(crate) fn obey(template: &Template, class: u64, origin: Option<Origin>, mode: PartitionMode) -> Result<(), ErrorCode> {
+pub(crate) fn obey(
+    template: &Template,
+    class: u64,
+    origin: Option<Origin>,
+    mode: PartitionMode,
+) -> Result<(), ErrorCode> {
     if mode == PartitionMode::Compatible || !matches!(class, class::PRIVATE_KEY | class::SECRET_KEY | class::PUBLIC_KEY)
     {
         return Ok(());
@@ -83,7 +88,11 @@ pub(crate) fn obey(template: &Template, class: u64, origin: Option<Origin>, mode
     let foreign_wrapper = origin.is_some_and(|origin| !origin.is_local()) && any(&[A::WRAP, A::UNWRAP]);
     let known = origin.is_some_and(Origin::is_known) && any(&[A::WRAP, A::UNWRAP, A::DERIVE]);
     let laid_open = matches!(origin, Some(Origin::Carried | Origin::Derived { .. })) && !flag(A::SENSITIVE);
-    if many || readable || (hidden && (foreign_wrapper || known || laid_open)) { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
+    if many || readable || (hidden && (foreign_wrapper || known || laid_open)) {
+        Err(ErrorCode::TemplateInconsistent)
+    } else {
+        Ok(())
+    }
 }
 
 fn short_rsa(template: &Template) -> bool {
