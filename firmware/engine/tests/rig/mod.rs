@@ -1,8 +1,10 @@
 //! A real engine on a medium in RAM, and a caller that speaks frames to it, as every body does.
 #![allow(dead_code, reason = "each test file uses its own part of the rig")]
 
+mod carry;
 mod hooked;
 
+pub use carry::*;
 use coloa_engine::audit::AuditRecord;
 use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_testkit::RamStore;
