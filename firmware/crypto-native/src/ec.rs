@@ -1,7 +1,9 @@
-//! ECDSA key pairs and signatures: lengths, errors and the pairwise test around [`EcKey`].
+//! ECDSA and ECDH: lengths, errors and the pairwise test around [`EcKey`].
 
 use coloa_engine::{CryptoError, Curve, KeyMaterial};
+use zeroize::Zeroizing;
 
+use crate::PAIRWISE_MESSAGE;
 use crate::ffi::EcKey;
 
 /// The shortest and longest digest that ECDSA takes: SHA-1's and SHA-512's.
@@ -29,14 +31,17 @@ pub(crate) fn verify(key: &EcKey, digest: &[u8], signature: &[u8]) -> Result<(),
     key.verify(digest, signature).then_some(()).ok_or(CryptoError::Unauthentic)
 }
 
+pub(crate) fn agree(key: &EcKey, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    EcKey::from_point(key.curve(), peer).and_then(|peer| key.agree(&peer)).ok_or(CryptoError::Invalid)
+}
+
 /// The pairwise consistency test (FIPS 140-3 IG 10.3.A): the public key verifies what the secret key, read back from
 /// its bytes, signs.
 fn test_pair(curve: Curve, secret: &[u8], public: &[u8]) -> Result<(), CryptoError> {
-    const MESSAGE: [u8; 32] = *b"Co Loa: pairwise consistency....";
     let signer = EcKey::from_secret(curve, secret).ok_or(CryptoError::Inconsistent)?;
     let verifier = EcKey::from_point(curve, public).ok_or(CryptoError::Inconsistent)?;
-    let signature = signer.sign(&MESSAGE).ok_or(CryptoError::Entropy)?;
-    verifier.verify(&MESSAGE, &signature).then_some(()).ok_or(CryptoError::Inconsistent)
+    let signature = signer.sign(PAIRWISE_MESSAGE).ok_or(CryptoError::Entropy)?;
+    verifier.verify(PAIRWISE_MESSAGE, &signature).then_some(()).ok_or(CryptoError::Inconsistent)
 }
 
 #[cfg(test)]

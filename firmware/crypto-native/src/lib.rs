@@ -1,23 +1,37 @@
 //! The engine's [`Crypto`] trait over AWS-LC, for hosts: the appliance and the embedded token.
 //!
-//! It trusts AWS-LC and the operating system's randomness. It has no state of its own: random bytes and ECDSA nonces
-//! come from AWS-LC's per-thread CTR_DRBG (SP 800-90A), which survives a fork by reseeding. GCM takes IVs of [`IV`]
-//! bytes only. `unsafe` is in `ffi` alone.
+//! It trusts AWS-LC and the operating system's randomness. It has no state of its own: random bytes and nonces come from
+//! AWS-LC's per-thread CTR_DRBG (SP 800-90A), which survives a fork by reseeding. `ffi` puts AWS-LC's C functions behind
+//! safe types, and is the only place with `unsafe`; the other modules check lengths, name errors and run the pairwise
+//! tests.
 #![deny(unsafe_code)]
 
+mod aes;
+mod curve25519;
 mod ec;
 #[allow(unsafe_code, reason = "the one folder that calls C")]
 mod ffi;
+mod kdf;
+mod kem;
 mod key;
+mod mldsa;
+mod rejection;
+mod rsa;
 
-use aws_lc_rs::{aead, digest, rand};
-use coloa_engine::crypto::{AeadMode, IV, TAG};
+use aws_lc_rs::rand;
+use coloa_engine::crypto::{Kdf, Mode, Padding};
 use coloa_engine::{Aead, Crypto, CryptoError, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
+use zeroize::{Zeroize, Zeroizing};
 
 pub use key::Key;
 
-use ffi::EcKey;
+use ffi::{EcKey, KemKey, RsaKey};
 use key::Inner;
+use mldsa::Message;
+use rsa::Pss;
+
+/// What a fresh pair signs in its pairwise test; as long as a SHA-256 digest.
+const PAIRWISE_MESSAGE: &[u8; 32] = b"Co Loa: pairwise consistency....";
 
 /// The provider. It costs nothing to make and nothing to share.
 #[derive(Clone, Copy, Default)]
@@ -33,8 +47,8 @@ impl Native {
 impl Crypto for Native {
     type Key = Key;
 
-    fn supports(&self, feature: Feature) -> bool {
-        matches!(feature, Feature::Core | Feature::P521)
+    fn supports(&self, _feature: Feature) -> bool {
+        true
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
@@ -42,22 +56,22 @@ impl Crypto for Native {
     }
 
     fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Digest {
-        let algorithm = match hash {
-            Hash::Sha256 => &digest::SHA256,
-            Hash::Sha384 => &digest::SHA384,
-            Hash::Sha512 => &digest::SHA512,
-            _ => return Digest::new(&[]),
-        };
-        let mut context = digest::Context::new(algorithm);
-        parts.iter().for_each(|part| context.update(part));
-        Digest::new(context.finish().as_ref())
+        ffi::digest(hash, parts)
     }
 
     fn generate(&self, kind: PairKind) -> Result<KeyMaterial, CryptoError> {
         match kind {
             PairKind::Ec(curve) => ec::generate(curve),
-            _ => Err(CryptoError::Unsupported),
+            PairKind::Ed25519 => curve25519::generate_ed25519(),
+            PairKind::X25519 => curve25519::generate_x25519(),
+            PairKind::MlDsa(set) => mldsa::generate(set),
+            PairKind::MlKem(set) => kem::generate(set),
+            PairKind::Rsa => Err(CryptoError::Unsupported),
         }
+    }
+
+    fn generate_rsa(&self, bits: u32) -> Result<KeyMaterial, CryptoError> {
+        rsa::generate(bits)
     }
 
     fn load(&self, kind: KeyKind, secret: &[u8]) -> Result<Key, CryptoError> {
@@ -71,7 +85,11 @@ impl Crypto for Native {
     fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
         match kind {
             PairKind::Ec(curve) => EcKey::from_secret(curve, secret).and_then(|key| key.public()),
-            _ => return Err(CryptoError::Unsupported),
+            PairKind::Ed25519 => curve25519::ed25519(secret)?.public().map(|public| public.to_vec()),
+            PairKind::X25519 => Some(curve25519::x25519(secret)?.public().to_vec()),
+            PairKind::MlDsa(set) => mldsa::public(set, secret),
+            PairKind::MlKem(set) => KemKey::from_secret(set, secret).and_then(|key| key.public()),
+            PairKind::Rsa => RsaKey::from_secret(secret).and_then(|key| key.public()),
         }
         .ok_or(CryptoError::Invalid)
     }
@@ -79,6 +97,14 @@ impl Crypto for Native {
     fn sign(&self, key: &Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         match (&key.0, scheme) {
             (Inner::EcPrivate(key), Scheme::Ecdsa) => ec::sign(key, message),
+            (Inner::Ed25519Private(key), Scheme::Ed25519) => key.sign(message).ok_or(CryptoError::Invalid),
+            (Inner::RsaPrivate(key), Scheme::Pkcs1(hash)) => rsa::sign_pkcs1(&key.key, hash, message),
+            (Inner::RsaPrivate(key), Scheme::Pss { hash, mgf, salt }) => {
+                Pss { hash, mgf, salt }.sign(&key.key, message)
+            }
+            (Inner::MlDsaPrivate(key), Scheme::MlDsa { context, prehash }) => {
+                key.sign(&Message { context, prehash, text: message })
+            }
             _ => Err(CryptoError::Invalid),
         }
     }
@@ -86,43 +112,104 @@ impl Crypto for Native {
     fn verify(&self, key: &Key, scheme: Scheme<'_>, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
         match (&key.0, scheme) {
             (Inner::EcPublic(key), Scheme::Ecdsa) => ec::verify(key, message, signature),
+            (Inner::Ed25519Public(key), Scheme::Ed25519) => curve25519::verify(key, message, signature),
+            (Inner::RsaPublic(key), Scheme::Pkcs1(hash)) => rsa::verify_pkcs1(key, hash, message, signature),
+            (Inner::RsaPublic(key), Scheme::Pss { hash, mgf, salt }) => {
+                Pss { hash, mgf, salt }.verify(key, message, signature)
+            }
+            (Inner::MlDsaPublic(key), Scheme::MlDsa { context, prehash }) => {
+                key.verify(&Message { context, prehash, text: message }, signature)
+            }
             _ => Err(CryptoError::Invalid),
         }
     }
 
     fn mac(&self, key: &Key, hash: Hash, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
         let Inner::Hmac(key) = &key.0 else { return Err(CryptoError::Invalid) };
-        let mut context = key.context(hash).ok_or(CryptoError::Unsupported)?;
-        parts.iter().for_each(|part| context.update(part));
-        Ok(Digest::new(context.sign().as_ref()))
+        key.mac(hash, parts).ok_or(CryptoError::Invalid)
+    }
+
+    fn cmac(&self, key: &Key, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        let Inner::Aes(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        key.cmac(parts)
     }
 
     fn seal(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let (key, nonce) = gcm(key, aead)?;
-        // More than 2^39 - 256 bits (SP 800-38D §5.2.1.1) is the one thing AWS-LC refuses here.
-        let tag = key.seal_in_place_separate_tag(nonce, aead::Aad::from(aead.aad), text);
-        text.extend_from_slice(tag.map_err(|_| CryptoError::Length)?.as_ref());
-        Ok(())
+        let Inner::Aes(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        key.seal(aead, text)
     }
 
     fn open(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let opened = gcm(key, aead).and_then(|(key, nonce)| {
-            let plain = key.open_in_place(nonce, aead::Aad::from(aead.aad), text);
-            plain.map(|_| ()).map_err(|_| CryptoError::Unauthentic)
-        });
-        let length = if opened.is_ok() { text.len().saturating_sub(TAG) } else { 0 };
-        text.truncate(length);
-        opened
+        let opened = match &key.0 {
+            Inner::Aes(key) => key.open(aead, text),
+            _ => Err(CryptoError::Invalid),
+        };
+        emptied_on_error(opened, text)
+    }
+
+    fn encrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        match &key.0 {
+            Inner::Aes(key) => key.encrypt(mode, text),
+            Inner::Xts(key) => key.apply(mode, text, true),
+            _ => Err(CryptoError::Invalid),
+        }
+    }
+
+    fn decrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let decrypted = match &key.0 {
+            Inner::Aes(key) => key.decrypt(mode, text),
+            Inner::Xts(key) => key.apply(mode, text, false),
+            _ => Err(CryptoError::Invalid),
+        };
+        emptied_on_error(decrypted, text)
+    }
+
+    fn rsa_encrypt(&self, key: &Key, padding: Padding<'_>, text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let Inner::RsaPublic(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        rsa::encrypt(key, padding, text)
+    }
+
+    fn rsa_decrypt(&self, key: &Key, padding: Padding<'_>, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let Inner::RsaPrivate(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        key.decrypt(padding, text)
+    }
+
+    fn agree(&self, key: &Key, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        match &key.0 {
+            Inner::EcPrivate(key) => ec::agree(key, peer),
+            Inner::X25519Private(key) => curve25519::agree(key, peer),
+            _ => Err(CryptoError::Invalid),
+        }
+    }
+
+    fn encapsulate(&self, key: &Key) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        let Inner::KemPublic(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        kem::encapsulate(key)
+    }
+
+    fn decapsulate(&self, key: &Key, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let Inner::KemPrivate(key) = &key.0 else { return Err(CryptoError::Invalid) };
+        kem::decapsulate(key, ciphertext)
+    }
+
+    fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> {
+        kdf::derive(secret, kdf, out)
     }
 }
 
-fn gcm<'k>(key: &'k Key, aead: &Aead<'_>) -> Result<(&'k aead::LessSafeKey, aead::Nonce), CryptoError> {
-    let Inner::Aes(key) = &key.0 else { return Err(CryptoError::Invalid) };
-    if aead.mode != AeadMode::Gcm || aead.tag != TAG {
-        return Err(CryptoError::Unsupported);
+/// Nothing that failed to authenticate is left behind.
+fn emptied_on_error(result: Result<(), CryptoError>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+    if result.is_err() {
+        text.zeroize();
     }
-    let iv: [u8; IV] = aead.iv.try_into().map_err(|_| CryptoError::Unsupported)?;
-    Ok((key, aead::Nonce::assume_unique_for_key(iv)))
+    result
+}
+
+/// Fresh bytes for a seed.
+fn random(length: usize) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    rand::fill(&mut bytes).map_err(|_| CryptoError::Entropy)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! ECDSA over a digest of any length, which aws-lc-rs does not expose: EC keys of AWS-LC behind safe methods.
+//! ECDSA over a digest of any length, which aws-lc-rs does not expose, and ECDH: EC keys of AWS-LC behind safe methods.
 //!
 //! aws-lc-rs ties a digest's length to the curve and takes signatures through DER; AWS-LC itself does neither.
 //! Invariants, on which the `SAFETY` lines rest:
@@ -151,6 +151,22 @@ impl EcKey {
             forget_errors();
         }
         verified == 1
+    }
+
+    /// The x coordinate of the shared point (SP 800-56A §5.7.1.2); none without a scalar.
+    pub(crate) fn agree(&self, peer: &EcKey) -> Option<Zeroizing<Vec<u8>>> {
+        let mut shared = Zeroizing::new(vec![0; self.curve.scalar()]);
+        // SAFETY: both keys are live, the peer's has its point, which lives as long as it; the coordinate fits exactly. No
+        // function to derive with: the coordinate itself is written.
+        let written = unsafe {
+            let point = sys::EC_KEY_get0_public_key(peer.key.as_ptr());
+            sys::ECDH_compute_key(shared.as_mut_ptr().cast(), shared.len(), point, self.key.as_ptr(), None)
+        };
+        if usize::try_from(written) != Ok(shared.len()) {
+            forget_errors();
+            return None;
+        }
+        Some(shared)
     }
 
     fn parse_signature(&self, signature: &[u8]) -> Option<Owned<sys::ECDSA_SIG>> {

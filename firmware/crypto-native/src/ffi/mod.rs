@@ -4,13 +4,29 @@
 //! invariant in the file's first comment, or this one: an [`Owned`] holds a pointer that AWS-LC handed over to us, that
 //! nobody else frees, and the function that frees it.
 
+mod aead;
+mod block;
+mod curve25519;
 mod ec;
+mod hash;
+mod kem;
+mod mldsa;
+mod pkey;
+mod rsa;
 
+use core::ffi::c_int;
 use core::ptr::{self, NonNull};
 
 use aws_lc_sys as sys;
 
+pub(crate) use aead::{Gcm, ccm_open, ccm_seal};
+pub(crate) use block::{Cmac, DecryptKey, EncryptKey, xts};
+pub(crate) use curve25519::{Ed25519, X25519, verify_ed25519};
 pub(crate) use ec::EcKey;
+pub(crate) use hash::{HmacState, digest, hkdf_expand, hkdf_extract, pbkdf2, shake256};
+pub(crate) use kem::KemKey;
+pub(crate) use mldsa::MlDsaKey;
+pub(crate) use rsa::{Oaep, RsaKey};
 
 /// An object of AWS-LC that is freed on drop.
 pub(crate) struct Owned<T> {
@@ -58,4 +74,13 @@ pub(crate) fn number(bytes: &[u8]) -> Option<Owned<sys::BIGNUM>> {
 pub(crate) fn forget_errors() {
     // SAFETY: takes nothing and touches only this thread's queue.
     unsafe { sys::ERR_clear_error() }
+}
+
+/// What a function of AWS-LC that answers 1 for success did; after a failure the thread's error queue is emptied.
+pub(crate) fn done(answer: c_int) -> Option<()> {
+    if answer != 1 {
+        forget_errors();
+        return None;
+    }
+    Some(())
 }
