@@ -293,9 +293,11 @@ fn serve<P: Platform>(
         C::ObjectFind => run(call, head, reply, service::object::find),
         C::KeyGenerate => run(call, head, reply, service::key::generate),
         C::KeyPairGenerate => run(call, head, reply, service::key::generate_pair),
-        C::KeyWrap | C::KeyUnwrap | C::KeyDerive | C::KeyEncapsulate | C::KeyDecapsulate => {
-            Err(ErrorCode::CommandUnknown)
-        }
+        C::KeyWrap => run(call, head, reply, service::wrap::wrap),
+        C::KeyUnwrap => run(call, head, reply, service::wrap::unwrap),
+        C::KeyDerive => run(call, head, reply, service::derive::derive),
+        C::KeyEncapsulate => run(call, head, reply, service::encapsulate::encapsulate),
+        C::KeyDecapsulate => run(call, head, reply, service::encapsulate::decapsulate),
         C::Sign => run(call, head, reply, service::crypto::sign),
         C::Verify => run(call, head, reply, service::crypto::verify),
         C::Encrypt => run(call, head, reply, service::crypto::encrypt),

@@ -159,17 +159,23 @@ impl<K> Object<K> {
     /// Roughly the bytes it takes in memory, index and parsed key included.
     pub(crate) fn size(&self) -> usize {
         const OBJECT: usize = 1024;
-        let size = |a: &Attribute| match &a.value {
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Uints(list) => list.len().saturating_mul(8),
-            Value::Template(list) => list.len().saturating_mul(OBJECT / 8),
-            Value::Bool(_) | Value::Uint(_) => 0,
-        };
+        let size = |a: &Attribute| size_of_value(&a.value);
         self.attributes.iter().map(size).fold(OBJECT.saturating_add(self.secret.len()), usize::saturating_add)
     }
 
     pub(crate) fn has_secret_value(&self) -> bool {
         matches!(self.class(), class::PRIVATE_KEY | class::SECRET_KEY)
+    }
+}
+
+/// Bytes of a value beside those of its attribute.
+fn size_of_value(value: &Value) -> usize {
+    const ATTRIBUTE: usize = 128;
+    match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Uints(list) => list.len().saturating_mul(8),
+        Value::Template(list) => list.iter().map(|a| ATTRIBUTE.saturating_add(size_of_value(&a.value))).sum(),
+        Value::Bool(_) | Value::Uint(_) => 0,
     }
 }
 

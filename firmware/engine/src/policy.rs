@@ -5,11 +5,11 @@ use crate::mechanism::{self, Service};
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, period};
+use crate::{Engine, Peer, Platform, attributes, period};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{PartitionMode, Role};
-use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Value};
+use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Template, Value};
 use core::marker::PhantomData;
 
 /// A use of a key.
@@ -117,6 +117,80 @@ fn allows<K>(object: &Object<K>, mechanism: MechanismType) -> bool {
     match object.value(AttributeType::ALLOWED_MECHANISMS) {
         Some(Value::Uints(allowed)) if !allowed.is_empty() => allowed.contains(&u64::from(mechanism.0)),
         _ => true,
+    }
+}
+
+/// Proof that this key may leave under that wrapping key, now.
+pub(crate) struct Wrappable<K>(Arc<Object<K>>);
+
+impl<K> Wrappable<K> {
+    pub(crate) fn object(&self) -> &Object<K> {
+        &self.0
+    }
+}
+
+/// Decides whether a key may leave, wrapped by another (PKCS#11 §5.18.3). On a strict partition every key is one that only
+/// trusted keys wrap, and only the user has it wrapped (R9, R13).
+pub(crate) fn wrappable<P: Platform>(
+    session: &Session<P>,
+    wrapping: &Authorized<Wrap, Key<P>>,
+    key: Arc<Object<Key<P>>>,
+) -> Result<Wrappable<Key<P>>, ErrorCode> {
+    use AttributeType as A;
+    let strict = session.partition.mode == PartitionMode::Strict;
+    if !key.has_secret_value() {
+        return Err(ErrorCode::KeyNotWrappable);
+    }
+    if strict {
+        session.require(Role::User)?;
+    }
+    if !key.flag(A::EXTRACTABLE) {
+        return Err(ErrorCode::KeyUnextractable);
+    }
+    if (strict || key.flag(A::WRAP_WITH_TRUSTED)) && !wrapping.object.flag(A::TRUSTED) {
+        return Err(ErrorCode::KeyNotWrappable);
+    }
+    match wrapping.object.value(A::WRAP_TEMPLATE) {
+        Some(Value::Template(wanted)) if !key.matches(&Template(wanted.clone())) => Err(ErrorCode::KeyOutsideTemplate),
+        _ => Ok(Wrappable(key)),
+    }
+}
+
+/// Whether a key may come to be trusted, or lose it: by the SO, and as a wrapping key of which the engine knows that nobody
+/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only.
+pub(crate) fn may_trust<P: Platform>(
+    session: &Session<P>,
+    before: Option<&Object<Key<P>>>,
+    after: &Object<Key<P>>,
+) -> Result<(), ErrorCode> {
+    use AttributeType as A;
+    let was = before.is_some_and(|object| object.flag(A::TRUSTED));
+    if was == after.flag(A::TRUSTED) || after.number(A::KEY_TYPE).is_none() {
+        return Ok(());
+    }
+    if session.role() != Some(Role::SecurityOfficer) {
+        return Err(ErrorCode::AttributeReadOnly);
+    }
+    let strict = session.partition.mode == PartitionMode::Strict;
+    let drawn = after.flag(A::LOCAL) && after.number(A::KEY_GEN_MECHANISM) != Some(PBKD2);
+    let held = strict || after.flag(A::NEVER_EXTRACTABLE);
+    let unknown = !after.has_secret_value() || (drawn && after.flag(A::ALWAYS_SENSITIVE) && held);
+    let sound = was || (unknown && attributes::wraps_only(|kind| after.flag(kind)));
+    if sound { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
+}
+
+const PBKD2: u64 = MechanismType::PKCS5_PBKD2.0 as u64;
+
+/// Whether a session may make this change: the SO touches no secret key of a strict partition, but marks those it trusts.
+pub(crate) fn may_change<P: Platform>(
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+    changes: &Template,
+) -> Result<(), ErrorCode> {
+    let marks = !changes.0.is_empty() && changes.0.iter().all(|a| a.kind == AttributeType::TRUSTED);
+    match session.role() {
+        Some(Role::SecurityOfficer) if marks && object.is_stored() => handles_objects(session),
+        _ => may_make(session, object),
     }
 }
 

@@ -2,7 +2,11 @@
 
 pub(crate) mod batch;
 pub(crate) mod crypto;
+pub(crate) mod derive;
 pub(crate) mod device;
+pub(crate) mod encapsulate;
 pub(crate) mod key;
 pub(crate) mod object;
+mod secret;
 pub(crate) mod token;
+pub(crate) mod wrap;

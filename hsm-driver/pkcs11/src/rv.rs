@@ -92,6 +92,11 @@ impl From<ErrorCode> for Rv {
             E::WrappedKeyLength => CKR_WRAPPED_KEY_LEN_RANGE,
             E::PublicKeyInvalid => CKR_PUBLIC_KEY_INVALID,
             E::MechanismForbidden => CKR_MECHANISM_INVALID,
+            E::KeyNotWrappable => CKR_KEY_NOT_WRAPPABLE,
+            // C_WrapKey says so (PKCS#11 §5.18.3).
+            E::KeyOutsideTemplate => CKR_KEY_HANDLE_INVALID,
+            E::WrappingKeyType => CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+            E::UnwrappingKeyType => CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
             E::StoreFailed | E::StoreCorrupt | E::StoreRolledBack => CKR_DEVICE_ERROR,
             E::OutcomeUnknown | E::Conflict => CKR_FUNCTION_FAILED,
             E::ErrorState | E::EntropyFailed | E::Stopping | E::Internal => CKR_DEVICE_ERROR,

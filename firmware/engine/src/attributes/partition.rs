@@ -1,11 +1,11 @@
 //! What a partition's rules ask of a key (ARCHITECTURE decision 8, R9, R10, R12).
 
-use super::Origin;
+use super::{Origin, Wanted};
 use crate::period;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::PartitionMode;
-use coloa_wire::{AttributeType as A, ErrorCode, Template, Value};
+use coloa_wire::{Attribute, AttributeType as A, ErrorCode, Template, Value};
 
 /// What a key may be for.
 const PURPOSES: [A; 11] = [
@@ -40,8 +40,30 @@ pub(crate) fn only_narrows(old: &Template, new: &Template) -> Result<(), ErrorCo
     if kept && period::may_end(&end, &date(new, A::END_DATE)) { Ok(()) } else { Err(ErrorCode::AttributeReadOnly) }
 }
 
-/// Holds the attributes of a key to the partition's rules (ARCHITECTURE decision 8, R9, R10).
-pub(crate) fn obey(template: &Template, class: u64, origin: Origin, mode: PartitionMode) -> Result<(), ErrorCode> {
+/// On a strict partition nobody but the unwrapping key says what an unwrapped key may do (R13): its purposes are those of
+/// `CKA_UNWRAP_TEMPLATE`, or the natural ones of its type, and only that template makes it extractable.
+pub(crate) fn narrowest(wanted: &Wanted, demanded: &[Attribute]) -> Result<(), ErrorCode> {
+    let demands = |kind: A| demanded.iter().any(|a| a.kind == kind && a.value == Value::Bool(true));
+    let named = PURPOSES.iter().any(|kind| demands(*kind));
+    let allowed = |kind: A| if named { demands(kind) } else { wanted.natural().contains(&kind) };
+    let widened = PURPOSES.iter().any(|kind| wanted.flag(*kind) && !allowed(*kind));
+    let extractable = wanted.flag(A::EXTRACTABLE) && !demands(A::EXTRACTABLE);
+    if widened || extractable { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
+}
+
+/// Whether a key wraps and does nothing else but unwrap.
+pub(crate) fn wraps_only(flag: impl Fn(A) -> bool) -> bool {
+    flag(A::WRAP) && PURPOSES.iter().all(|kind| matches!(*kind, A::WRAP | A::UNWRAP) || !flag(*kind))
+}
+
+/// Holds the attributes of a key to the partition's rules (ARCHITECTURE decision 8, R9, R10). Without an origin they are
+/// those of a key that is there, which [`only_narrows`] holds.
+pub(crate) fn obey(
+    template: &Template,
+    class: u64,
+    origin: Option<Origin>,
+    mode: PartitionMode,
+) -> Result<(), ErrorCode> {
     if mode == PartitionMode::Compatible || !matches!(class, class::PRIVATE_KEY | class::SECRET_KEY | class::PUBLIC_KEY)
     {
         return Ok(());
@@ -61,8 +83,16 @@ pub(crate) fn obey(template: &Template, class: u64, origin: Origin, mode: Partit
     let hidden = class != class::PUBLIC_KEY;
     let many = purposes.iter().filter(|p| **p).count() > 1;
     let readable = hidden && flag(A::EXTRACTABLE) && !flag(A::SENSITIVE);
-    let known_wrapper = hidden && origin == Origin::Import && any(&[A::WRAP, A::UNWRAP, A::DERIVE]);
-    if many || readable || known_wrapper { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
+    // Only what the engine drew itself surely nobody knows: a key from outside may have been put there, and who chose the
+    // other half of an agreement knows its result.
+    let foreign_wrapper = origin.is_some_and(|origin| !origin.is_local()) && any(&[A::WRAP, A::UNWRAP]);
+    let known = origin.is_some_and(Origin::is_known) && any(&[A::WRAP, A::UNWRAP, A::DERIVE]);
+    let laid_open = matches!(origin, Some(Origin::Carried | Origin::Derived { .. })) && !flag(A::SENSITIVE);
+    if many || readable || (hidden && (foreign_wrapper || known || laid_open)) {
+        Err(ErrorCode::TemplateInconsistent)
+    } else {
+        Ok(())
+    }
 }
 
 fn short_rsa(template: &Template) -> bool {

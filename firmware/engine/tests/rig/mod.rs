@@ -1,8 +1,10 @@
 //! A real engine on a medium in RAM, and a caller that speaks frames to it, as every body does.
 #![allow(dead_code, reason = "each test file uses its own part of the rig")]
 
+mod carry;
 mod hooked;
 
+pub use carry::*;
 use coloa_engine::audit::AuditRecord;
 use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_testkit::RamStore;
@@ -215,5 +217,5 @@ pub fn user(engine: &RamEngine, partition: PartitionId) -> Caller<'_> {
 
 pub fn gcm(iv: Option<&[u8]>) -> Mechanism {
     let gcm = coloa_wire::GcmParams { iv: iv.map(<[u8]>::to_vec), aad: b"aad".to_vec(), tag_bits: 128 };
-    Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) }
+    Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None }
 }
