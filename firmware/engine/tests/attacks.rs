@@ -160,7 +160,7 @@ fn agreed(caller: &Caller<'_>) -> Known {
     let kind = PairKind::Ec(coloa_engine::Curve::P256);
     let mine = Native.generate(kind).unwrap();
     let public = Template::default().with(A::EC_PARAMS, P256);
-    let pair = caller.pair(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
+    let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
     let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
     let params = EcdhParams { kdf: Some(M::SHA256), shared: vec![], public: mine.public.clone() };
     let template = aes().with(A::VALUE_LEN, 32).with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
@@ -172,7 +172,7 @@ fn agreed(caller: &Caller<'_>) -> Known {
 /// The attacker encapsulated.
 fn decapsulated(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::PARAMETER_SET, parameter_set::ML_KEM_768);
-    let pair = caller.pair(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
+    let pair = caller.pair_by(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
     let Some(Value::Bytes(key)) = caller.attribute(pair.public, A::VALUE) else { panic!("no key") };
     let key = Native.load_public(PairKind::MlKem(coloa_engine::crypto::MlKem::L768), &key).unwrap();
     let (ciphertext, shared) = Native.encapsulate(&key).unwrap();
@@ -196,7 +196,7 @@ fn rewrapped(engine: &RamEngine, caller: &Caller<'_>, partition: coloa_wire::Par
 fn brought(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
     let private = yes(&[A::UNWRAP]).with(A::UNWRAP_TEMPLATE, nested(yes(&[A::WRAP])));
-    let pair = caller.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
+    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
     let Some(Value::Bytes(info)) = caller.attribute(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
     // What follows the algorithm and the bit string's head.
     let key = Native.load_public(PairKind::Rsa, &info[24..]).unwrap();
@@ -330,7 +330,7 @@ fn derives_of_a_byte_at_a_time() {
         let generate = KeyGenerate { mechanism: M::GENERIC_SECRET_KEY_GEN.into(), template };
         let secret = caller.call(&generate).unwrap().object;
         let public = Template::default().with(A::EC_PARAMS, P256);
-        let pair = caller.pair(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
+        let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
         let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
         let agree = |kdf| {
             let params = EcdhParams { kdf, shared: vec![], public: point.clone() };
@@ -379,7 +379,7 @@ fn keys_conjured_from_noise() {
         let caller = user(&engine, token(&engine, mode));
         let kek = caller.kek(Template::default());
         let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-        let pair = caller.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
+        let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
         let by_oaep = Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()));
         let before = caller.find(Template::default()).len();
         let mut noise = vec![0; 384 + 40];
@@ -432,7 +432,7 @@ fn padding_oracles() {
     let caller = user(&engine, token(&engine, PartitionMode::Strict));
     let kek = caller.kek(Template::default());
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-    let pair = caller.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
+    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
     let asked = |key, mechanism: &Mechanism, text: &[u8]| caller.unwrap(key, mechanism, text, aes());
     assert_eq!(asked(kek, &cbc_pad(Some(&[0; 16])), &[0; 32]), Err(ErrorCode::MechanismForbidden));
     assert_eq!(asked(pair.private, &M::RSA_PKCS.into(), &[0; 384]), Err(ErrorCode::MechanismForbidden));
@@ -449,7 +449,7 @@ fn a_wrapped_key_that_was_changed_is_one_error() {
     let kek = caller.kek(Template::default());
     let key = caller.generate_aes(yes(&[A::EXTRACTABLE])).unwrap();
     let public = Template::default().with(A::MODULUS_BITS, 2048).with(A::WRAP, true);
-    let pair = caller.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
+    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
     let ways: [(ObjectId, ObjectId, fn(Option<&[u8]>) -> Mechanism); 4] = [
         (kek, kek, gcm),
         (kek, kek, cbc_pad),

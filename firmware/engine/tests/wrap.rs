@@ -125,7 +125,7 @@ fn zoo(caller: &Caller<'_>, compatible: bool) -> Vec<(ObjectId, Template)> {
         keys.push((key, of_class(class::SECRET_KEY, kind)));
     }
     for (mechanism, public, kind) in pairs() {
-        let pair = caller.pair(mechanism, public, Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let pair = caller.pair_by(mechanism, public, Template::default().with(A::EXTRACTABLE, true)).unwrap();
         keys.push((pair.private, of_class(class::PRIVATE_KEY, kind)));
     }
     keys
@@ -189,7 +189,7 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     assert_eq!(here.wrap(public, &mechanism, ec.private), Err(ErrorCode::KeyUnextractable));
     // A private key is longer than OAEP takes.
     let long = Template::default().with(A::EXTRACTABLE, true);
-    let rsa = here.pair(M::RSA_PKCS_KEY_PAIR_GEN, Template::default().with(A::MODULUS_BITS, 3072), long).unwrap();
+    let rsa = here.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, Template::default().with(A::MODULUS_BITS, 3072), long).unwrap();
     assert_eq!(here.wrap(public, &mechanism, rsa.private), Err(ErrorCode::KeySize));
 }
 
@@ -215,7 +215,7 @@ fn a_strict_partition_sends_other_keys_by_template() {
     let generic = of_class(class::SECRET_KEY, key_type::GENERIC_SECRET);
     assert_eq!(there.unwrap(unwrapping_any, &rsa_aes(), &wrapped, generic), Err(ErrorCode::TemplateInconsistent));
     let agrees = Template::default().with(A::EXTRACTABLE, true).with(A::DERIVE, true);
-    let pair = here.pair(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), agrees).unwrap();
+    let pair = here.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), agrees).unwrap();
     let refused = here.wrap(any, &rsa_aes(), pair.private);
     assert_eq!(refused, Err(ErrorCode::KeyOutsideTemplate), "it would come back as one that signs");
 }
@@ -224,7 +224,7 @@ fn a_strict_partition_sends_other_keys_by_template() {
 fn receiver(there: &Caller<'_>, here: &Caller<'_>, only: Template) -> (ObjectId, ObjectId) {
     let private = Template::default().with(A::UNWRAP, true).with(A::UNWRAP_TEMPLATE, nested(only.clone()));
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-    let pair = there.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
+    let pair = there.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
     let mut template = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::TOKEN, true).with(A::WRAP, true);
     template = template.with(A::WRAP_TEMPLATE, nested(only));
     for kind in [A::MODULUS, A::PUBLIC_EXPONENT] {

@@ -14,7 +14,7 @@ use super::shape::{Shape, tells_apart};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{Attribute, AttributeType, ObjectId, Template, Value};
+use coloa_wire::{Attribute, ObjectId, Template, Value};
 #[expect(deprecated, reason = "SipHash-2-4 of core; what replaces it is in std")]
 use core::hash::{Hasher, SipHasher};
 use core::ops::Bound;

@@ -1,8 +1,12 @@
 //! A real engine on a medium in RAM, and a caller that speaks frames to it, as every body does.
-#![allow(dead_code, reason = "each test file uses its own part of the rig")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part of the rig")]
 
+#[macro_use]
+mod forward;
 mod carry;
 mod hooked;
+mod pairs;
+mod plans;
 
 pub use carry::*;
 use coloa_engine::audit::AuditRecord;
@@ -15,6 +19,8 @@ use coloa_wire::hello::Body;
 use coloa_wire::{AttributeType as A, ErrorCode, Frame, Identity, Mechanism, MechanismType, ObjectId, PartitionId};
 use coloa_wire::{RetryId, SessionId, Template, command};
 pub use hooked::Hooked;
+pub use pairs::*;
+pub use plans::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
