@@ -4,7 +4,7 @@
 mod partition;
 mod rules;
 
-pub(crate) use partition::{narrowest, obey, only_narrows, wraps_only};
+pub(crate) use partition::{mirrors, narrowest, obey, only_narrows, travels_freely, wraps_only};
 
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -179,7 +179,7 @@ impl Wanted {
         const OF_PRIVATE: &[A] = &[A::SIGN, A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER, A::DECAPSULATE];
         const OF_SECRET: &[A] = &[A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE];
         let others = if self.class == class::PRIVATE_KEY { OF_PRIVATE } else { OF_SECRET };
-        self.default_purposes(self.natural(), others);
+        self.default_purposes(natural(self.class, self.number(A::KEY_TYPE)), others);
         self.default(A::SENSITIVE, true);
         // What was outside goes there again (§5.18.4), unless the partition is strict.
         self.default(A::EXTRACTABLE, self.origin == Origin::Carried && mode == PartitionMode::Compatible);
@@ -198,18 +198,6 @@ impl Wanted {
         self.set_origin();
     }
 
-    /// What a hidden key of this type is for when nobody says.
-    pub(crate) fn natural(&self) -> &'static [A] {
-        match (self.class, self.number(A::KEY_TYPE)) {
-            (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
-            (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
-            (class::PRIVATE_KEY, _) => &[A::SIGN],
-            (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
-            (_, Some(key_type::HKDF)) => &[A::DERIVE],
-            _ => &[A::SIGN, A::VERIFY],
-        }
-    }
-
     /// A caller who names no purpose gets the natural one; who names some gets those.
     fn default_purposes(&mut self, natural: &[A], others: &[A]) {
         let named = natural.iter().chain(others).any(|kind| self.has(*kind));
@@ -225,6 +213,18 @@ impl Wanted {
         };
         self.set(A::LOCAL, self.origin.is_local());
         self.set(A::KEY_GEN_MECHANISM, mechanism);
+    }
+}
+
+/// What a hidden key of this class and type is for when nobody says.
+fn natural(class: u64, kind: Option<u64>) -> &'static [A] {
+    match (class, kind) {
+        (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
+        (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
+        (class::PRIVATE_KEY, _) => &[A::SIGN],
+        (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
+        (_, Some(key_type::HKDF)) => &[A::DERIVE],
+        _ => &[A::SIGN, A::VERIFY],
     }
 }
 

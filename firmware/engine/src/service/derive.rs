@@ -5,7 +5,7 @@ pub(super) mod kdf;
 
 use super::crypto::authorize;
 use super::object::place;
-use super::secret::{self, demanded};
+use super::secret;
 use crate::attributes::{Origin, Wanted};
 use crate::call::Call;
 use crate::keypair;
@@ -30,7 +30,7 @@ pub(crate) fn derive<P: Platform>(call: &mut Call<'_, P>, command: KeyDerive) ->
     }
     let (sensitive, unextractable) = (base.flag(A::ALWAYS_SENSITIVE), base.flag(A::NEVER_EXTRACTABLE));
     let origin = Origin::Derived { sensitive, unextractable };
-    let mut wanted = secret::wanted(command.template, demanded(base, A::DERIVE_TEMPLATE), origin)?;
+    let mut wanted = secret::wanted(command.template, base.template(A::DERIVE_TEMPLATE), origin)?;
     let natural = natural_length(base, &derivation);
     let length = secret::length(&wanted, natural, mode)?;
     if strict && is_raw(&derivation) {
