@@ -5,7 +5,7 @@ mod certificate;
 mod partition;
 mod rules;
 
-pub(crate) use partition::{obey, only_narrows};
+pub(crate) use partition::{mirrors, narrowest, obey, only_narrows, travels_freely, wraps_only};
 
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -23,6 +23,34 @@ pub(crate) enum Origin {
     Import,
     /// By this mechanism.
     Generate(MechanismType),
+    /// Unwrapped, encapsulated or decapsulated: the value was outside (§5.18.4, §5.18.8).
+    Carried,
+    /// Derived from a key that always was sensitive, and never extractable.
+    Derived { sensitive: bool, unextractable: bool },
+}
+
+impl Origin {
+    fn is_local(self) -> bool {
+        matches!(self, Origin::Generate(_))
+    }
+
+    /// Whether the caller knows the value: it gave it, or the password it comes from.
+    fn is_known(self) -> bool {
+        matches!(self, Origin::Import | Origin::Generate(MechanismType::PKCS5_PBKD2))
+    }
+}
+
+/// A caller's template with what the key that makes the new one demands of it: its `CKA_UNWRAP_TEMPLATE` or
+/// `CKA_DERIVE_TEMPLATE` (§5.18).
+pub(crate) fn merged(mut template: Template, demanded: &[Attribute]) -> Result<Template, ErrorCode> {
+    for attribute in demanded {
+        match template.value(attribute.kind) {
+            Some(given) if *given != attribute.value => return Err(ErrorCode::TemplateInconsistent),
+            Some(_) => {}
+            None => template.0.push(attribute.clone()),
+        }
+    }
+    Ok(template)
 }
 
 /// What the caller wants a new object to be: every attribute has its form, belongs to the class and may be given.
@@ -112,11 +140,11 @@ impl Wanted {
         self.contradicts_itself()?;
         match self.class {
             class::PUBLIC_KEY => self.default_public(),
-            class::PRIVATE_KEY | class::SECRET_KEY => self.default_hidden(),
+            class::PRIVATE_KEY | class::SECRET_KEY => self.default_hidden(mode),
             _ => {}
         }
         let template = Template(self.attributes);
-        obey(&template, self.class, self.origin, mode)?;
+        obey(&template, self.class, Some(self.origin), mode)?;
         Ok(template)
     }
 
@@ -156,30 +184,26 @@ impl Wanted {
         self.set_origin();
     }
 
-    fn default_hidden(&mut self) {
-        let natural: &[A] = match (self.class, self.number(A::KEY_TYPE)) {
-            (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
-            (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
-            (class::PRIVATE_KEY, _) => &[A::SIGN],
-            (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
-            (_, Some(key_type::HKDF)) => &[A::DERIVE],
-            _ => &[A::SIGN, A::VERIFY],
-        };
-        let others: &[A] = match self.class {
-            class::PRIVATE_KEY => &[A::SIGN, A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER, A::DECAPSULATE],
-            _ => &[A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE],
-        };
-        self.default_purposes(natural, others);
+    fn default_hidden(&mut self, mode: PartitionMode) {
+        const OF_PRIVATE: &[A] = &[A::SIGN, A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER, A::DECAPSULATE];
+        const OF_SECRET: &[A] = &[A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE];
+        let others = if self.class == class::PRIVATE_KEY { OF_PRIVATE } else { OF_SECRET };
+        self.default_purposes(natural(self.class, self.number(A::KEY_TYPE)), others);
         self.default(A::SENSITIVE, true);
-        self.default(A::EXTRACTABLE, false);
-        self.default(A::WRAP_WITH_TRUSTED, false);
+        // What was outside goes there again (§5.18.4), unless the partition is strict.
+        self.default(A::EXTRACTABLE, self.origin == Origin::Carried && mode == PartitionMode::Compatible);
+        self.default(A::WRAP_WITH_TRUSTED, mode == PartitionMode::Strict);
         if self.class == class::PRIVATE_KEY {
             self.default(A::ALWAYS_AUTHENTICATE, false);
         }
-        let generated = self.origin != Origin::Import;
+        let (always, never) = match self.origin {
+            Origin::Import | Origin::Carried => (false, false),
+            Origin::Generate(_) => (true, true),
+            Origin::Derived { sensitive, unextractable } => (sensitive, unextractable),
+        };
         let (sensitive, extractable) = (self.flag(A::SENSITIVE), self.flag(A::EXTRACTABLE));
-        self.set(A::ALWAYS_SENSITIVE, generated && sensitive);
-        self.set(A::NEVER_EXTRACTABLE, generated && !extractable);
+        self.set(A::ALWAYS_SENSITIVE, always && sensitive);
+        self.set(A::NEVER_EXTRACTABLE, never && !extractable);
         self.set_origin();
     }
 
@@ -192,12 +216,24 @@ impl Wanted {
 
     fn set_origin(&mut self) {
         let mechanism = match self.origin {
-            // CK_UNAVAILABLE_INFORMATION
-            Origin::Import => u64::MAX,
             Origin::Generate(mechanism) => u64::from(mechanism.0),
+            // CK_UNAVAILABLE_INFORMATION
+            Origin::Import | Origin::Carried | Origin::Derived { .. } => u64::MAX,
         };
-        self.set(A::LOCAL, self.origin != Origin::Import);
+        self.set(A::LOCAL, self.origin.is_local());
         self.set(A::KEY_GEN_MECHANISM, mechanism);
+    }
+}
+
+/// What a hidden key of this class and type is for when nobody says.
+fn natural(class: u64, kind: Option<u64>) -> &'static [A] {
+    match (class, kind) {
+        (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
+        (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
+        (class::PRIVATE_KEY, _) => &[A::SIGN],
+        (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
+        (_, Some(key_type::HKDF)) => &[A::DERIVE],
+        _ => &[A::SIGN, A::VERIFY],
     }
 }
 

@@ -227,7 +227,7 @@ pub(crate) fn dispatch<P: Platform>(
             return Ok(());
         }
         match serve(call, code, head, reply) {
-            Err(ErrorCode::Conflict) => call.engine.catch_up()?,
+            Err(ErrorCode::Conflict) => catch_up(call)?,
             Err(error) => {
                 note_refusal(call, code, error);
                 return Err(error);
@@ -236,6 +236,14 @@ pub(crate) fn dispatch<P: Platform>(
         }
     }
     Err(ErrorCode::Conflict)
+}
+
+/// Takes in what the command did not know: others' commits, and objects that only the store had.
+fn catch_up<P: Platform>(call: &Call<'_, P>) -> Result<(), ErrorCode> {
+    if let Ok((_, partition)) = call.session() {
+        call.engine.read_objects(&partition, &partition.take_wanted())?;
+    }
+    call.engine.catch_up()
 }
 
 /// What the device serves depends on where it is in its life.
@@ -310,9 +318,11 @@ fn serve<P: Platform>(
         C::ObjectFind => run(call, head, reply, service::object::find),
         C::KeyGenerate => run(call, head, reply, service::key::generate),
         C::KeyPairGenerate => run(call, head, reply, service::key::generate_pair),
-        C::KeyWrap | C::KeyUnwrap | C::KeyDerive | C::KeyEncapsulate | C::KeyDecapsulate => {
-            Err(ErrorCode::CommandUnknown)
-        }
+        C::KeyWrap => run(call, head, reply, service::wrap::wrap),
+        C::KeyUnwrap => run(call, head, reply, service::wrap::unwrap),
+        C::KeyDerive => run(call, head, reply, service::derive::derive),
+        C::KeyEncapsulate => run(call, head, reply, service::encapsulate::encapsulate),
+        C::KeyDecapsulate => run(call, head, reply, service::encapsulate::decapsulate),
         C::Sign => run(call, head, reply, service::crypto::sign),
         C::Verify => run(call, head, reply, service::crypto::verify),
         C::Encrypt => run(call, head, reply, service::crypto::encrypt),

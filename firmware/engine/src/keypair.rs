@@ -1,5 +1,6 @@
 //! Key pairs as PKCS#11 writes them (§6.1, §6.3, §6.67, §6.68): from attributes to what a provider takes, and back.
 
+mod pkcs8;
 mod rsa;
 mod spki;
 
@@ -13,6 +14,7 @@ use coloa_wire::attribute::{key_type, parameter_set};
 use coloa_wire::{AttributeType as A, ErrorCode, Value};
 use zeroize::Zeroizing;
 
+pub(crate) use pkcs8::{Unwrapped, private_key_info};
 pub(crate) use rsa::modulus_bits;
 
 /// The public exponent of the keys the engine generates, and PKCS#11's bytes of it.
@@ -46,6 +48,18 @@ impl<'a> Described<'a> {
             key_type::ML_KEM => ml_kem(set?).map(PairKind::MlKem),
             _ => Err(ErrorCode::AttributeValueInvalid),
         }
+    }
+}
+
+/// `CKA_KEY_TYPE` of a kind.
+pub(crate) fn key_type_of(kind: PairKind) -> u64 {
+    match kind {
+        PairKind::Rsa => key_type::RSA,
+        PairKind::Ec(_) => key_type::EC,
+        PairKind::Ed25519 => key_type::EC_EDWARDS,
+        PairKind::X25519 => key_type::EC_MONTGOMERY,
+        PairKind::MlDsa(_) => key_type::ML_DSA,
+        PairKind::MlKem(_) => key_type::ML_KEM,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The mechanisms the engine has, with what each asks of a key.
 
 mod cipher;
+mod derivation;
 mod signing;
 mod table;
+mod wrapping;
 
 pub(crate) use cipher::{BlockMode, Cipher, counts};
+pub(crate) use derivation::{CounterKdf, Derivation, Field, Hkdf, Prf, Salt, pbkdf2};
 pub(crate) use signing::{Signing, signature_length};
+pub(crate) use wrapping::Wrapping;
 
 use crate::{Crypto, Hash};
 use coloa_wire::attribute::key_type;

@@ -5,11 +5,11 @@ use crate::mechanism::{self, Service};
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, period, profile};
+use crate::{Engine, Peer, Platform, attributes, period, profile};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{PartitionMode, Role};
-use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, UseTicket, Value};
+use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Template, UseTicket, Value};
 use core::cell::Cell;
 use core::marker::PhantomData;
 
@@ -147,22 +147,106 @@ fn allows<K>(object: &Object<K>, mechanism: MechanismType) -> bool {
     }
 }
 
+/// Proof that this key may leave under that wrapping key, now.
+pub(crate) struct Wrappable<K>(Arc<Object<K>>);
+
+impl<K> Wrappable<K> {
+    pub(crate) fn object(&self) -> &Object<K> {
+        &self.0
+    }
+}
+
+/// Decides whether a key may leave, wrapped by another (PKCS#11 §5.18.3). On a strict partition every key is one that only
+/// trusted keys wrap, and only the user has it wrapped (R9, R13).
+pub(crate) fn wrappable<P: Platform>(
+    session: &Session<P>,
+    wrapping: &Authorized<Wrap, Key<P>>,
+    key: Arc<Object<Key<P>>>,
+) -> Result<Wrappable<Key<P>>, ErrorCode> {
+    use AttributeType as A;
+    let strict = session.partition.mode == PartitionMode::Strict;
+    if !key.has_secret_value() {
+        return Err(ErrorCode::KeyNotWrappable);
+    }
+    if strict {
+        session.require(Role::User)?;
+    }
+    if !key.flag(A::EXTRACTABLE) {
+        return Err(ErrorCode::KeyUnextractable);
+    }
+    if (strict || key.flag(A::WRAP_WITH_TRUSTED)) && !wrapping.object.flag(A::TRUSTED) {
+        return Err(ErrorCode::KeyNotWrappable);
+    }
+    let wanted = wrapping.object.template(A::WRAP_TEMPLATE);
+    let typed = wanted.iter().any(|a| a.kind == A::KEY_TYPE);
+    let free = || attributes::travels_freely(key.class(), key.number(A::KEY_TYPE), |kind| key.flag(kind));
+    let bound = !strict || typed || free();
+    let matches = bound && key.matches(&Template(wanted.to_vec()));
+    if matches { Ok(Wrappable(key)) } else { Err(ErrorCode::KeyOutsideTemplate) }
+}
+
+/// Whether a key may come to be trusted, or lose it: by the SO, and as a wrapping key of which the engine knows that nobody
+/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only. There it
+/// also takes in as what it let out.
+pub(crate) fn may_trust<P: Platform>(
+    session: &Session<P>,
+    before: Option<&Object<Key<P>>>,
+    after: &Object<Key<P>>,
+) -> Result<(), ErrorCode> {
+    use AttributeType as A;
+    let was = before.is_some_and(|object| object.flag(A::TRUSTED));
+    if was == after.flag(A::TRUSTED) || after.number(A::KEY_TYPE).is_none() {
+        return Ok(());
+    }
+    if session.role() != Some(Role::SecurityOfficer) {
+        return Err(ErrorCode::AttributeReadOnly);
+    }
+    let strict = session.partition.mode == PartitionMode::Strict;
+    let drawn = after.flag(A::LOCAL) && after.number(A::KEY_GEN_MECHANISM) != Some(PBKD2);
+    let held = strict || after.flag(A::NEVER_EXTRACTABLE);
+    let unknown = !after.has_secret_value() || (drawn && after.flag(A::ALWAYS_SENSITIVE) && held);
+    let (wrap, unwrap) = (after.template(A::WRAP_TEMPLATE), after.template(A::UNWRAP_TEMPLATE));
+    let bound = !strict || !after.flag(A::UNWRAP) || attributes::mirrors(wrap, unwrap);
+    let sound = was || (unknown && bound && attributes::wraps_only(|kind| after.flag(kind)));
+    if sound { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
+}
+
+const PBKD2: u64 = MechanismType::PKCS5_PBKD2.0 as u64;
+
+/// Whether a session may make this change: the SO touches no secret key of a strict partition, but marks those it trusts.
+pub(crate) fn may_change<P: Platform>(
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+    changes: &Template,
+) -> Result<(), ErrorCode> {
+    let marks = !changes.0.is_empty() && changes.0.iter().all(|a| a.kind == AttributeType::TRUSTED);
+    match session.role() {
+        Some(Role::SecurityOfficer) if marks && object.is_stored() => handles_objects(session),
+        _ => may_make(session, object),
+    }
+}
+
 /// Whether a session sees an object: private ones only with the user logged in (PKCS#11 §4.4).
 pub(crate) fn sees<P: Platform>(session: &Session<P>, object: &Object<Key<P>>) -> bool {
     role_sees(session.role(), object)
 }
 
 pub(crate) fn role_sees<K>(role: Option<Role>, object: &Object<K>) -> bool {
-    !object.is_private() || role == Some(Role::User)
+    !object.is_private() || sees_private(role)
 }
 
-/// An object the session sees: one of its own, or one of the partition's.
+pub(crate) fn sees_private(role: Option<Role>) -> bool {
+    role == Some(Role::User)
+}
+
+/// An object the session sees: one of its own, or one of the partition's. `Conflict` when it has to be read from the store
+/// first: the command is computed anew when that is done.
 pub(crate) fn look_up<P: Platform>(
     session: &Session<P>,
     partition: &Partition<P>,
     id: ObjectId,
 ) -> Result<Arc<Object<Key<P>>>, ErrorCode> {
-    let stored = partition.objects.read().get(id);
+    let stored = partition.get(id)?;
     let own = stored.or_else(|| session.object(id));
     let object = own.or_else(|| profile::look_up(id)).ok_or(ErrorCode::ObjectUnknown)?;
     if sees(session, &object) { Ok(object) } else { Err(ErrorCode::ObjectUnknown) }

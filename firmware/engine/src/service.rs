@@ -3,7 +3,11 @@
 pub(crate) mod batch;
 mod check_value;
 pub(crate) mod crypto;
+pub(crate) mod derive;
 pub(crate) mod device;
+pub(crate) mod encapsulate;
 pub(crate) mod key;
 pub(crate) mod object;
+mod secret;
 pub(crate) mod token;
+pub(crate) mod wrap;

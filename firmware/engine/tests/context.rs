@@ -3,8 +3,9 @@
 mod rig;
 
 use coloa_store_testkit::RamStore;
-use coloa_wire::attribute::key_type as K;
+use coloa_wire::attribute::{class, key_type as K};
 use coloa_wire::command::*;
+use coloa_wire::mechanism::{EcdhParams, Parameter};
 use coloa_wire::{AttributeType as A, CommandCode, ErrorCode, Mechanism, MechanismType as M, ObjectId};
 use coloa_wire::{RetryId, Template, UseTicket};
 use rig::*;
@@ -156,4 +157,49 @@ fn a_key_that_anyone_sees_cannot_ask_for_a_pin() {
     assert_eq!(made.err(), Some(ErrorCode::TemplateInconsistent));
     let secret = Template::default().with(A::ALWAYS_AUTHENTICATE, true);
     assert_eq!(caller.generate_aes(secret).err(), Some(ErrorCode::AttributeTypeInvalid));
+}
+
+/// Whatever a private key does takes a ticket: unwrapping, deriving, decapsulating.
+#[test]
+fn every_use_of_a_private_key_asks() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Compatible));
+    let pair = |kind, purposes: (A, A)| {
+        let (mechanism, public) = pair_template(kind);
+        let private = Template::default().with(purposes.1, true).with(A::ALWAYS_AUTHENTICATE, true);
+        caller.pair_by(mechanism, public.with(purposes.0, true), private).unwrap()
+    };
+    let aes = || Template::default().with(A::KEY_TYPE, K::AES).with(A::CLASS, class::SECRET_KEY);
+    let sized = || Template::default().with(A::KEY_TYPE, K::AES).with(A::VALUE_LEN, 32);
+
+    let rsa = pair(K::RSA, (A::WRAP, A::UNWRAP));
+    let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true)).unwrap();
+    let oaep = cipher(M::RSA_PKCS_OAEP, None).unwrap().1;
+    let wrap = KeyWrap { wrapping: rsa.public, mechanism: oaep.clone(), key };
+    let wrapped = caller.call_with(&wrap, &[]).unwrap().1;
+    let unwrap = |ticket| {
+        let mechanism = oaep.clone();
+        let request = KeyUnwrap { unwrapping: rsa.private, mechanism, template: aes(), ticket };
+        caller.call_with(&request, &wrapped).err()
+    };
+    let x25519 = pair(K::EC_MONTGOMERY, (A::DERIVE, A::DERIVE));
+    let params = EcdhParams { kdf: None, shared: vec![], public: vec![9; 32] };
+    let derive = |ticket| {
+        let mechanism = Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(params.clone()));
+        caller.call(&KeyDerive { base: x25519.private, mechanism, template: sized(), ticket }).err()
+    };
+    let kem = pair(K::ML_KEM, (A::ENCAPSULATE, A::DECAPSULATE));
+    let encapsulate = KeyEncapsulate { key: kem.public, mechanism: M::ML_KEM.into(), template: sized() };
+    let ciphertext = caller.call(&encapsulate).unwrap().ciphertext;
+    let decapsulate = |ticket| {
+        let request = KeyDecapsulate { key: kem.private, mechanism: M::ML_KEM.into(), template: sized(), ticket };
+        caller.call_with(&request, &ciphertext).err()
+    };
+    let uses: [&dyn Fn(Option<UseTicket>) -> Option<ErrorCode>; 3] = [&unwrap, &derive, &decapsulate];
+    for (number, attempt) in uses.into_iter().enumerate() {
+        assert_eq!(attempt(None), REFUSED, "{number}");
+        let ticket = Some(leave(&caller));
+        assert_eq!(attempt(ticket), None, "{number}");
+        assert_eq!(attempt(ticket), REFUSED, "{number}");
+    }
 }

@@ -200,8 +200,8 @@ errors! {
         "The key has done all the encryptions it may (SP 800-38D §8.3)." "Generate a new key."
         "Khóa đã dùng hết số lần mã hóa cho phép." "Tạo khóa mới.";
     61 KeyUnextractable Caller
-        "The key may not be wrapped." "Only a key made extractable can be; some are for trusted wrapping keys only."
-        "Khóa không được phép bọc để xuất." "Chỉ khóa tạo cho phép xuất mới bọc được; có khóa chỉ cho khóa bọc tin cậy.";
+        "The key may not be wrapped." "Only a key made extractable can be."
+        "Khóa không được phép bọc để xuất." "Chỉ khóa tạo cho phép xuất mới bọc được.";
     62 WrappedKeyInvalid Caller
         "The wrapped key is not authentic, or holds no key of this kind." "Wrapped key, mechanism and unwrapping key must be those of the wrapping."
         "Khóa bọc không xác thực hoặc không chứa khóa loại này." "Khóa bọc, cơ chế và khóa mở phải đúng như lúc bọc.";
@@ -214,6 +214,18 @@ errors! {
     65 MechanismForbidden Caller
         "The partition's rules do not allow this mechanism." "Use one with integrity (GCM, CCM, KW, PSS, OAEP) and a longer key, or ask for a compatible partition."
         "Quy tắc phân vùng không cho phép cơ chế này." "Dùng cơ chế có toàn vẹn (GCM, CCM, KW, PSS, OAEP) và khóa dài hơn, hoặc xin phân vùng tương thích.";
+    66 KeyNotWrappable Caller
+        "The key may not leave under this wrapping key." "Use a wrapping key that the security officer has marked as trusted."
+        "Khóa không được xuất dưới khóa bọc này." "Dùng khóa bọc được cán bộ an ninh đánh dấu tin cậy.";
+    67 KeyOutsideTemplate Caller
+        "The wrapping key's template does not allow this key." "Use a wrapping key made for such keys."
+        "Mẫu của khóa bọc không cho phép khóa này." "Dùng khóa bọc tạo cho loại khóa đó.";
+    68 WrappingKeyType Caller
+        "The wrapping key is not of the mechanism's type." "Use a wrapping key of that type."
+        "Loại khóa bọc không hợp cơ chế." "Dùng khóa bọc đúng loại.";
+    69 UnwrappingKeyType Caller
+        "The unwrapping key is not of the mechanism's type." "Use the key that belongs to the wrapping."
+        "Loại khóa mở không hợp cơ chế." "Dùng khóa mở tương ứng lúc bọc.";
     70 StoreFull Engine
         "The store is full; nothing was changed." "Free space on the volume, then try again."
         "Kho lưu đầy; chưa thay đổi gì." "Giải phóng dung lượng rồi thử lại.";

@@ -7,13 +7,12 @@ use zeroize::Zeroizing;
 
 /// Bytes of a `CK_ULONG`.
 const ULONG: usize = size_of::<CK_ULONG>();
-/// Attributes whose value is a template; the engine has none of them.
-const CKF_ARRAY: CK_ATTRIBUTE_TYPE = 0x4000_0000;
 
 enum Kind {
     Bool,
     Ulong,
     Mechanisms,
+    Template,
     Bytes,
 }
 
@@ -25,31 +24,55 @@ fn kind_of(attribute: AttributeType) -> Kind {
         A::LOCAL | A::NEVER_EXTRACTABLE | A::ALWAYS_SENSITIVE | A::MODIFIABLE | A::COPYABLE | A::DESTROYABLE => {
             Kind::Bool
         }
-        A::ALWAYS_AUTHENTICATE | A::WRAP_WITH_TRUSTED => Kind::Bool,
+        A::ALWAYS_AUTHENTICATE | A::WRAP_WITH_TRUSTED | A::ENCAPSULATE | A::DECAPSULATE => Kind::Bool,
         A::CLASS | A::CERTIFICATE_TYPE | A::CERTIFICATE_CATEGORY | A::KEY_TYPE | A::MODULUS_BITS => Kind::Ulong,
-        A::VALUE_BITS | A::VALUE_LEN | A::KEY_GEN_MECHANISM => Kind::Ulong,
+        A::VALUE_BITS | A::VALUE_LEN | A::KEY_GEN_MECHANISM | A::PARAMETER_SET | A::PROFILE_ID => Kind::Ulong,
+        A::NAME_HASH_ALGORITHM | A::JAVA_MIDP_SECURITY_DOMAIN => Kind::Ulong,
+        A::TRUST_SERVER_AUTH | A::TRUST_CLIENT_AUTH | A::TRUST_CODE_SIGNING | A::TRUST_EMAIL_PROTECTION => Kind::Ulong,
+        A::TRUST_IPSEC_IKE | A::TRUST_TIME_STAMPING | A::TRUST_OCSP_SIGNING => Kind::Ulong,
         A::ALLOWED_MECHANISMS => Kind::Mechanisms,
+        A::WRAP_TEMPLATE | A::UNWRAP_TEMPLATE | A::DERIVE_TEMPLATE => Kind::Template,
         _ => Kind::Bytes,
     }
 }
 
-/// One attribute as C gave it: type and a copy of its value.
-pub(crate) type Given = (CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>);
+/// One attribute as C gave it.
+pub(crate) type Given = (CK_ATTRIBUTE_TYPE, Raw);
+
+/// A copy of its value.
+pub(crate) enum Raw {
+    Bytes(Zeroizing<Vec<u8>>),
+    /// Of `CKA_WRAP_TEMPLATE` and its like; there is no template inside.
+    Template(Vec<(CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)>),
+}
+
+/// Whether an attribute's value is an array of attributes.
+pub(crate) fn holds_template(kind: CK_ATTRIBUTE_TYPE) -> bool {
+    wire_type(kind).is_some_and(|kind| matches!(kind_of(kind), Kind::Template))
+}
 
 /// The wire's template of what C gave.
 pub(crate) fn template(given: Vec<Given>) -> Outcome<Template> {
     given.into_iter().map(attribute).collect::<Outcome<_>>().map(Template)
 }
 
-fn attribute((kind, bytes): Given) -> Outcome<Attribute> {
+fn attribute((kind, raw): Given) -> Outcome<Attribute> {
+    let value = match raw {
+        Raw::Bytes(bytes) => return flat((kind, bytes)),
+        Raw::Template(inner) => Value::Template(inner.into_iter().map(flat).collect::<Outcome<_>>()?),
+    };
+    let kind = wire_type(kind).ok_or(Rv(CKR_ATTRIBUTE_TYPE_INVALID))?;
+    Ok(Attribute { kind, value })
+}
+
+fn flat((kind, bytes): (CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)) -> Outcome<Attribute> {
     let kind = wire_type(kind).ok_or(Rv(CKR_ATTRIBUTE_TYPE_INVALID))?;
     Ok(Attribute { kind, value: value(kind, &bytes)? })
 }
 
 /// The wire's number of an attribute type; none for types nobody can have.
 pub(crate) fn wire_type(kind: CK_ATTRIBUTE_TYPE) -> Option<AttributeType> {
-    let wire = AttributeType(u32::try_from(kind).ok()?);
-    (kind & CKF_ARRAY == 0 || wire == AttributeType::ALLOWED_MECHANISMS).then_some(wire)
+    u32::try_from(kind).ok().map(AttributeType)
 }
 
 fn value(kind: AttributeType, bytes: &[u8]) -> Outcome<Value> {
@@ -65,6 +88,8 @@ fn value(kind: AttributeType, bytes: &[u8]) -> Outcome<Value> {
             Ok(Value::Uints(list.iter().map(|b| ulong(*b)).collect()))
         }
         Kind::Bytes => Ok(Value::Bytes(bytes.to_vec())),
+        // One inside another.
+        Kind::Template => Err(Rv(CKR_ATTRIBUTE_VALUE_INVALID)),
     }
 }
 
@@ -94,7 +119,7 @@ mod tests {
     use super::*;
 
     fn given(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Vec<Given> {
-        vec![(kind, Zeroizing::new(value.to_vec()))]
+        vec![(kind, Raw::Bytes(Zeroizing::new(value.to_vec())))]
     }
 
     #[test]
@@ -127,9 +152,17 @@ mod tests {
 
     #[test]
     fn types_nobody_can_have_are_refused() {
-        for kind in [CKA_WRAP_TEMPLATE, 1 << 40] {
-            assert_eq!(template(given(kind, &[0])).err(), Some(Rv(CKR_ATTRIBUTE_TYPE_INVALID)), "attribute {kind:#x}");
-        }
+        assert_eq!(template(given(1 << 40, &[0])).err(), Some(Rv(CKR_ATTRIBUTE_TYPE_INVALID)));
+    }
+
+    #[test]
+    fn a_template_holds_attributes_but_no_template() {
+        let inner = |kind, value: &[u8]| Raw::Template(vec![(kind, Zeroizing::new(value.to_vec()))]);
+        let made = template(vec![(CKA_WRAP_TEMPLATE, inner(CKA_SENSITIVE, &[1]))]).unwrap();
+        let expected = Attribute { kind: AttributeType::SENSITIVE, value: Value::Bool(true) };
+        assert!(made.0[0].value == Value::Template(vec![expected]));
+        let nested = template(vec![(CKA_WRAP_TEMPLATE, inner(CKA_UNWRAP_TEMPLATE, &[]))]);
+        assert_eq!(nested.err(), Some(Rv(CKR_ATTRIBUTE_VALUE_INVALID)));
     }
 
     #[test]

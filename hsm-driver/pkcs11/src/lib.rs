@@ -24,6 +24,7 @@ pub mod abi;
 
 mod attribute;
 mod handle;
+mod hash;
 mod identity;
 mod key;
 mod log;

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 pub(crate) enum Read {
     /// Its bytes, as C has them.
     Value(Zeroizing<Vec<u8>>),
+    /// Attributes, each with its bytes.
+    Template(Vec<(CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)>),
     /// It never leaves.
     Sensitive,
     /// The object does not have it.
@@ -67,6 +69,9 @@ impl Session {
         let answer = |kind: &CK_ATTRIBUTE_TYPE| {
             let Some(kind) = wire_type(*kind) else { return Read::Invalid };
             match values.value(kind) {
+                Some(Value::Template(inner)) => {
+                    Read::Template(inner.iter().map(|a| (a.kind.0.into(), bytes(&a.value))).collect())
+                }
                 Some(value) => Read::Value(bytes(value)),
                 None if sensitive.contains(&kind) => Read::Sensitive,
                 None => Read::Invalid,

@@ -17,6 +17,27 @@ impl Rv {
         if self.0 == CKR_OBJECT_HANDLE_INVALID { Rv(CKR_KEY_HANDLE_INVALID) } else { self }
     }
 
+    /// The same error where a key wraps others.
+    pub(crate) fn of_wrapping(self) -> Self {
+        Rv(match self.0 {
+            CKR_OBJECT_HANDLE_INVALID => CKR_WRAPPING_KEY_HANDLE_INVALID,
+            CKR_KEY_TYPE_INCONSISTENT => CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+            CKR_KEY_SIZE_RANGE => CKR_WRAPPING_KEY_SIZE_RANGE,
+            other => other,
+        })
+    }
+
+    /// The same error where a key unwraps others.
+    pub(crate) fn of_unwrapping(self) -> Self {
+        Rv(match self.0 {
+            CKR_OBJECT_HANDLE_INVALID | CKR_KEY_HANDLE_INVALID => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+            CKR_KEY_TYPE_INCONSISTENT => CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+            CKR_DATA_LEN_RANGE => CKR_WRAPPED_KEY_LEN_RANGE,
+            CKR_ENCRYPTED_DATA_INVALID => CKR_WRAPPED_KEY_INVALID,
+            other => other,
+        })
+    }
+
     /// The same error where the data was ciphertext.
     pub(crate) fn of_ciphertext(self) -> Self {
         if self.0 == CKR_DATA_LEN_RANGE { Rv(CKR_ENCRYPTED_DATA_LEN_RANGE) } else { self }
@@ -71,6 +92,11 @@ impl From<ErrorCode> for Rv {
             E::WrappedKeyLength => CKR_WRAPPED_KEY_LEN_RANGE,
             E::PublicKeyInvalid => CKR_PUBLIC_KEY_INVALID,
             E::MechanismForbidden => CKR_MECHANISM_INVALID,
+            E::KeyNotWrappable => CKR_KEY_NOT_WRAPPABLE,
+            // C_WrapKey says so (PKCS#11 §5.18.3).
+            E::KeyOutsideTemplate => CKR_KEY_HANDLE_INVALID,
+            E::WrappingKeyType => CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+            E::UnwrappingKeyType => CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
             E::StoreFailed | E::StoreCorrupt | E::StoreRolledBack => CKR_DEVICE_ERROR,
             E::OutcomeUnknown | E::Conflict => CKR_FUNCTION_FAILED,
             E::ErrorState | E::EntropyFailed | E::Stopping | E::Internal => CKR_DEVICE_ERROR,

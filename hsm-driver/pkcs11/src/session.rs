@@ -1,7 +1,7 @@
 //! PKCS#11 sessions: opening, closing, their rules, and what each holds (§5.6).
 
 use crate::module::Module;
-use crate::operation::{Cipher, Digesting, Find, SignOperation};
+use crate::operation::{Cipher, Digesting, Find, MessageCipher, MessageSigning, SignOperation, Verification};
 use crate::rv::{Outcome, Rv};
 use crate::slot::Slot;
 use coloa_client::Scratch;
@@ -22,11 +22,15 @@ pub(crate) struct Session {
 pub(crate) struct State {
     pub(crate) scratch: Scratch,
     pub(crate) sign: Option<SignOperation>,
-    pub(crate) verify: Option<SignOperation>,
+    pub(crate) verify: Option<Verification>,
     pub(crate) encrypt: Option<Cipher>,
     pub(crate) decrypt: Option<Cipher>,
     pub(crate) digest: Option<Digesting>,
     pub(crate) find: Option<Find>,
+    pub(crate) encrypt_messages: Option<MessageCipher>,
+    pub(crate) decrypt_messages: Option<MessageCipher>,
+    pub(crate) sign_messages: Option<MessageSigning>,
+    pub(crate) verify_messages: Option<MessageSigning>,
     /// Session objects made here: they go with the session.
     objects: Vec<ObjectId>,
 }
@@ -73,6 +77,10 @@ impl Session {
         state.decrypt.take_if(|_| named(CKF_DECRYPT));
         state.digest.take_if(|_| named(CKF_DIGEST));
         state.find.take_if(|_| named(CKF_FIND_OBJECTS));
+        state.encrypt_messages.take_if(|_| named(CKF_MESSAGE_ENCRYPT));
+        state.decrypt_messages.take_if(|_| named(CKF_MESSAGE_DECRYPT));
+        state.sign_messages.take_if(|_| named(CKF_MESSAGE_SIGN));
+        state.verify_messages.take_if(|_| named(CKF_MESSAGE_VERIFY));
     }
 
     /// Destroys the session's own objects. What the engine does not find is gone already.

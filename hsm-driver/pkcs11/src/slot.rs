@@ -5,11 +5,12 @@
 //! kept: calls answer `CKR_USER_NOT_LOGGED_IN` until the application logs in again; its session handles stay good.
 
 use crate::handle::Handles;
+use crate::mechanism::left;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
 use coloa_client::{CallError, Client, Scratch};
-use coloa_wire::command::{PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
-use coloa_wire::{Command, ErrorCode, PartitionId, SessionId};
+use coloa_wire::command::{MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
+use coloa_wire::{Command, ErrorCode, MechanismType, PartitionId, SessionId};
 use cryptoki_sys::*;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -94,6 +95,21 @@ impl Slot {
     pub(crate) fn is_strict(&self) -> bool {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         seen.token.as_ref().is_none_or(|t| t.mode == PartitionMode::Strict)
+    }
+
+    /// The mechanisms there are, each with what it does under the partition's rules.
+    pub(crate) fn mechanisms(&self) -> Outcome<Vec<(MechanismInfo, CK_FLAGS)>> {
+        let strict = self.is_strict();
+        let list = self.target.mechanisms()?.iter();
+        Ok(list.filter_map(|m| left(m, strict).map(|flags| (m.clone(), flags))).collect())
+    }
+
+    /// `CKR_MECHANISM_INVALID` unless the token does this by this mechanism.
+    pub(crate) fn offers(&self, kind: MechanismType, service: CK_FLAGS) -> Outcome {
+        let list = self.target.mechanisms()?;
+        let found = list.binary_search_by_key(&kind, |m| m.kind).ok().and_then(|at| list.get(at));
+        let flags = found.and_then(|m| left(m, m.not_strict.is_some() && self.is_strict()));
+        if flags.is_some_and(|flags| flags & service != 0) { Ok(()) } else { Err(Rv(CKR_MECHANISM_INVALID)) }
     }
 
     pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {

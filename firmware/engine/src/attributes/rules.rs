@@ -18,6 +18,8 @@ pub(super) enum Form {
     Uints,
     /// `CK_DATE`, or nothing.
     Date,
+    /// What another key must have.
+    Template,
 }
 
 /// Who may set an attribute when the object is made.
@@ -123,6 +125,10 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::VERIFY_RECOVER, Form::Bool, PUBLIC, Given::Always, Change::Yes),
     rule(A::WRAP, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
     rule(A::UNWRAP, Form::Bool, HIDDEN, Given::Always, Change::Yes),
+    rule(A::TRUSTED, Form::Bool, PUBLIC | SECRET, Given::Always, Change::Yes),
+    rule(A::WRAP_TEMPLATE, Form::Template, PUBLIC | SECRET, Given::Always, Change::No),
+    rule(A::UNWRAP_TEMPLATE, Form::Template, HIDDEN, Given::Always, Change::No),
+    rule(A::DERIVE_TEMPLATE, Form::Template, HIDDEN, Given::Always, Change::No),
     rule(A::ALWAYS_AUTHENTICATE, Form::Bool, PRIVATE, Given::Always, Change::No),
     rule(A::ENCAPSULATE, Form::Bool, PUBLIC, Given::Always, Change::Yes),
     rule(A::DECAPSULATE, Form::Bool, PRIVATE, Given::Always, Change::Yes),
@@ -169,9 +175,21 @@ pub(super) fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCo
         (Value::Uint(value), Form::UpTo(most)) => *value <= most,
         (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
         (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
+        (Value::Template(list), Form::Template) => may_be_demanded(list),
         _ => false,
     };
     if fits { Ok(()) } else { Err(ErrorCode::AttributeValueInvalid) }
+}
+
+/// Whether attributes may stand in a template that is kept for other keys: known ones with their form, each once, and no
+/// key's value.
+fn may_be_demanded(list: &[Attribute]) -> bool {
+    let sound = |attribute: &Attribute| {
+        let mut rules = RULES.iter().filter(|rule| rule.kind == attribute.kind && rule.form != Form::Template);
+        !attribute.kind.is_secret() && rules.any(|rule| has_form(attribute, rule).is_ok())
+    };
+    let once = |attribute: &Attribute| list.iter().filter(|other| other.kind == attribute.kind).count() == 1;
+    list.iter().all(|attribute| sound(attribute) && once(attribute))
 }
 
 /// The bit of a class in [`Rule::classes`].

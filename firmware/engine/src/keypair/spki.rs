@@ -72,7 +72,7 @@ fn encode(kind: PairKind, public: &[u8]) -> der::Result<Vec<u8>> {
     SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(public)? }.to_der()
 }
 
-fn parameters(kind: PairKind) -> der::Result<Option<AnyRef<'static>>> {
+pub(super) fn parameters(kind: PairKind) -> der::Result<Option<AnyRef<'static>>> {
     match kind {
         PairKind::Ec(curve) => AnyRef::from_der(params_of(curve)).map(Some),
         PairKind::Rsa => Ok(Some(Null.into())),
@@ -80,7 +80,7 @@ fn parameters(kind: PairKind) -> der::Result<Option<AnyRef<'static>>> {
     }
 }
 
-fn algorithm(kind: PairKind) -> ObjectIdentifier {
+pub(super) fn algorithm(kind: PairKind) -> ObjectIdentifier {
     match kind {
         PairKind::Ec(_) => EC_PUBLIC_KEY,
         PairKind::Rsa => RSA_ENCRYPTION,
@@ -93,4 +93,23 @@ fn algorithm(kind: PairKind) -> ObjectIdentifier {
         PairKind::MlKem(MlKem::L768) => ID_ML_KEM_768,
         PairKind::MlKem(MlKem::L1024) => ID_ML_KEM_1024,
     }
+}
+
+/// The kind of key pair that an algorithm identifier names.
+pub(super) fn kind_of(named: &AlgorithmIdentifierRef<'_>) -> Option<PairKind> {
+    const KINDS: [PairKind; 12] = [
+        PairKind::Rsa,
+        PairKind::Ec(Curve::P256),
+        PairKind::Ec(Curve::P384),
+        PairKind::Ec(Curve::P521),
+        PairKind::Ed25519,
+        PairKind::X25519,
+        PairKind::MlDsa(MlDsa::L44),
+        PairKind::MlDsa(MlDsa::L65),
+        PairKind::MlDsa(MlDsa::L87),
+        PairKind::MlKem(MlKem::L512),
+        PairKind::MlKem(MlKem::L768),
+        PairKind::MlKem(MlKem::L1024),
+    ];
+    KINDS.into_iter().find(|kind| algorithm(*kind) == named.oid && parameters(*kind).ok() == Some(named.parameters))
 }

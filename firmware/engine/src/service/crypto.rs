@@ -4,6 +4,7 @@ mod cipher;
 mod sign;
 
 pub(crate) use cipher::{decrypt, encrypt};
+pub(super) use cipher::{make_iv, open, seal};
 
 pub(crate) use sign::{sign, verify};
 

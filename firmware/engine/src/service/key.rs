@@ -1,6 +1,8 @@
 //! Commands that generate keys.
 
+use super::derive::kdf;
 use super::object::{Place, draft, place, publish, usable};
+use super::secret;
 use crate::attributes::{Origin, Wanted};
 use crate::call::Call;
 use crate::crypto::{KeyMaterial, RSA_BITS};
@@ -22,6 +24,9 @@ pub(crate) fn generate<P: Platform>(call: &mut Call<'_, P>, command: KeyGenerate
     let place = place(call)?;
     let mechanism = command.mechanism.kind;
     let kind = generated_type(call, &place, mechanism, Service::Generate)?;
+    if mechanism == MechanismType::PKCS5_PBKD2 {
+        return from_password(call, &place, command);
+    }
     let implied = [(A::CLASS, class::SECRET_KEY), (A::KEY_TYPE, kind)];
     let wanted = Wanted::parse(command.template, &implied, Origin::Generate(mechanism))?;
     let length = wanted.number(A::VALUE_LEN).ok_or(ErrorCode::TemplateIncomplete)?;
@@ -30,6 +35,21 @@ pub(crate) fn generate<P: Platform>(call: &mut Call<'_, P>, command: KeyGenerate
     let draft = draft(call, &place, template, secret)?;
     let reply = ObjectReply { object: draft.object.id };
     publish(call, &place, vec![draft], reply)
+}
+
+/// PBKDF2 (PKCS#11 §6.46): who knows the password knows the key, so a strict partition has it neither wrap nor derive.
+fn from_password<P: Platform>(
+    call: &Call<'_, P>,
+    place: &Place<P>,
+    command: KeyGenerate,
+) -> Result<ObjectReply, ErrorCode> {
+    let (mode, origin) = (place.partition.mode, Origin::Generate(command.mechanism.kind));
+    let mut wanted = secret::wanted(command.template, &[], origin)?;
+    let length = secret::length(&wanted, None, mode)?;
+    let (pbkdf2, password) = mechanism::pbkdf2(&command.mechanism, mode)?;
+    let derived = kdf::provided(call, password, pbkdf2, length)?;
+    secret::accept(call, &mut wanted, &derived)?;
+    secret::keep(call, place, wanted, derived, |object| ObjectReply { object })
 }
 
 fn random_secret<P: Platform>(call: &Call<'_, P>, kind: u64, length: u64) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {

@@ -7,7 +7,7 @@ use crate::keypair::{self, Described};
 use crate::keyring::Key;
 use crate::ledger::Change;
 use crate::mechanism::{MAX_SECRET, hash_of_key_type};
-use crate::object::{Object, secret_kind};
+use crate::object::{Object, Search, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, profile, record};
@@ -40,13 +40,14 @@ pub(crate) fn draft<P: Platform>(
     secret: Zeroizing<Vec<u8>>,
 ) -> Result<Draft<P>, ErrorCode> {
     let template = check_value::settle(call.engine.platform().crypto(), template, &secret)?;
-    draft_from(call, place, template, |id, version, template| Object::new(id, version, template, secret))
+    draft_from(call, place, template, None, |id, version, template| Object::new(id, version, template, secret))
 }
 
 fn draft_from<P: Platform>(
     call: &Call<'_, P>,
     place: &Place<P>,
     template: Template,
+    original: Option<&Object<Key<P>>>,
     make: impl FnOnce(ObjectId, u64, Template) -> Object<Key<P>>,
 ) -> Result<Draft<P>, ErrorCode> {
     let stored = template.value(A::TOKEN) == Some(&Value::Bool(true));
@@ -56,6 +57,7 @@ fn draft_from<P: Platform>(
     let template = template.with(A::UNIQUE_ID, id.to_string().into_bytes());
     let object = Arc::new(make(id, u64::from(stored), template));
     policy::may_make(&place.session, &object)?;
+    policy::may_trust(&place.session, original, &object)?;
     fits(call, place, &object, None)?;
     let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
     Ok(Draft { object, change })
@@ -193,7 +195,7 @@ fn import_secret<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result
 }
 
 /// Whether the engine has secret keys of this type.
-fn is_secret_type(kind: u64) -> bool {
+pub(crate) fn is_secret_type(kind: u64) -> bool {
     let plain = matches!(kind, key_type::AES | key_type::AES_XTS | key_type::GENERIC_SECRET | key_type::HKDF);
     plain || hash_of_key_type(kind).is_some()
 }
@@ -205,7 +207,7 @@ pub(crate) fn copy<P: Platform>(call: &mut Call<'_, P>, command: ObjectCopy) -> 
         return Err(ErrorCode::ActionProhibited);
     }
     let template = changed(&original, &place.partition, command.template, true)?;
-    let draft = draft_from(call, &place, template, |id, version, template| {
+    let draft = draft_from(call, &place, template, Some(&original), |id, version, template| {
         Object::new(id, version, template, original.secret().clone()).sharing(&original)
     })?;
     let reply = ObjectReply { object: draft.object.id };
@@ -220,13 +222,11 @@ fn changed<P: Platform>(
     copying: bool,
 ) -> Result<Template, ErrorCode> {
     let mode = partition.mode;
-    let origin = match object.number(A::KEY_GEN_MECHANISM).and_then(|n| u32::try_from(n).ok()) {
-        Some(mechanism) if object.flag(A::LOCAL) => Origin::Generate(coloa_wire::MechanismType(mechanism)),
-        _ => Origin::Import,
-    };
     let template = attributes::change(object.attributes(), changes, copying)?;
-    attributes::obey(&template, object.class(), origin, mode)?;
-    if mode == PartitionMode::Strict && object.number(A::KEY_TYPE).is_some() {
+    attributes::obey(&template, object.class(), None, mode)?;
+    // What the SO trusted stays what it was.
+    let narrows = mode == PartitionMode::Strict || object.flag(A::TRUSTED);
+    if narrows && object.number(A::KEY_TYPE).is_some() {
         attributes::only_narrows(&object.attributes(), &template)?;
     }
     Ok(template)
@@ -294,11 +294,12 @@ pub(crate) fn write_attributes<P: Platform>(
     if !object.flag(A::MODIFIABLE) {
         return Err(ErrorCode::ActionProhibited);
     }
-    policy::may_make(session, &object)?;
+    policy::may_change(session, &object, &command.template)?;
     let template = changed(&object, partition, command.template, false)?;
     let stored = object.version > 0;
     let version = if stored { object.version.saturating_add(1) } else { 0 };
     let next = Arc::new(Object::new(object.id, version, template, object.secret().clone()).sharing(&object));
+    policy::may_trust(session, Some(&object), &next)?;
     if !stored {
         session.put(vec![next], &call.engine.platform().limits())?;
         call.note(session, Some(object.id));
@@ -313,12 +314,18 @@ pub(crate) fn write_attributes<P: Platform>(
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
-    let role = session.role();
-    if profile::are_wanted(&command.template) {
-        return Ok(ObjectFindReply { objects: profile::find(&command.template, command.after, max) });
+    let (template, after) = (&command.template, command.after);
+    if profile::are_wanted(template) {
+        return Ok(ObjectFindReply { objects: profile::find(template, after, max) });
     }
-    let visible = |object: &Object<Key<P>>| policy::role_sees(role, object);
-    let mut objects = partition.objects.read().find(&command.template, command.after, max, visible);
+    let search = Search { template, after, max, sees_private: policy::sees_private(session.role()) };
+    let mut objects = loop {
+        let known = partition.objects.read().find(&search);
+        match known {
+            Ok(found) => break found,
+            Err(unread) => call.engine.read_objects(&partition, &unread)?,
+        }
+    };
     objects.extend(session.find(&command.template, command.after, max));
     objects.sort();
     objects.truncate(max);

@@ -3,10 +3,12 @@
 
 #[macro_use]
 mod forward;
+mod carry;
 mod hooked;
 mod pairs;
 mod plans;
 
+pub use carry::*;
 use coloa_engine::audit::AuditRecord;
 use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_testkit::RamStore;
@@ -20,6 +22,7 @@ pub use hooked::Hooked;
 pub use pairs::*;
 pub use plans::*;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// What one key may encrypt in the rig.
@@ -34,7 +37,11 @@ pub struct Ram {
     root_key: Zeroizing<[u8; 32]>,
     clock: AtomicU64,
     crypto: Hooked,
+    snapshot: Option<Snapshots>,
 }
+
+/// Where the rig keeps a snapshot, as an embedded body keeps it in a file.
+pub type Snapshots = Arc<Mutex<Option<Vec<u8>>>>;
 
 impl Ram {
     pub fn set_clock(&self, milliseconds: u64) {
@@ -61,6 +68,15 @@ impl Platform for Ram {
     fn body(&self) -> Body {
         Body::Embedded
     }
+    fn snapshot_from(&self) -> Option<u64> {
+        self.snapshot.as_ref().map(|_| 1)
+    }
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.snapshot.as_ref()?.lock().unwrap().clone()
+    }
+    fn keep_snapshot(&self, sealed: &[u8]) {
+        *self.snapshot.as_ref().unwrap().lock().unwrap() = Some(sealed.to_vec());
+    }
     fn limits(&self) -> Limits {
         Limits {
             pin_memory_kib: 16,
@@ -83,9 +99,18 @@ pub fn start(store: &RamStore) -> Result<RamEngine, StartError> {
 }
 
 pub fn start_with_root_key(store: &RamStore, root_key: [u8; 32]) -> Result<RamEngine, StartError> {
+    start_on(store, root_key, None)
+}
+
+/// An engine that may start from this snapshot, and keeps it.
+pub fn start_from(store: &RamStore, snapshots: &Snapshots) -> Result<RamEngine, StartError> {
+    start_on(store, [7; 32], Some(snapshots.clone()))
+}
+
+fn start_on(store: &RamStore, root_key: [u8; 32], snapshot: Option<Snapshots>) -> Result<RamEngine, StartError> {
     let clock = AtomicU64::new(1_700_000_000_000);
-    let crypto = Hooked::default();
-    Engine::start(Ram { store: store.clone(), root_key: Zeroizing::new(root_key), clock, crypto })
+    let (crypto, root_key) = (Hooked::default(), Zeroizing::new(root_key));
+    Engine::start(Ram { store: store.clone(), root_key, clock, crypto, snapshot })
 }
 
 pub fn client(n: u8) -> Peer {
@@ -163,7 +188,7 @@ impl<'a> Caller<'a> {
     }
 
     /// The value of one attribute, or why there is none.
-    pub fn attribute(&self, object: ObjectId, kind: A) -> Result<Value, ErrorCode> {
+    pub fn look_at(&self, object: ObjectId, kind: A) -> Result<Value, ErrorCode> {
         let mut reply = self.call(&AttributesRead { object, kinds: vec![kind] })?;
         match (reply.values.pop(), reply.sensitive.is_empty()) {
             (Some(attribute), _) => Ok(attribute.value.clone()),
@@ -174,15 +199,11 @@ impl<'a> Caller<'a> {
 
     /// Asserts the value of one attribute.
     pub fn shows(&self, object: ObjectId, kind: A, value: impl Into<Value>) {
-        assert!(self.attribute(object, kind) == Ok(value.into()), "{kind:x?}");
+        assert!(self.look_at(object, kind) == Ok(value.into()), "{kind:x?}");
     }
 
     pub fn change(&self, object: ObjectId, template: Template) -> Result<Done, ErrorCode> {
         self.call(&AttributesWrite { object, template })
-    }
-
-    pub fn copy(&self, object: ObjectId, template: Template) -> Result<ObjectId, ErrorCode> {
-        self.call(&ObjectCopy { object, template }).map(|reply| reply.object)
     }
 
     pub fn find(&self, template: Template) -> Vec<ObjectId> {

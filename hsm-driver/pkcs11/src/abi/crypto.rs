@@ -1,4 +1,4 @@
-//! Encryption, digests, signatures and MACs (§5.8 to §5.15).
+//! Encryption, digests, signatures and MACs (§5.8 to §5.16).
 
 use super::given::begin;
 use super::memory::{Output, Ptr};
@@ -63,6 +63,10 @@ entry! {
         module()?.session(session)?.digest_update(&part.input(len)?)
     }
 
+    C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) {
+        module()?.session(session)?.digest_key(key)
+    }
+
     C_DigestFinal(session: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG) {
         module()?.session(session)?.digest_final(&output(out, out_len)?)
     }
@@ -98,8 +102,74 @@ entry! {
     C_VerifyFinal(session: CK_SESSION_HANDLE, signature: *mut CK_BYTE, len: CK_ULONG) {
         module()?.session(session)?.verify_final(&signature.not_null()?.input(len)?)
     }
+
+    C_VerifySignatureInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+        signature: *mut CK_BYTE,
+        len: CK_ULONG,
+    ) {
+        let session = module()?.session(session)?;
+        // NULL ends the operation, and then there is no signature either.
+        let given = begin(mechanism)?;
+        let signature = if given.is_some() { signature.not_null()?.input(len)? } else { signature.input(0)? };
+        session.verify_signature_init(given, key, &signature)
+    }
+
+    C_VerifySignature(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.verify_signature(&data.input(len)?)
+    }
+
+    C_VerifySignatureUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) {
+        module()?.session(session)?.verify_signature_update(&part.input(len)?)
+    }
+
+    C_VerifySignatureFinal(session: CK_SESSION_HANDLE) {
+        module()?.session(session)?.verify_signature_final()
+    }
+
+    C_DigestEncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.digest_encrypt(&part.input(len)?, &output(out, out_len)?)
+    }
+
+    C_DecryptDigestUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.decrypt_digest(&part.input(len)?, &output(out, out_len)?)
+    }
+
+    C_SignEncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.sign_encrypt(&part.input(len)?, &output(out, out_len)?)
+    }
+
+    C_DecryptVerifyUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        len: CK_ULONG,
+        out: *mut CK_BYTE,
+        out_len: *mut CK_ULONG,
+    ) {
+        module()?.session(session)?.decrypt_verify(&part.input(len)?, &output(out, out_len)?)
+    }
 }
 
-fn output(start: Ptr<CK_BYTE>, len: Ptr<CK_ULONG>) -> Outcome<Output> {
+pub(super) fn output(start: Ptr<CK_BYTE>, len: Ptr<CK_ULONG>) -> Outcome<Output> {
     Ok(Output { start, len: len.not_null()? })
 }

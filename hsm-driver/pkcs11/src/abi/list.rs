@@ -4,6 +4,7 @@ use super::crypto::*;
 use super::general::*;
 use super::key::*;
 use super::memory::Ptr;
+use super::message::*;
 use super::object::*;
 use super::session::*;
 use super::slot::*;

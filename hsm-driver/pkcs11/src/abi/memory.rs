@@ -150,6 +150,32 @@ impl Output {
         }
     }
 
+    /// The room there is, for a result whose length is known when it is there; none without a buffer, and then the caller
+    /// learns that `most` is enough.
+    pub(crate) fn capacity(&self, most: usize) -> Outcome<Option<usize>> {
+        let room = self.len.read()?;
+        if self.start.is_null() {
+            self.len.write(most as CK_ULONG)?;
+            return Ok(None);
+        }
+        Ok(Some(usize::try_from(room).unwrap_or(usize::MAX)))
+    }
+
+    /// Delivers a result into the room that [`Output::capacity`] told of; `CKR_BUFFER_TOO_SMALL` with the length where it
+    /// does not fit.
+    pub(crate) fn put_within(&self, room: usize, bytes: &[u8]) -> Outcome {
+        if room < bytes.len() {
+            self.len.write(bytes.len() as CK_ULONG)?;
+            return Err(Rv(CKR_BUFFER_TOO_SMALL));
+        }
+        self.put(bytes)
+    }
+
+    /// Whether only the length is asked for.
+    pub(crate) fn is_query(&self) -> bool {
+        self.start.is_null()
+    }
+
     /// Delivers the whole result; `has_room` for at least as much was answered with yes.
     pub(crate) fn put(&self, bytes: &[u8]) -> Outcome {
         self.len.write(bytes.len() as CK_ULONG)?;
@@ -169,29 +195,50 @@ impl Output {
     }
 }
 
-/// Where the caller's IV stands. An encryption whose IV the engine makes writes it back there when it is done, so the buffer
-/// must live that long (PKCS#11 leaves the lifetime of `pIv` open; CloudHSM and others ask for the same).
-pub(crate) struct IvHome {
+/// Where an IV or a tag stands in the caller's memory. What the engine makes is written back there when an operation is done,
+/// so the buffer must live that long (PKCS#11 leaves the lifetime of `pIv` open; CloudHSM and others ask for the same).
+#[derive(Clone)]
+pub(crate) struct Home {
     start: Ptr<u8>,
     len: usize,
 }
 
-impl IvHome {
+impl Home {
     pub(crate) fn new(start: Ptr<u8>, len: usize) -> Self {
-        IvHome { start, len }
+        Home { start, len }
     }
 
-    #[cfg(test)]
+    /// Of an operation that writes nothing back.
     pub(crate) fn nowhere() -> Self {
-        IvHome { start: Ptr(std::ptr::null_mut()), len: 0 }
+        Home { start: Ptr(std::ptr::null_mut()), len: 0 }
     }
 
-    pub(crate) fn write(&self, iv: &[u8]) -> Outcome {
-        if iv.len() != self.len {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What stands there now.
+    pub(crate) fn read(&self) -> Outcome<Vec<u8>> {
+        Ok(Input { start: self.start.not_null()?, len: self.len }.bytes().to_vec())
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Outcome {
+        if bytes.len() != self.len {
             return Err(Rv(CKR_DEVICE_ERROR));
         }
-        Output::fixed(self.start).put_at(0, iv)
+        Output::fixed(self.start).put_at(0, bytes)
     }
+}
+
+/// A `CK_ULONG` at an address that is perhaps none, as a number of an ambiguous structure may be: the kernel reads it, and
+/// says so when nothing is there.
+pub(crate) fn probe(address: CK_ULONG) -> Outcome<CK_ULONG> {
+    let mut found: CK_ULONG = 0;
+    let to = libc::iovec { iov_base: (&raw mut found).cast(), iov_len: size_of::<CK_ULONG>() };
+    let from = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: size_of::<CK_ULONG>() };
+    // SAFETY: `to` is a local with room for what is asked; the kernel checks `from`, which nothing here looks at.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &to, 1, &from, 1, 0) };
+    if usize::try_from(read) == Ok(size_of::<CK_ULONG>()) { Ok(found) } else { Err(Rv(CKR_ARGUMENTS_BAD)) }
 }
 
 #[cfg(test)]
@@ -233,6 +280,15 @@ mod tests {
         let odd: Ptr<CK_ULONG> = ptr(&mut bytes[1..]).cast();
         odd.write_all(&[1, CK_ULONG::MAX]).unwrap();
         assert_eq!(odd.read_all(2, 2).unwrap(), [1, CK_ULONG::MAX]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_read() {
+        let there: CK_ULONG = 41;
+        assert_eq!(probe((&raw const there) as CK_ULONG), Ok(41));
+        for address in [0, 4096, 1 << 40, CK_ULONG::MAX, CK_ULONG::MAX - 7] {
+            assert_eq!(probe(address), Err(Rv(CKR_ARGUMENTS_BAD)), "{address:#x}");
+        }
     }
 
     #[test]

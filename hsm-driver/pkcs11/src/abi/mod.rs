@@ -11,6 +11,7 @@ mod given;
 mod key;
 mod list;
 pub(crate) mod memory;
+mod message;
 mod object;
 mod process;
 mod session;

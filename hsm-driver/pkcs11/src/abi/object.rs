@@ -8,6 +8,9 @@ use crate::rv::{Outcome, Rv};
 use coloa_wire::attribute::MAX_ATTRIBUTES;
 use cryptoki_sys::*;
 
+/// Bytes of one value.
+type Bytes = zeroize::Zeroizing<Vec<u8>>;
+
 entry! {
     C_CreateObject(
         session: CK_SESSION_HANDLE,
@@ -97,19 +100,45 @@ entry! {
 /// One attribute of `C_GetAttributeValue` (§5.7.5): the length says what became of it.
 fn give(asked: &mut CK_ATTRIBUTE, answer: Read) -> Outcome {
     let room = std::mem::replace(&mut asked.ulValueLen, CK_UNAVAILABLE_INFORMATION);
-    let value = match answer {
-        Read::Value(value) => value,
-        Read::Sensitive => return Err(Rv(CKR_ATTRIBUTE_SENSITIVE)),
-        Read::Invalid => return Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID)),
-    };
+    match answer {
+        Read::Value(value) => give_value(asked, room, &value),
+        Read::Template(inner) => give_template(asked, room, &inner),
+        Read::Sensitive => Err(Rv(CKR_ATTRIBUTE_SENSITIVE)),
+        Read::Invalid => Err(Rv(CKR_ATTRIBUTE_TYPE_INVALID)),
+    }
+}
+
+fn give_value(asked: &mut CK_ATTRIBUTE, room: CK_ULONG, value: &[u8]) -> Outcome {
     let len = value.len() as CK_ULONG;
     if !asked.pValue.is_null() {
         if room < len {
             return Err(Rv(CKR_BUFFER_TOO_SMALL));
         }
         // SAFETY: the caller vouches for the buffers in its template.
-        Output::fixed(unsafe { Ptr::vouched(asked.pValue.cast()) }).put_at(0, &value)?;
+        Output::fixed(unsafe { Ptr::vouched(asked.pValue.cast()) }).put_at(0, value)?;
     }
     asked.ulValueLen = len;
     Ok(())
+}
+
+/// Attributes in the caller's array of attributes: types and lengths where it has no buffers, values where it has.
+fn give_template(asked: &mut CK_ATTRIBUTE, room: CK_ULONG, inner: &[(CK_ATTRIBUTE_TYPE, Bytes)]) -> Outcome {
+    let len = inner.len().saturating_mul(size_of::<CK_ATTRIBUTE>()) as CK_ULONG;
+    // SAFETY: the caller vouches for the buffers in its template.
+    let array: Ptr<CK_ATTRIBUTE> = unsafe { Ptr::vouched(asked.pValue.cast()) };
+    let mut first = Ok(());
+    if !array.is_null() {
+        if room < len {
+            return Err(Rv(CKR_BUFFER_TOO_SMALL));
+        }
+        for (n, (kind, value)) in inner.iter().enumerate() {
+            let mut element = array.element(n).read()?;
+            element.type_ = *kind;
+            let room = std::mem::replace(&mut element.ulValueLen, CK_UNAVAILABLE_INFORMATION);
+            first = first.and(give_value(&mut element, room, value));
+            array.element(n).write(element)?;
+        }
+    }
+    asked.ulValueLen = len;
+    first
 }

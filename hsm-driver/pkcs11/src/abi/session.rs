@@ -60,6 +60,17 @@ entry! {
         Ok(())
     }
 
+    C_GetSessionValidationFlags(
+        session: CK_SESSION_HANDLE,
+        kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+        flags: *mut CK_FLAGS,
+    ) {
+        module()?.session(session)?;
+        flags.not_null()?;
+        // A token without validation objects has validated nothing.
+        if kind == CKS_LAST_VALIDATION_OK { flags.write(0) } else { Err(Rv(CKR_ARGUMENTS_BAD)) }
+    }
+
     C_InitPIN(session: CK_SESSION_HANDLE, pin_start: *mut CK_UTF8CHAR, pin_len: CK_ULONG) {
         module()?.session(session)?.init_pin(pin(pin_start, pin_len)?)
     }

@@ -41,7 +41,7 @@ entry! {
         let slot = module()?.registry.slot(slot)?;
         count.not_null()?;
         slot.token()?;
-        let kinds: Vec<_> = slot.target.mechanisms()?.iter().map(|m| CK_MECHANISM_TYPE::from(m.kind.0)).collect();
+        let kinds: Vec<_> = slot.mechanisms()?.iter().map(|(m, _)| CK_MECHANISM_TYPE::from(m.kind.0)).collect();
         deliver(&kinds, list, count)
     }
 
@@ -49,12 +49,13 @@ entry! {
         let slot = module()?.registry.slot(slot)?;
         info.not_null()?;
         slot.token()?;
-        let list = slot.target.mechanisms()?;
-        let found = list.iter().find(|m| CK_MECHANISM_TYPE::from(m.kind.0) == kind).ok_or(Rv(CKR_MECHANISM_INVALID))?;
+        let list = slot.mechanisms()?;
+        let mut found = list.iter().filter(|(m, _)| CK_MECHANISM_TYPE::from(m.kind.0) == kind);
+        let (found, flags) = found.next().ok_or(Rv(CKR_MECHANISM_INVALID))?;
         info.write(CK_MECHANISM_INFO {
             ulMinKeySize: found.min_key.into(),
             ulMaxKeySize: found.max_key.into(),
-            flags: found.flags.into(),
+            flags: *flags,
         })
     }
 

@@ -5,8 +5,10 @@
 //! the length, and a buffer that is too small, leave it as it was (§5.2).
 
 mod cipher;
+mod combined;
 mod digest;
 mod find;
+mod message;
 mod random;
 mod sign;
 mod verify;
@@ -14,7 +16,9 @@ mod verify;
 pub(crate) use cipher::Cipher;
 pub(crate) use digest::Digesting;
 pub(crate) use find::Find;
+pub(crate) use message::{MessageCipher, MessageSigning};
 pub(crate) use sign::SignOperation;
+pub(crate) use verify::Verification;
 
 use crate::mechanism::Given;
 use crate::rv::{Outcome, Rv};
@@ -22,14 +26,17 @@ use crate::slot::Slot;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
+const NOT_INITIALIZED: Rv = Rv(CKR_OPERATION_NOT_INITIALIZED);
+
 /// What a command's head, ids and tag take of a frame, beside additional data.
 const HEAD_ROOM: usize = 512;
 
 /// What `C_*Init` was given: a mechanism, or NULL to end the operation there is (PKCS#11 v3.1 §5.8.1).
 pub(crate) type Begin = Option<Given>;
 
-/// Handles the cases that all `C_*Init` share; `Some` is the mechanism to begin with.
-fn begin<T>(operation: &mut Option<T>, given: Begin) -> Outcome<Option<Given>> {
+/// Handles the cases that all `C_*Init` share; `Some` is the mechanism to begin with. The caller holds the session's state
+/// until the new operation stands there, so that of two threads one begins.
+fn begin<T, G>(operation: &mut Option<T>, given: Option<G>) -> Outcome<Option<G>> {
     match (given, operation.is_some()) {
         (Some(_), true) => Err(Rv(CKR_OPERATION_ACTIVE)),
         (Some(given), false) => Ok(Some(given)),

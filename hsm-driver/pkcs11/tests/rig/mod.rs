@@ -1,6 +1,9 @@
 //! A token of its own for each test: the built library, loaded as an application loads it, on the embedded body.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+#[macro_use]
+pub mod c;
+
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectHandle};
@@ -116,15 +119,15 @@ pub fn aes_key(session: &Session) -> ObjectHandle {
     session.generate_key(&Mechanism::AesKeyGen, &template).unwrap()
 }
 
-/// The function list of 3.0, as a C program gets it.
-pub fn functions() -> &'static CK_FUNCTION_LIST_3_0 {
+/// The function list of 3.2, as a C program gets it.
+pub fn functions() -> &'static CK_FUNCTION_LIST_3_2 {
     static LIST: OnceLock<usize> = OnceLock::new();
     let list = *LIST.get_or_init(|| {
         // SAFETY: loading runs no code of ours; the library stays loaded.
         let library = Box::leak(Box::new(unsafe { libloading::Library::new(library()) }.unwrap()));
         // SAFETY: the symbol has PKCS#11's type.
         let get = unsafe { library.get::<CK_C_GetInterface>(b"C_GetInterface\0") }.unwrap().unwrap();
-        let mut version = CK_VERSION { major: 3, minor: 0 };
+        let mut version = CK_VERSION { major: 3, minor: 2 };
         let mut interface = null_mut();
         // SAFETY: both pointers are to locals.
         assert_eq!(unsafe { get(null_mut(), &mut version, &mut interface, 0) }, CKR_OK);
@@ -132,20 +135,7 @@ pub fn functions() -> &'static CK_FUNCTION_LIST_3_0 {
         unsafe { *interface }.pFunctionList as usize
     });
     // SAFETY: the list of that interface is a static of the library.
-    unsafe { &*(list as *const CK_FUNCTION_LIST_3_0) }
-}
-
-/// Calls a function of the list.
-#[macro_export]
-macro_rules! ck {
-    ($name:ident($($argument:expr),* $(,)?)) => {{
-        let function = $crate::rig::functions().$name.expect(stringify!($name));
-        // SAFETY: the test gives valid pointers, or wrong ones that the module must refuse.
-        #[allow(clippy::macro_metavars_in_unsafe, reason = "arguments are plain expressions")]
-        unsafe {
-            function($($argument),*)
-        }
-    }};
+    unsafe { &*(list as *const CK_FUNCTION_LIST_3_2) }
 }
 
 /// Sets SO and user PIN of a new token.

@@ -1,14 +1,20 @@
 //! C's structures, copied in.
 
-use super::memory::{IvHome, Ptr};
-use crate::attribute::{self, Given as GivenAttribute};
-use crate::mechanism::{Gcm, Given, Parameter};
+mod message;
+mod parameter;
+
+pub(super) use message::message;
+
+use super::memory::Ptr;
+use crate::attribute::{self, Given as GivenAttribute, Raw};
+use crate::mechanism::Given;
 use crate::operation::Begin;
 use crate::rv::{Outcome, Rv};
 use coloa_wire::Template;
 use coloa_wire::attribute::MAX_ATTRIBUTES;
 use coloa_wire::command::Pin;
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 /// The longest attribute value: no engine takes a longer frame.
 const MAX_VALUE: usize = coloa_wire::frame::MAX_FRAME_HOST;
@@ -25,10 +31,25 @@ pub(super) fn template(start: Ptr<CK_ATTRIBUTE>, count: CK_ULONG) -> Outcome<Tem
 }
 
 fn attribute(given: CK_ATTRIBUTE) -> Outcome<GivenAttribute> {
+    if !attribute::holds_template(given.type_) {
+        return Ok((given.type_, Raw::Bytes(value(given)?)));
+    }
+    // SAFETY: the caller vouches for the attributes of its template.
+    let start: Ptr<CK_ATTRIBUTE> = unsafe { Ptr::vouched(given.pValue.cast()) };
+    let invalid = Rv(CKR_ATTRIBUTE_VALUE_INVALID);
+    let size = size_of::<CK_ATTRIBUTE>() as CK_ULONG;
+    if !given.ulValueLen.is_multiple_of(size) {
+        return Err(invalid);
+    }
+    let inner = start.read_all(given.ulValueLen / size, MAX_ATTRIBUTES).map_err(|_| invalid)?;
+    let inner = inner.into_iter().map(|a| Ok((a.type_, value(a)?))).collect::<Outcome<_>>()?;
+    Ok((given.type_, Raw::Template(inner)))
+}
+
+fn value(given: CK_ATTRIBUTE) -> Outcome<Zeroizing<Vec<u8>>> {
     // SAFETY: the caller vouches for the attributes of its template.
     let value: Ptr<u8> = unsafe { Ptr::vouched(given.pValue.cast()) };
-    let bytes = value.copy(given.ulValueLen, MAX_VALUE).map_err(|_| Rv(CKR_ATTRIBUTE_VALUE_INVALID))?;
-    Ok((given.type_, bytes))
+    value.copy(given.ulValueLen, MAX_VALUE).map_err(|_| Rv(CKR_ATTRIBUTE_VALUE_INVALID))
 }
 
 /// A mechanism; NULL where `C_*Init` may end an operation.
@@ -40,27 +61,19 @@ pub(super) fn begin(mechanism: Ptr<CK_MECHANISM>) -> Outcome<Begin> {
 pub(super) fn mechanism(mechanism: Ptr<CK_MECHANISM>) -> Outcome<Given> {
     let given = mechanism.read()?;
     // SAFETY: the caller vouches for the parameter of its mechanism.
-    let parameter: Ptr<u8> = unsafe { Ptr::vouched(given.pParameter.cast()) };
-    let parameter = match (given.mechanism, parameter.is_null(), given.ulParameterLen) {
-        (CKM_AES_GCM, false, len) if len == size_of::<CK_GCM_PARAMS>() as CK_ULONG => {
-            Parameter::Gcm(gcm(parameter.cast().read()?)?)
-        }
-        (_, _, 0) => Parameter::None,
-        (_, _, _) => Parameter::Unknown,
-    };
+    let start: Ptr<u8> = unsafe { Ptr::vouched(given.pParameter.cast()) };
+    let parameter = parameter::parameter(given.mechanism, start, given.ulParameterLen)?;
     Ok(Given { kind: given.mechanism, parameter })
 }
 
-fn gcm(params: CK_GCM_PARAMS) -> Outcome<Gcm> {
-    let invalid = |_| Rv(CKR_MECHANISM_PARAM_INVALID);
-    // SAFETY: the caller vouches for what its parameters point to, the IV until the operation ends.
-    let (iv, aad) = unsafe { (Ptr::<u8>::vouched(params.pIv), Ptr::<u8>::vouched(params.pAAD)) };
-    let copy = iv.copy(params.ulIvLen, MAX_IV).map_err(invalid)?.to_vec();
-    let aad = aad.copy(params.ulAADLen, MAX_AAD).map_err(invalid)?.to_vec();
-    if copy.is_empty() {
-        return Err(Rv(CKR_MECHANISM_PARAM_INVALID));
-    }
-    Ok(Gcm { iv_home: IvHome::new(iv, copy.len()), iv: copy, aad, tag_bits: params.ulTagBits })
+/// A mechanism whose parameters come with each message: only which one it is.
+pub(super) fn begin_messages(mechanism: Ptr<CK_MECHANISM>) -> Outcome<Option<CK_MECHANISM_TYPE>> {
+    if mechanism.is_null() { Ok(None) } else { Ok(Some(mechanism.read()?.mechanism)) }
+}
+
+/// Additional authenticated data.
+pub(super) fn additional(start: Ptr<u8>, len: CK_ULONG) -> Outcome<Vec<u8>> {
+    Ok(start.copy(len, MAX_AAD)?.to_vec())
 }
 
 /// A PIN. NULL would mean a reader with a keypad, which there is not.

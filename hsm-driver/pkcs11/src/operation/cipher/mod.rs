@@ -1,0 +1,301 @@
+//! `C_Encrypt*` and `C_Decrypt*` (§5.9, §5.10).
+//!
+//! The engine's commands are whole. What must be whole is gathered and processed by the final call: authenticated
+//! encryption, of which nothing is released before its tag is verified, and XTS. ECB, CBC and CTR go to the engine in whole
+//! blocks as they come ([`chain`]). RSA takes one block.
+
+mod chain;
+mod whole;
+
+use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
+use crate::abi::memory::{Home, Input, Output};
+use crate::key::KeyFacts;
+use crate::mechanism::{Chaining, Ciphering};
+use crate::rv::{Outcome, Rv};
+use crate::session::{Session, State};
+use crate::slot::Slot;
+use chain::Chain;
+use coloa_client::Scratch;
+use coloa_wire::attribute::class;
+use coloa_wire::command::{Decrypt, Encrypt};
+use coloa_wire::{AttributeType, Mechanism, MechanismType, ObjectId};
+use cryptoki_sys::*;
+use whole::{Size, Whole};
+use zeroize::Zeroizing;
+
+/// An encryption or decryption that is not done.
+pub(crate) struct Cipher {
+    by: By,
+    way: Way,
+    /// Parts that did not go to the engine yet.
+    held: Buffer,
+    in_parts: bool,
+}
+
+/// Who does it.
+pub(super) struct By {
+    pub(super) key: ObjectId,
+    pub(super) encrypts: bool,
+    /// The most data one command takes.
+    pub(super) limit: usize,
+}
+
+enum Way {
+    Whole(Whole),
+    Chain(Chain),
+}
+
+/// What a call produced.
+pub(super) enum Made {
+    Nothing,
+    /// What the engine answered last.
+    Bulk,
+    /// What it answered in several calls.
+    Joined(Zeroizing<Vec<u8>>),
+}
+
+impl Made {
+    pub(super) fn bytes<'a>(&'a self, scratch: &'a Scratch) -> &'a [u8] {
+        match self {
+            Made::Nothing => &[],
+            Made::Bulk => scratch.bulk(),
+            Made::Joined(bytes) => bytes,
+        }
+    }
+}
+
+impl By {
+    /// Has the engine encrypt or decrypt; the result is then in `scratch`. Returns the IV that the engine made.
+    pub(super) fn run(
+        &self,
+        slot: &Slot,
+        scratch: &mut Scratch,
+        mechanism: Mechanism,
+        data: &[u8],
+    ) -> Outcome<Option<Vec<u8>>> {
+        let key = self.key;
+        if self.encrypts {
+            return Ok(slot.call(scratch, &Encrypt { key, mechanism }, data).map_err(Rv::of_key)?.iv);
+        }
+        let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket: None }, data);
+        opened.map_err(|e| e.of_key().of_ciphertext()).map(|_| None)
+    }
+
+    /// `CKR_DATA_LEN_RANGE`, or what it is for ciphertext.
+    pub(super) fn wrong_length(&self) -> Rv {
+        if self.encrypts { Rv(CKR_DATA_LEN_RANGE) } else { Rv(CKR_ENCRYPTED_DATA_LEN_RANGE) }
+    }
+
+    /// Decides whether this key encrypts, or decrypts, by a mechanism of these keys.
+    pub(super) fn new(key: &KeyFacts, key_type: u64, encrypts: bool, limit: usize) -> Outcome<Self> {
+        let wanted = match (key_type, encrypts) {
+            (coloa_wire::attribute::key_type::RSA, true) => class::PUBLIC_KEY,
+            (coloa_wire::attribute::key_type::RSA, false) => class::PRIVATE_KEY,
+            _ => class::SECRET_KEY,
+        };
+        if key.class != wanted || key.key_type != key_type {
+            return Err(Rv(CKR_KEY_TYPE_INCONSISTENT));
+        }
+        key.permits(if encrypts { AttributeType::ENCRYPT } else { AttributeType::DECRYPT })?;
+        Ok(By { key: key.id, encrypts, limit })
+    }
+}
+
+impl Cipher {
+    fn new(session: &Session, given: crate::mechanism::Given, key: CK_OBJECT_HANDLE, encrypts: bool) -> Outcome<Self> {
+        let kind = given.number()?;
+        let ciphering = Ciphering::parse(given)?;
+        session.slot.offers(kind, if encrypts { CKF_ENCRYPT } else { CKF_DECRYPT })?;
+        let key = session.key(key)?;
+        let head = match &ciphering {
+            Ciphering::Aead(aead) => aead.aad.len().saturating_add(aead.iv.len()),
+            _ => 0,
+        };
+        let by = By::new(&key, ciphering.key_type(), encrypts, data_limit(&session.slot, head))?;
+        let way = Way::new(ciphering, &key, encrypts, session.slot.is_strict());
+        Ok(Cipher { by, way, held: Buffer::default(), in_parts: false })
+    }
+}
+
+impl Way {
+    fn new(ciphering: Ciphering, key: &KeyFacts, encrypts: bool, strict: bool) -> Self {
+        let whole = |mechanism, size| Way::Whole(Whole { mechanism, iv_home: Home::nowhere(), size, data_bytes: None });
+        match ciphering {
+            Ciphering::Aead(aead) => {
+                let (iv_home, size, data_bytes) = (aead.iv_home.clone(), Size::Tag(aead.tag_bytes), aead.data_bytes);
+                let mechanism = if encrypts { aead.encrypting(strict) } else { aead.decrypting() };
+                Way::Whole(Whole { mechanism, iv_home, size, data_bytes })
+            }
+            Ciphering::Xts(mechanism) => whole(mechanism, Size::Same),
+            Ciphering::Rsa(mechanism) => whole(mechanism, Size::Modulus(key.output_bytes)),
+            // Blocks before the last go by plain CBC: a key that is for the padded mode only has all at once.
+            Ciphering::Chained(Chaining::CbcPad(iv)) if !key.allows(MechanismType::AES_CBC) => {
+                let iv = coloa_wire::Parameter::Iv(Some(iv.to_vec()));
+                whole(Mechanism::with(MechanismType::AES_CBC_PAD, iv), Size::Padded)
+            }
+            Ciphering::Chained(chaining) => Way::Chain(Chain(chaining)),
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn encrypt_init(&self, given: Begin, key: CK_OBJECT_HANDLE) -> Outcome {
+        let state = &mut *self.state();
+        let Some(given) = begin(&mut state.encrypt, given)? else { return Ok(()) };
+        state.encrypt = Some(Cipher::new(self, given, key, true)?);
+        Ok(())
+    }
+
+    pub(crate) fn decrypt_init(&self, given: Begin, key: CK_OBJECT_HANDLE) -> Outcome {
+        let state = &mut *self.state();
+        let Some(given) = begin(&mut state.decrypt, given)? else { return Ok(()) };
+        state.decrypt = Some(Cipher::new(self, given, key, false)?);
+        Ok(())
+    }
+
+    pub(crate) fn encrypt(&self, data: &Input, out: &Output) -> Outcome {
+        let State { encrypt, scratch, .. } = &mut *self.state();
+        at_once(encrypt, (&self.slot, scratch), data, out)
+    }
+
+    pub(crate) fn decrypt(&self, data: &Input, out: &Output) -> Outcome {
+        let State { decrypt, scratch, .. } = &mut *self.state();
+        at_once(decrypt, (&self.slot, scratch), data, out)
+    }
+
+    pub(crate) fn encrypt_update(&self, part: &Input, out: &Output) -> Outcome {
+        let State { encrypt, scratch, .. } = &mut *self.state();
+        update(encrypt, (&self.slot, scratch), part, out).map(drop)
+    }
+
+    pub(crate) fn decrypt_update(&self, part: &Input, out: &Output) -> Outcome {
+        let State { decrypt, scratch, .. } = &mut *self.state();
+        update(decrypt, (&self.slot, scratch), part, out).map(drop)
+    }
+
+    pub(crate) fn encrypt_final(&self, out: &Output) -> Outcome {
+        let State { encrypt, scratch, .. } = &mut *self.state();
+        finish(encrypt, (&self.slot, scratch), out)
+    }
+
+    pub(crate) fn decrypt_final(&self, out: &Output) -> Outcome {
+        let State { decrypt, scratch, .. } = &mut *self.state();
+        finish(decrypt, (&self.slot, scratch), out)
+    }
+}
+
+/// The engine's end of a call, and its buffers.
+pub(super) type Line<'a> = (&'a Slot, &'a mut Scratch);
+
+/// Data at once.
+fn at_once(operation: &mut Option<Cipher>, line: Line<'_>, data: &Input, out: &Output) -> Outcome {
+    let active = operation.as_mut().ok_or(NOT_INITIALIZED)?;
+    if active.in_parts {
+        return Err(Rv(CKR_OPERATION_ACTIVE));
+    }
+    let most = match &active.way {
+        Way::Whole(whole) => whole.most(&active.by, data.len()),
+        Way::Chain(chain) => chain.most(&active.by, data.len()),
+    };
+    let most = most.inspect_err(|_| *operation = None)?;
+    last(operation, line, most, out, |cipher, line| match &mut cipher.way {
+        Way::Whole(whole) => whole.run(&cipher.by, line, data.bytes()),
+        Way::Chain(chain) => chain.all(&cipher.by, line, data.bytes()),
+    })
+}
+
+/// What is left, at the end of the parts.
+fn finish(operation: &mut Option<Cipher>, line: Line<'_>, out: &Output) -> Outcome {
+    let active = operation.as_mut().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
+    let held = active.held.0.len();
+    let most = match &active.way {
+        Way::Whole(whole) => whole.most(&active.by, held),
+        Way::Chain(chain) => chain.most(&active.by, held),
+    };
+    let most = most.inspect_err(|_| *operation = None)?;
+    last(operation, line, most, out, |cipher, line| match &mut cipher.way {
+        Way::Whole(whole) => whole.run(&cipher.by, line, &cipher.held.0),
+        Way::Chain(chain) => chain.all(&cipher.by, line, &cipher.held.0),
+    })
+}
+
+/// The call that ends an operation. Where only the engine knows how long a plaintext is, a buffer that may be too small is
+/// tried, and the operation stays as it was when it is.
+fn last(
+    operation: &mut Option<Cipher>,
+    (slot, scratch): Line<'_>,
+    most: usize,
+    out: &Output,
+    run: impl FnOnce(&mut Cipher, Line<'_>) -> Outcome<Made>,
+) -> Outcome {
+    let active = operation.as_mut().ok_or(NOT_INITIALIZED)?;
+    let Some(room) = out.capacity(most)? else { return Ok(()) };
+    if room < most && active.is_exact() {
+        return out.has_room(most).map(drop);
+    }
+    let made = run(active, (slot, scratch)).inspect_err(|_| *operation = None)?;
+    let delivered = out.put_within(room, made.bytes(scratch));
+    if delivered != Err(Rv(CKR_BUFFER_TOO_SMALL)) {
+        *operation = None;
+    }
+    delivered
+}
+
+/// Takes a part; `None` when only the length was asked for.
+pub(super) fn update(
+    operation: &mut Option<Cipher>,
+    (slot, scratch): Line<'_>,
+    part: &Input,
+    out: &Output,
+) -> Outcome<Option<Made>> {
+    let active = operation.as_mut().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
+    let ready = match &active.way {
+        Way::Whole(_) => 0,
+        Way::Chain(chain) => chain.ready(&active.by, active.held.0.len().saturating_add(part.len())),
+    };
+    if !out.has_room(ready)? {
+        return Ok(None);
+    }
+    active.in_parts = true;
+    let made = active.part((slot, scratch), part.bytes(), ready).inspect_err(|_| *operation = None)?;
+    out.put(made.bytes(scratch))?;
+    Ok(Some(made))
+}
+
+impl Cipher {
+    /// Whether data may come in parts: RSA takes one block (§6.1.6, §6.1.8).
+    fn takes_parts(&self) -> bool {
+        !matches!(&self.way, Way::Whole(Whole { size: Size::Modulus(_), .. }))
+    }
+
+    /// Whether the length of a result is known before it is there.
+    fn is_exact(&self) -> bool {
+        match &self.way {
+            Way::Whole(whole) => whole.is_exact(self.by.encrypts),
+            Way::Chain(chain) => chain.is_exact(self.by.encrypts),
+        }
+    }
+
+    /// Takes a part, of which, with what is held, `ready` bytes go to the engine.
+    fn part(&mut self, line: Line<'_>, part: &[u8], ready: usize) -> Outcome<Made> {
+        match &mut self.way {
+            Way::Chain(chain) if ready > 0 => {
+                let held = std::mem::take(&mut self.held);
+                let from_part = ready.saturating_sub(held.0.len());
+                let (now, later) = part.split_at_checked(from_part).ok_or(Rv(CKR_GENERAL_ERROR))?;
+                let made = if held.0.is_empty() {
+                    chain.run(&self.by, line, now)
+                } else {
+                    let joined = Zeroizing::new([&held.0, now].concat());
+                    chain.run(&self.by, line, &joined)
+                };
+                self.held.push(later, usize::MAX)?;
+                made
+            }
+            Way::Whole(_) | Way::Chain(_) => {
+                let pushed = self.held.push(part, self.by.limit);
+                pushed.map_err(|_| self.by.wrong_length()).map(|()| Made::Nothing)
+            }
+        }
+    }
+}
