@@ -8,6 +8,7 @@ use coloa_wire::attribute::key_type as K;
 use coloa_wire::command::*;
 use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Template};
 use rig::*;
+use std::collections::BTreeMap;
 
 const ENCRYPT: u32 = 0x100;
 const DECRYPT: u32 = 0x200;
@@ -44,16 +45,12 @@ struct Keys {
 
 /// Keys that were made already, so that each RSA pair is made once.
 #[derive(Default)]
-struct Ring(Vec<((u64, A, u8), (ObjectId, ObjectId))>);
+struct Ring(BTreeMap<(u64, A, u8), (ObjectId, ObjectId)>);
 
 impl Ring {
     fn keys(&mut self, caller: &Caller<'_>, kind: u64, purpose: A, number: u8) -> Keys {
-        let known = self.0.iter().find(|(key, _)| *key == (kind, purpose, number)).map(|(_, keys)| *keys);
-        let (first, second) = known.unwrap_or_else(|| {
-            let made = make(caller, kind, purpose);
-            self.0.push(((kind, purpose, number), made));
-            made
-        });
+        let made = self.0.entry((kind, purpose, number)).or_insert_with(|| make(caller, kind, purpose));
+        let (first, second) = *made;
         Keys { first, second }
     }
 }
