@@ -1,6 +1,7 @@
 //! The rules of object attributes: which belong to which class, what form their value has, who sets them and whether they
 //! change later (PKCS#11 §4). A template is parsed against them into the attributes of a new object.
 
+mod certificate;
 mod partition;
 mod rules;
 
@@ -136,6 +137,7 @@ impl Wanted {
     /// Adds what the caller left out and what only the engine knows, and holds the whole to the partition's rules.
     pub(crate) fn complete(mut self, mode: PartitionMode) -> Result<Template, ErrorCode> {
         self.default_storage();
+        self.contradicts_itself()?;
         match self.class {
             class::PUBLIC_KEY => self.default_public(),
             class::PRIVATE_KEY | class::SECRET_KEY => self.default_hidden(mode),
@@ -153,15 +155,22 @@ impl Wanted {
         self.default(A::LABEL, Vec::new());
         [A::MODIFIABLE, A::COPYABLE, A::DESTROYABLE].into_iter().for_each(|kind| self.default(kind, true));
         match self.class {
-            class::DATA => [A::APPLICATION, A::OBJECT_ID].into_iter().for_each(|k| self.default(k, Vec::new())),
-            class::CERTIFICATE => {
-                [A::ID, A::ISSUER, A::SERIAL_NUMBER].into_iter().for_each(|k| self.default(k, Vec::new()));
+            class::DATA => {
+                [A::APPLICATION, A::OBJECT_ID, A::VALUE].into_iter().for_each(|k| self.default(k, Vec::new()))
             }
+            class::CERTIFICATE => self.default_certificate(),
+            class::TRUST => self.default_trust(),
             _ => [A::ID, A::START_DATE, A::END_DATE].into_iter().for_each(|k| self.default(k, Vec::new())),
         }
         if matches!(self.class, class::PUBLIC_KEY | class::PRIVATE_KEY) {
             self.default(A::SUBJECT, Vec::new());
         }
+    }
+
+    /// PKCS#11 §4.9: who must give the PIN for each use must be logged in to see the key at all.
+    fn contradicts_itself(&self) -> Result<(), ErrorCode> {
+        let open = self.flag(A::ALWAYS_AUTHENTICATE) && !self.flag(A::PRIVATE);
+        if open { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
     }
 
     fn default_public(&mut self) {

@@ -78,7 +78,7 @@ fn wrap_then_decrypt() {
                 Mechanism::with(M::AES_CBC, Parameter::Iv(iv.clone())),
             ];
             for decrypts in ways {
-                assert!(caller.call_with(&Decrypt { key: kek, mechanism: decrypts }, &wrapped).is_err());
+                assert!(caller.call_with(&Decrypt { key: kek, mechanism: decrypts, ticket: None }, &wrapped).is_err());
             }
         }
         // A key that decrypts is no key to wrap with: not on a strict partition, and never a trusted one.
@@ -91,7 +91,7 @@ fn wrap_then_decrypt() {
                 // The attack itself works on a key that nothing protects.
                 let open = caller.generate_aes(yes(&[A::EXTRACTABLE, A::ENCRYPT])).unwrap();
                 let (iv, wrapped) = caller.wrap_with_iv(both, &gcm(None), open).unwrap();
-                let request = Decrypt { key: both, mechanism: gcm(iv.as_deref()) };
+                let request = Decrypt { key: both, mechanism: gcm(iv.as_deref()), ticket: None };
                 assert!(same_key(&caller, open, &caller.call_with(&request, &wrapped).unwrap().1));
             }
         }
@@ -161,7 +161,7 @@ fn agreed(caller: &Caller<'_>) -> Known {
     let mine = Native.generate(kind).unwrap();
     let public = Template::default().with(A::EC_PARAMS, P256);
     let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
-    let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+    let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
     let params = EcdhParams { kdf: Some(M::SHA256), shared: vec![], public: mine.public.clone() };
     let template = aes().with(A::VALUE_LEN, 32).with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
     let kek = caller.derive(pair.private, Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(params)), template)?;
@@ -173,11 +173,11 @@ fn agreed(caller: &Caller<'_>) -> Known {
 fn decapsulated(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::PARAMETER_SET, parameter_set::ML_KEM_768);
     let pair = caller.pair_by(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
-    let Some(Value::Bytes(key)) = caller.attribute(pair.public, A::VALUE) else { panic!("no key") };
+    let Some(Value::Bytes(key)) = caller.shown(pair.public, A::VALUE) else { panic!("no key") };
     let key = Native.load_public(PairKind::MlKem(coloa_engine::crypto::MlKem::L768), &key).unwrap();
     let (ciphertext, shared) = Native.encapsulate(&key).unwrap();
     let template = aes().with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
-    let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template };
+    let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template, ticket: None };
     Ok((caller.call_with(&request, &ciphertext)?.0.object, shared.to_vec()))
 }
 
@@ -197,7 +197,7 @@ fn brought(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
     let private = yes(&[A::UNWRAP]).with(A::UNWRAP_TEMPLATE, nested(yes(&[A::WRAP])));
     let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
-    let Some(Value::Bytes(info)) = caller.attribute(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
+    let Some(Value::Bytes(info)) = caller.shown(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
     // What follows the algorithm and the bit string's head.
     let key = Native.load_public(PairKind::Rsa, &info[24..]).unwrap();
     let padding = Padding::Oaep { hash: Hash::Sha256, mgf: Hash::Sha256, label: &[] };
@@ -331,7 +331,7 @@ fn derives_of_a_byte_at_a_time() {
         let secret = caller.call(&generate).unwrap().object;
         let public = Template::default().with(A::EC_PARAMS, P256);
         let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
-        let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+        let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
         let agree = |kdf| {
             let params = EcdhParams { kdf, shared: vec![], public: point.clone() };
             Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(params))

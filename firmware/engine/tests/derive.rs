@@ -247,7 +247,7 @@ fn both_sides_agree_on_every_curve() {
         let kind = if montgomery { M::EC_MONTGOMERY_KEY_PAIR_GEN } else { M::EC_KEY_PAIR_GEN };
         let public = || Template::default().with(A::EC_PARAMS, params);
         let [one, other] = [(); 2].map(|()| caller.pair_by(kind, public(), derives()).unwrap());
-        let point = |key: ObjectId| match caller.attribute(key, A::EC_POINT) {
+        let point = |key: ObjectId| match caller.shown(key, A::EC_POINT) {
             Some(Value::Bytes(point)) => point,
             _ => panic!("no point"),
         };
@@ -294,7 +294,7 @@ fn a_derived_key_inherits_what_the_standard_says() {
     let derive = |base, template: &Template| {
         let key = caller.derive(base, by_hkdf(hkdf(true, true, None, b"i")), template.clone()).unwrap();
         assert!(!caller.flag(key, A::LOCAL));
-        assert!(caller.attribute(key, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
+        assert!(caller.shown(key, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
         [A::SENSITIVE, A::EXTRACTABLE, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE].map(|kind| caller.flag(key, kind))
     };
     assert_eq!(derive(always, &shut), [true, false, true, true]);
@@ -314,7 +314,7 @@ fn a_derive_template_says_what_comes_out() {
     let key = caller.create(template.with(A::DERIVE_TEMPLATE, nested(demands))).unwrap();
     let derive = |template| caller.derive(key, by_hkdf(hkdf(true, true, None, b"i")), template);
     let derived = derive(Template::default()).unwrap();
-    assert!(caller.attribute(derived, A::KEY_TYPE) == Some(Value::Uint(key_type::AES)));
+    assert!(caller.shown(derived, A::KEY_TYPE) == Some(Value::Uint(key_type::AES)));
     assert!(!caller.flag(derived, A::EXTRACTABLE));
     for other in [
         open_secret(key_type::AES),

@@ -44,7 +44,10 @@ struct Keys {
 
 /// Keys that were made already, so that each RSA pair is made once.
 #[derive(Default)]
-struct Ring(Vec<((u64, A, u8), (ObjectId, ObjectId))>);
+struct Ring(Vec<(Wish, (ObjectId, ObjectId))>);
+
+/// Key type, purpose, and which one of those.
+type Wish = (u64, A, u8);
 
 impl Ring {
     fn keys(&mut self, caller: &Caller<'_>, kind: u64, purpose: A, number: u8) -> Keys {
@@ -160,7 +163,9 @@ fn generates(caller: &Caller<'_>, row: &MechanismInfo) {
         assert!(read.values[0].value == (*length).into());
         assert!(read.values[1].value == true.into());
         assert_ne!(keys[0], keys[1]);
-        keys.map(|object| caller.call(&ObjectDestroy { object }).unwrap());
+        for object in keys {
+            caller.call(&ObjectDestroy { object }).unwrap();
+        }
     }
     for length in bad {
         assert_eq!(caller.secret(row.kind, *length, &[]).err(), Some(ErrorCode::KeySize), "{:x?} {length}", row.kind);

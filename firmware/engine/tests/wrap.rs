@@ -150,9 +150,9 @@ fn every_kind_of_key_goes_from_one_partition_to_another() {
                 assert_eq!(there.flag(back, kind), wanted);
             }
             assert!(there.flag(back, A::EXTRACTABLE) && there.flag(back, A::SENSITIVE));
-            assert!(there.attribute(back, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
+            assert!(there.shown(back, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
             let public =
-                [&here, &there].map(|caller| caller.attribute(key_at(caller, &here, key, back), A::PUBLIC_KEY_INFO));
+                [&here, &there].map(|caller| caller.shown(key_at(caller, &here, key, back), A::PUBLIC_KEY_INFO));
             assert!(public[0] == public[1]);
             there.call(&ObjectDestroy { object: back }).unwrap();
         }
@@ -183,7 +183,7 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     let wrapped = here.wrap(public, &mechanism, aes).unwrap();
     let back = there.unwrap(unwrapping, &mechanism, &wrapped, of_class(class::SECRET_KEY, key_type::AES)).unwrap();
     let (reply, sealed) = there.call_with(&Encrypt { key: back, mechanism: gcm(None) }, b"text").unwrap();
-    let decrypt = Decrypt { key: aes, mechanism: gcm(reply.iv.as_deref()) };
+    let decrypt = Decrypt { key: aes, mechanism: gcm(reply.iv.as_deref()), ticket: None };
     assert_eq!(here.call_with(&decrypt, &sealed).unwrap().1, b"text");
     let ec = here.generate_ec(P256, "", false).unwrap();
     assert_eq!(here.wrap(public, &mechanism, ec.private), Err(ErrorCode::KeyUnextractable));
@@ -228,7 +228,7 @@ fn receiver(there: &Caller<'_>, here: &Caller<'_>, only: Template) -> (ObjectId,
     let mut template = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::TOKEN, true).with(A::WRAP, true);
     template = template.with(A::WRAP_TEMPLATE, nested(only));
     for kind in [A::MODULUS, A::PUBLIC_EXPONENT] {
-        template = template.with(kind, there.attribute(pair.public, kind).unwrap());
+        template = template.with(kind, there.shown(pair.public, kind).unwrap());
     }
     (here.create(template).unwrap(), pair.private)
 }
@@ -279,7 +279,7 @@ fn private_keys_of_lattices_come_in_three_forms() {
     let forms = [der(0x80, seed), der(4, key), der(0x30, &[der(4, seed), der(4, key)].concat())];
     for form in &forms {
         let back = unwrap(form, &ID_ML_DSA_44, key_type::ML_DSA).unwrap();
-        let Some(Value::Bytes(info)) = caller.attribute(back, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
+        let Some(Value::Bytes(info)) = caller.shown(back, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
         assert!(info.ends_with(&public));
     }
     let strange = der(0x30, &[der(4, &[1; 32]), der(4, key)].concat());
@@ -290,7 +290,7 @@ fn private_keys_of_lattices_come_in_three_forms() {
     assert_eq!(unwrap(&forms[0], &ID_ML_DSA_44, key_type::ML_KEM), refused, "not the type that was asked for");
     assert_eq!(unwrap(&forms[0], &ID_ML_KEM_512, key_type::ML_KEM), refused, "a seed of the other kind");
     let kem = unwrap(&der(0x80, &[7; 64]), &ID_ML_KEM_512, key_type::ML_KEM).unwrap();
-    assert!(caller.attribute(kem, A::SEED) == Some(Value::Bytes(vec![7; 64])));
+    assert!(caller.shown(kem, A::SEED) == Some(Value::Bytes(vec![7; 64])));
     // What was read is written again (the seed as such).
     let again = caller.wrap(kek, &M::AES_KEY_WRAP_KWP.into(), kem).unwrap();
     assert_eq!(again, wrapped_outside(&[5; 32], &pkcs8(&ID_ML_KEM_512, &der(0x80, &[7; 64]))));
@@ -315,7 +315,7 @@ fn private_keys_of_curves_come_as_others_write_them() {
     let point = hex!("19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1");
     for plain in [v1.as_slice(), &v2] {
         let key = unwrap(plain, edwards.clone()).unwrap();
-        let Some(Value::Bytes(info)) = caller.attribute(key, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
+        let Some(Value::Bytes(info)) = caller.shown(key, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
         assert!(info.ends_with(&point));
     }
     let refused = Err(ErrorCode::WrappedKeyInvalid);
@@ -343,7 +343,7 @@ fn a_wrap_template_chooses_keys() {
     let only = nested(of_class(class::SECRET_KEY, key_type::AES).with(A::ENCRYPT, true));
     let kek = caller.kek(Template::default().with(A::WRAP_TEMPLATE, only.clone()));
     let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
-    assert!(caller.attribute(kek, A::WRAP_TEMPLATE) == Some(only));
+    assert!(caller.shown(kek, A::WRAP_TEMPLATE) == Some(only));
     let make = |template: Template| caller.generate_aes(template.with(A::EXTRACTABLE, true)).unwrap();
     caller.wrap(kek, &kwp, make(Template::default())).unwrap();
     let decrypts = make(Template::default().with(A::DECRYPT, true));
@@ -375,7 +375,7 @@ fn an_unwrap_template_says_what_comes_out() {
         let plain = of_class(class::SECRET_KEY, key_type::AES);
         let back = caller.unwrap(kek, &kwp, &wrapped, plain.clone()).unwrap();
         assert!(caller.flag(back, A::DERIVE) && !caller.flag(back, A::ENCRYPT) && caller.flag(back, A::EXTRACTABLE));
-        assert!(caller.attribute(back, A::LABEL) == Some(Value::Bytes(b"of it".to_vec())));
+        assert!(caller.shown(back, A::LABEL) == Some(Value::Bytes(b"of it".to_vec())));
         caller.unwrap(kek, &kwp, &wrapped, plain.clone().with(A::LABEL, &b"of it"[..])).unwrap();
         for (kind, value) in [(A::DERIVE, Value::Bool(false)), (A::LABEL, Value::Bytes(b"mine".to_vec()))] {
             let refused = caller.unwrap(kek, &kwp, &wrapped, plain.clone().with(kind, value));

@@ -27,12 +27,12 @@ impl Caller<'_> {
         wrapped: &[u8],
         template: Template,
     ) -> Result<ObjectId, ErrorCode> {
-        let request = KeyUnwrap { unwrapping, mechanism: mechanism.clone(), template };
+        let request = KeyUnwrap { unwrapping, mechanism: mechanism.clone(), template, ticket: None };
         self.call_with(&request, wrapped).map(|(reply, _)| reply.object)
     }
 
     pub fn derive(&self, base: ObjectId, mechanism: Mechanism, template: Template) -> Result<ObjectId, ErrorCode> {
-        self.call(&KeyDerive { base, mechanism, template }).map(|reply| reply.object)
+        self.call(&KeyDerive { base, mechanism, template, ticket: None }).map(|reply| reply.object)
     }
 
     pub fn create(&self, template: Template) -> Result<ObjectId, ErrorCode> {
@@ -40,18 +40,18 @@ impl Caller<'_> {
     }
 
     /// An attribute's value, if it may be read.
-    pub fn attribute(&self, object: ObjectId, kind: A) -> Option<Value> {
+    pub fn shown(&self, object: ObjectId, kind: A) -> Option<Value> {
         let reply = self.call(&AttributesRead { object, kinds: vec![kind] }).expect("the object is there");
         reply.values.first().map(|attribute| attribute.value.clone())
     }
 
     pub fn flag(&self, object: ObjectId, kind: A) -> bool {
-        self.attribute(object, kind) == Some(Value::Bool(true))
+        self.shown(object, kind) == Some(Value::Bool(true))
     }
 
     /// A key's value, if it may be read.
     pub fn value(&self, object: ObjectId) -> Option<Vec<u8>> {
-        match self.attribute(object, A::VALUE) {
+        match self.shown(object, A::VALUE) {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
@@ -59,10 +59,6 @@ impl Caller<'_> {
 
     pub fn write(&self, object: ObjectId, template: Template) -> Result<Done, ErrorCode> {
         self.call(&AttributesWrite { object, template })
-    }
-
-    pub fn copy(&self, object: ObjectId, template: Template) -> Result<ObjectId, ErrorCode> {
-        self.call(&ObjectCopy { object, template }).map(|reply| reply.object)
     }
 
     /// A token key that the SO may mark: it wraps, unwraps and is seen without a login.
@@ -81,7 +77,7 @@ pub fn joined(mut one: Template, other: Template) -> Template {
 
 /// A template as an attribute's value.
 pub fn nested(template: Template) -> Value {
-    Value::Template(template.0.iter().cloned().collect::<Vec<Attribute>>())
+    Value::Template(template.0.to_vec())
 }
 
 /// The SO on a token.

@@ -130,5 +130,5 @@ impl Session {
 /// Has the engine sign; the signature is then in `scratch`.
 pub(super) fn make(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), data: &[u8]) -> Outcome {
     let (key, Signing { mechanism, .. }) = by;
-    slot.call(scratch, &Sign { key, mechanism }, data).map_err(Rv::of_key).map(drop)
+    slot.call(scratch, &Sign { key, mechanism, ticket: None }, data).map_err(Rv::of_key).map(drop)
 }
