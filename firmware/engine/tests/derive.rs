@@ -328,6 +328,72 @@ fn a_derive_template_says_what_comes_out() {
     assert_eq!(refused, Err(ErrorCode::AttributeValueInvalid), "no template holds a value");
 }
 
+/// What is listed as deriving derives, from every type of key that its row takes.
+#[test]
+fn every_mechanism_that_is_listed_as_deriving_derives() {
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let caller = user(&engine, token(&engine, mode));
+        let derives = || Template::default().with(A::DERIVE, true);
+        let generate = |mechanism: M| {
+            let template = derives().with(A::VALUE_LEN, 32);
+            caller.call(&KeyGenerate { mechanism: mechanism.into(), template }).unwrap().object
+        };
+        let [secret, aes, hkdf_key] = [M::GENERIC_SECRET_KEY_GEN, M::AES_KEY_GEN, M::HKDF_KEY_GEN].map(generate);
+        let counter = |prf| by_counter(prf, vec![KdfField::Counter(number(32)), KdfField::Bytes(b"label".to_vec())]);
+        let expand = || by_hkdf(hkdf(true, true, None, b"info"));
+        let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), derives()).unwrap();
+        let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+        let ways = [
+            (secret, counter(M::SHA256_HMAC)),
+            (hkdf_key, counter(M::SHA3_256_HMAC)),
+            (aes, counter(M::AES_CMAC)),
+            (pair.private, agree(&point, Some((M::SHA384, b"")))),
+            (secret, expand()),
+            (hkdf_key, expand()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let kinds: Vec<_> = listed.iter().filter(|row| row.flags & 0x8_0000 != 0).map(|row| row.kind).collect();
+        assert_eq!(kinds, [M::SP800_108_COUNTER_KDF, M::ECDH1_DERIVE, M::HKDF_DERIVE]);
+        for (base, mechanism) in ways {
+            let template = of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+            let [one, again] = [(); 2].map(|()| caller.derive(base, mechanism.clone(), template.clone()).unwrap());
+            assert!(caller.flag(one, A::SENSITIVE) && caller.flag(one, A::ALWAYS_SENSITIVE));
+            let (reply, sealed) = caller.call_with(&Encrypt { key: one, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key: again, mechanism: gcm(reply.iv.as_deref()) };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
+        }
+    }
+}
+
+/// SHA-1, few rounds, little salt: a strict partition wants none of them, and has what comes of a password not wrap.
+#[test]
+fn a_strict_partition_derives_from_nothing_weak() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let template = || of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+    let generate = |mechanism, template| caller.call(&KeyGenerate { mechanism, template }).err();
+    assert_eq!(generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template()), None);
+    for weak in [
+        by_password(M::SHA256_HMAC, &[1; 16], 999),
+        by_password(M::SHA256_HMAC, &[1; 15], 1000),
+        by_password(M::SHA_1_HMAC, &[1; 16], 1000),
+    ] {
+        assert_eq!(generate(weak, template()), Some(ErrorCode::MechanismParameter));
+    }
+    for purpose in [A::WRAP, A::UNWRAP, A::DERIVE] {
+        let known = generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template().with(purpose, true));
+        assert_eq!(known, Some(ErrorCode::TemplateInconsistent));
+    }
+    let key = KeyGenerate {
+        mechanism: M::GENERIC_SECRET_KEY_GEN.into(),
+        template: Template::default().with(A::VALUE_LEN, 32).with(A::DERIVE, true),
+    };
+    let key = caller.call(&key).unwrap().object;
+    let weak = HkdfParams { hash: M::SHA_1, ..hkdf(true, true, None, b"") };
+    assert_eq!(caller.derive(key, by_hkdf(weak), template()), Err(ErrorCode::MechanismParameter));
+}
+
 fn by_password(prf: M, salt: &[u8], iterations: u32) -> Mechanism {
     let password = Password(b"passwd".to_vec());
     Mechanism::with(M::PKCS5_PBKD2, Parameter::Pbkdf2(Pbkdf2Params { prf, salt: salt.to_vec(), iterations, password }))

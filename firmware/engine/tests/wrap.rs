@@ -335,6 +335,53 @@ fn private_keys_of_curves_come_as_others_write_them() {
     assert_eq!(unwrap(&pkcs8(&id_p256, &zero), ec), refused, "no scalar");
 }
 
+/// What is listed as wrapping wraps and unwraps, by each mechanism; what a strict partition takes away it takes both ways.
+#[test]
+fn every_mechanism_that_is_listed_as_wrapping_wraps() {
+    const WRAPS: u32 = 0x2_0000 | 0x4_0000;
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let partition = token(&engine, mode);
+        let caller = user(&engine, partition);
+        let kek = caller.kek(Template::default());
+        let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
+        let public = public.with(A::TOKEN, true).with(A::PRIVATE, false);
+        let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
+        for key in [kek, pair.public] {
+            trust(&engine, partition, key).unwrap();
+        }
+        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let ways: [(M, fn(Option<&[u8]>) -> Mechanism); 8] = [
+            (M::RSA_PKCS, |_| M::RSA_PKCS.into()),
+            (M::RSA_PKCS_OAEP, |_| Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()))),
+            (M::RSA_AES_KEY_WRAP, |_| rsa_aes()),
+            (M::AES_CBC_PAD, cbc_pad),
+            (M::AES_GCM, gcm),
+            (M::AES_KEY_WRAP, |_| M::AES_KEY_WRAP.into()),
+            (M::AES_KEY_WRAP_PAD, |_| M::AES_KEY_WRAP_PAD.into()),
+            (M::AES_KEY_WRAP_KWP, |_| M::AES_KEY_WRAP_KWP.into()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let wraps: Vec<_> = listed.iter().filter(|row| row.flags & WRAPS != 0).collect();
+        assert_eq!(wraps.iter().map(|row| row.kind).collect::<Vec<_>>(), ways.map(|(kind, _)| kind));
+        for (row, (_, mechanism)) in wraps.iter().zip(ways) {
+            let rsa = matches!(row.kind, M::RSA_PKCS | M::RSA_PKCS_OAEP | M::RSA_AES_KEY_WRAP);
+            let (wrapping, unwrapping) = if rsa { (pair.public, pair.private) } else { (kek, kek) };
+            let made = caller.wrap_with_iv(wrapping, &mechanism(None), key);
+            if mode == PartitionMode::Strict && row.not_strict.is_some_and(|taken| taken & WRAPS != 0) {
+                assert_eq!(made.err(), Some(ErrorCode::MechanismForbidden));
+                continue;
+            }
+            let (iv, wrapped) = made.unwrap();
+            let template = of_class(class::SECRET_KEY, key_type::AES);
+            let back = caller.unwrap(unwrapping, &mechanism(iv.as_deref()), &wrapped, template).unwrap();
+            let (reply, sealed) = caller.call_with(&Encrypt { key: back, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key, mechanism: gcm(reply.iv.as_deref()) };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text", "{:?}", row.kind);
+        }
+    }
+}
+
 /// `CKA_WRAP_TEMPLATE` is what the wrapped key must be (§5.18.3).
 #[test]
 fn a_wrap_template_chooses_keys() {

@@ -66,7 +66,7 @@ fn bytes() {
     };
     let pin = || Pin::from(&b"123456"[..]);
     let gcm = GcmParams { iv: Some(vec![5; 12]), aad: vec![6; 3], tag_bits: 128 };
-    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) };
+    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None };
     let ecdsa = Mechanism::from(MechanismType::ECDSA);
     let state = PinState { failures: 1, left: 9 };
     let token = TokenInfo {
@@ -94,10 +94,12 @@ fn bytes() {
     let retry = Some(RetryId([0x55; 16]));
     let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };
     let result = BatchResult { code: 0, head: vec![0xa0], bulk: 64 };
-    let mech = MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800 };
+    let mech =
+        MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800, not_strict: None };
     let attributes =
         AttributesReadReply { values: template().0, sensitive: vec![A::VALUE], invalid: vec![A::EC_POINT], size: 0 };
     let software = || String::from("coloa");
+    let nested = Template::default().with(A::UNWRAP_TEMPLATE, Value::Template(template().0.clone()));
     let rows = [
         ("ClientHello", head(&ClientHello { protocol: 1, features: 2, max_frame: 4096, software: software() })),
         (
@@ -144,12 +146,19 @@ fn bytes() {
         ),
         ("KeyPairReply", head(&KeyPairReply { public: object, private: object })),
         ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone() })),
-        ("Verify", head(&Verify { key: object, mechanism: ecdsa, signature: 64 })),
+        ("Verify", head(&Verify { key: object, mechanism: ecdsa.clone(), signature: 64 })),
         ("Encrypt", head(&Encrypt { key: object, mechanism: mechanism.clone() })),
         ("EncryptReply", head(&EncryptReply { iv: Some(vec![7; 12]) })),
-        ("Decrypt", head(&Decrypt { key: object, mechanism })),
+        ("Decrypt", head(&Decrypt { key: object, mechanism: mechanism.clone() })),
         ("Random", head(&Random { length: 32 })),
         ("Done", head(&Done {})),
+        ("KeyWrap", head(&KeyWrap { wrapping: object, mechanism: mechanism.clone(), key: object })),
+        ("KeyWrapReply", head(&KeyWrapReply { iv: Some(vec![7; 12]) })),
+        ("KeyUnwrap", head(&KeyUnwrap { unwrapping: object, mechanism, template: template() })),
+        ("KeyDerive", head(&KeyDerive { base: object, mechanism: ecdsa.clone(), template: template() })),
+        ("KeyEncapsulate", head(&KeyEncapsulate { key: object, mechanism: ecdsa.clone(), template: template() })),
+        ("KeyEncapsulateReply", head(&KeyEncapsulateReply { object, ciphertext: vec![9; 3] })),
+        ("KeyDecapsulate", head(&KeyDecapsulate { key: object, mechanism: ecdsa, template: nested })),
     ];
     let mut out: String = rows.iter().map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
     let mut frame = Vec::new();
@@ -166,6 +175,44 @@ fn bytes() {
     Frame::status(FrameKind::Fault, ErrorCode::FrameTooLong.number(), 7).encode(&mut frame);
     writeln!(out, "frame-fault {}", hex(&frame)).unwrap();
     against("bytes.txt", &out);
+}
+
+#[test]
+fn parameters() {
+    use coloa_wire::Parameter as P;
+    use coloa_wire::mechanism::*;
+    let (hash, mgf) = (MechanismType::SHA384, MechanismType::SHA256);
+    let number = |bits, little_endian| KdfNumber { bits, little_endian };
+    let (counter, length) = (KdfField::Counter(number(32, false)), KdfField::Length(number(16, true)));
+    let oaep = OaepParams { hash, mgf, label: vec![1; 2] };
+    let hkdf = HkdfParams {
+        extract: true,
+        expand: false,
+        hash,
+        salt: Some(vec![2; 3]),
+        salt_key: Some(ObjectId([0x22; 16])),
+        info: vec![3; 2],
+    };
+    let password = Password(b"secret".to_vec());
+    let rows = [
+        ("Iv", P::Iv(Some(vec![4; 16]))),
+        ("Ctr", P::Ctr(CtrParams { bits: 64, block: vec![5; 16] })),
+        ("Ccm", P::Ccm(CcmParams { nonce: Some(vec![6; 12]), aad: vec![7; 2], tag: 16 })),
+        ("MacLength", P::MacLength(8)),
+        ("Pss", P::Pss(PssParams { hash, mgf, salt: 48 })),
+        ("Oaep", P::Oaep(oaep.clone())),
+        ("MlDsa", P::MlDsa(MlDsaParams { context: vec![8; 2], hash: Some(hash) })),
+        ("Ecdh", P::Ecdh(EcdhParams { kdf: Some(hash), shared: vec![9; 2], public: vec![4; 3] })),
+        ("Hkdf", P::Hkdf(hkdf)),
+        (
+            "CounterKdf",
+            P::CounterKdf(CounterKdfParams { prf: hash, fields: vec![counter, KdfField::Bytes(vec![1; 2]), length] }),
+        ),
+        ("Pbkdf2", P::Pbkdf2(Pbkdf2Params { prf: hash, salt: vec![2; 3], iterations: 1000, password })),
+        ("RsaAes", P::RsaAes(RsaAesParams { aes_bits: 256, oaep })),
+    ];
+    let line = |(name, parameter)| format!("{name} {}\n", head(&Mechanism::with(MechanismType::AES_ECB, parameter)));
+    against("parameters.txt", &rows.into_iter().map(line).collect::<String>());
 }
 
 #[test]

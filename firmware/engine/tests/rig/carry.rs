@@ -2,7 +2,7 @@
 
 use super::*;
 use coloa_wire::mechanism::{OaepParams, RsaAesParams};
-use coloa_wire::{Attribute, Parameter, Value};
+use coloa_wire::{Parameter, Value};
 
 impl Caller<'_> {
     /// The wrapped key, with the IV in front that the engine made.
@@ -81,7 +81,7 @@ pub fn joined(mut one: Template, other: Template) -> Template {
 
 /// A template as an attribute's value.
 pub fn nested(template: Template) -> Value {
-    Value::Template(template.0.iter().cloned().collect::<Vec<Attribute>>())
+    Value::Template(template.0.to_vec())
 }
 
 /// The SO on a token.
