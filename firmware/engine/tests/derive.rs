@@ -116,12 +116,15 @@ fn by_counter(prf: M, fields: Vec<KdfField>) -> Mechanism {
     Mechanism::with(M::SP800_108_COUNTER_KDF, Parameter::CounterKdf(CounterKdfParams { prf, fields }))
 }
 
+/// PRF, type of the key, bits of the counter, key, fixed data, output.
+type Kbkdf<'a> = (M, u64, u32, &'a [u8], &'a [u8], &'a [u8]);
+
 /// NIST CAVP, KBKDF in counter mode (CAVS 14.4), the counter before the fixed data.
 #[test]
 fn the_counter_kdf_gives_the_known_answers() {
     let engine = start(&RamStore::new()).unwrap();
     let caller = compatible(&engine);
-    let vectors: [(M, u64, u32, &[u8], &[u8], &[u8]); 3] = [
+    let vectors: [Kbkdf; 3] = [
         (
             M::SHA256_HMAC,
             key_type::GENERIC_SECRET,
@@ -392,6 +395,23 @@ fn a_strict_partition_derives_from_nothing_weak() {
     let key = caller.call(&key).unwrap().object;
     let weak = HkdfParams { hash: M::SHA_1, ..hkdf(true, true, None, b"") };
     assert_eq!(caller.derive(key, by_hkdf(weak), template()), Err(ErrorCode::MechanismParameter));
+}
+
+/// SP 800-56C: the bare shared secret of a strict partition goes through another derivation.
+#[test]
+fn a_bare_shared_secret_derives_on() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let derives = || Template::default().with(A::DERIVE, true);
+    let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P384), derives()).unwrap();
+    let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+    for kind in [key_type::HKDF, key_type::GENERIC_SECRET] {
+        let shared = caller.derive(pair.private, agree(&point, None), of_class(class::SECRET_KEY, kind)).unwrap();
+        assert!(caller.flag(shared, A::DERIVE) && !caller.flag(shared, A::SIGN));
+        let aes = of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+        let key = caller.derive(shared, by_hkdf(hkdf(true, true, None, b"info")), aes).unwrap();
+        caller.call_with(&Encrypt { key, mechanism: gcm(None) }, b"text").unwrap();
+    }
 }
 
 fn by_password(prf: M, salt: &[u8], iterations: u32) -> Mechanism {
