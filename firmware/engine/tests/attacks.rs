@@ -440,6 +440,9 @@ fn padding_oracles() {
     assert_eq!(caller.wrap(pair.public, &M::RSA_PKCS.into(), kek), Err(ErrorCode::MechanismForbidden));
 }
 
+/// Keys that wrap and unwrap, and the mechanism with an IV.
+type Way = (ObjectId, ObjectId, fn(Option<&[u8]>) -> Mechanism);
+
 /// What a compatible partition answers to a text that is not as it was is one code, wherever it was changed, and PKCS#1
 /// never says that its padding is wrong (R25).
 #[test]
@@ -450,7 +453,7 @@ fn a_wrapped_key_that_was_changed_is_one_error() {
     let key = caller.generate_aes(yes(&[A::EXTRACTABLE])).unwrap();
     let public = Template::default().with(A::MODULUS_BITS, 2048).with(A::WRAP, true);
     let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
-    let ways: [(ObjectId, ObjectId, fn(Option<&[u8]>) -> Mechanism); 4] = [
+    let ways: [Way; 4] = [
         (kek, kek, gcm),
         (kek, kek, cbc_pad),
         (pair.public, pair.private, |_| rsa_aes()),

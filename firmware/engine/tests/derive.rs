@@ -116,12 +116,15 @@ fn by_counter(prf: M, fields: Vec<KdfField>) -> Mechanism {
     Mechanism::with(M::SP800_108_COUNTER_KDF, Parameter::CounterKdf(CounterKdfParams { prf, fields }))
 }
 
+/// PRF, type of the key, bits of the counter, key, fixed data, output.
+type Kbkdf<'a> = (M, u64, u32, &'a [u8], &'a [u8], &'a [u8]);
+
 /// NIST CAVP, KBKDF in counter mode (CAVS 14.4), the counter before the fixed data.
 #[test]
 fn the_counter_kdf_gives_the_known_answers() {
     let engine = start(&RamStore::new()).unwrap();
     let caller = compatible(&engine);
-    let vectors: [(M, u64, u32, &[u8], &[u8], &[u8]); 3] = [
+    let vectors: [Kbkdf; 3] = [
         (
             M::SHA256_HMAC,
             key_type::GENERIC_SECRET,
@@ -328,6 +331,89 @@ fn a_derive_template_says_what_comes_out() {
     assert_eq!(refused, Err(ErrorCode::AttributeValueInvalid), "no template holds a value");
 }
 
+/// What is listed as deriving derives, from every type of key that its row takes.
+#[test]
+fn every_mechanism_that_is_listed_as_deriving_derives() {
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let caller = user(&engine, token(&engine, mode));
+        let derives = || Template::default().with(A::DERIVE, true);
+        let generate = |mechanism: M| {
+            let template = derives().with(A::VALUE_LEN, 32);
+            caller.call(&KeyGenerate { mechanism: mechanism.into(), template }).unwrap().object
+        };
+        let [secret, aes, hkdf_key] = [M::GENERIC_SECRET_KEY_GEN, M::AES_KEY_GEN, M::HKDF_KEY_GEN].map(generate);
+        let counter = |prf| by_counter(prf, vec![KdfField::Counter(number(32)), KdfField::Bytes(b"label".to_vec())]);
+        let expand = || by_hkdf(hkdf(true, true, None, b"info"));
+        let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), derives()).unwrap();
+        let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
+        let ways = [
+            (secret, counter(M::SHA256_HMAC)),
+            (hkdf_key, counter(M::SHA3_256_HMAC)),
+            (aes, counter(M::AES_CMAC)),
+            (pair.private, agree(&point, Some((M::SHA384, b"")))),
+            (secret, expand()),
+            (hkdf_key, expand()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let kinds: Vec<_> = listed.iter().filter(|row| row.flags & 0x8_0000 != 0).map(|row| row.kind).collect();
+        assert_eq!(kinds, [M::SP800_108_COUNTER_KDF, M::ECDH1_DERIVE, M::HKDF_DERIVE]);
+        for (base, mechanism) in ways {
+            let template = of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+            let [one, again] = [(); 2].map(|()| caller.derive(base, mechanism.clone(), template.clone()).unwrap());
+            assert!(caller.flag(one, A::SENSITIVE) && caller.flag(one, A::ALWAYS_SENSITIVE));
+            let (reply, sealed) = caller.call_with(&Encrypt { key: one, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key: again, mechanism: gcm(reply.iv.as_deref()), ticket: None };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
+        }
+    }
+}
+
+/// SHA-1, few rounds, little salt: a strict partition wants none of them, and has what comes of a password not wrap.
+#[test]
+fn a_strict_partition_derives_from_nothing_weak() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let template = || of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+    let generate = |mechanism, template| caller.call(&KeyGenerate { mechanism, template }).err();
+    assert_eq!(generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template()), None);
+    for weak in [
+        by_password(M::SHA256_HMAC, &[1; 16], 999),
+        by_password(M::SHA256_HMAC, &[1; 15], 1000),
+        by_password(M::SHA_1_HMAC, &[1; 16], 1000),
+    ] {
+        assert_eq!(generate(weak, template()), Some(ErrorCode::MechanismParameter));
+    }
+    for purpose in [A::WRAP, A::UNWRAP, A::DERIVE] {
+        let known = generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template().with(purpose, true));
+        assert_eq!(known, Some(ErrorCode::TemplateInconsistent));
+    }
+    let key = KeyGenerate {
+        mechanism: M::GENERIC_SECRET_KEY_GEN.into(),
+        template: Template::default().with(A::VALUE_LEN, 32).with(A::DERIVE, true),
+    };
+    let key = caller.call(&key).unwrap().object;
+    let weak = HkdfParams { hash: M::SHA_1, ..hkdf(true, true, None, b"") };
+    assert_eq!(caller.derive(key, by_hkdf(weak), template()), Err(ErrorCode::MechanismParameter));
+}
+
+/// SP 800-56C: the bare shared secret of a strict partition goes through another derivation.
+#[test]
+fn a_bare_shared_secret_derives_on() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let derives = || Template::default().with(A::DERIVE, true);
+    let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P384), derives()).unwrap();
+    let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
+    for kind in [key_type::HKDF, key_type::GENERIC_SECRET] {
+        let shared = caller.derive(pair.private, agree(&point, None), of_class(class::SECRET_KEY, kind)).unwrap();
+        assert!(caller.flag(shared, A::DERIVE) && !caller.flag(shared, A::SIGN));
+        let aes = of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+        let key = caller.derive(shared, by_hkdf(hkdf(true, true, None, b"info")), aes).unwrap();
+        caller.call_with(&Encrypt { key, mechanism: gcm(None) }, b"text").unwrap();
+    }
+}
+
 fn by_password(prf: M, salt: &[u8], iterations: u32) -> Mechanism {
     let password = Password(b"passwd".to_vec());
     Mechanism::with(M::PKCS5_PBKD2, Parameter::Pbkdf2(Pbkdf2Params { prf, salt: salt.to_vec(), iterations, password }))
@@ -388,7 +474,7 @@ fn decapsulation_gives_the_known_answers() {
                 _ => continue,
             };
             let key = caller.create(template).unwrap();
-            let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32) };
+            let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
             let object = caller.call_with(&request, ciphertext).unwrap().0.object;
             assert_eq!(caller.value(object).unwrap(), shared.to_vec(), "{}", test.tc_id);
             for object in [key, object] {
@@ -413,11 +499,12 @@ fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
             caller.retry = Some(RetryId([set as u8 | mode as u8; 16]));
             let sent = caller.call(&request).unwrap();
             caller.retry = None;
-            let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.clone() };
+            let request =
+                KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.clone(), ticket: None };
             let got = caller.call_with(&request, &sent.ciphertext).unwrap().0.object;
             let (reply, sealed) =
                 caller.call_with(&Encrypt { key: sent.object, mechanism: gcm(None) }, b"text").unwrap();
-            let decrypt = Decrypt { key: got, mechanism: gcm(reply.iv.as_deref()) };
+            let decrypt = Decrypt { key: got, mechanism: gcm(reply.iv.as_deref()), ticket: None };
             assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
             for key in [sent.object, got] {
                 let flags = [A::LOCAL, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE].map(|kind| caller.flag(key, kind));
@@ -427,10 +514,15 @@ fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
             }
             let short = caller.call_with(&request, &sent.ciphertext[1..]).err();
             assert_eq!(short, Some(ErrorCode::WrappedKeyLength));
-            let wrong =
-                KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.with(A::VALUE_LEN, 16) };
+            let wrong = KeyDecapsulate {
+                key: pair.private,
+                mechanism: M::ML_KEM.into(),
+                template: aes.with(A::VALUE_LEN, 16),
+                ticket: None,
+            };
             assert_eq!(caller.call_with(&wrong, &sent.ciphertext).err(), Some(ErrorCode::KeySize));
-            let public = KeyDecapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: secret(32) };
+            let public =
+                KeyDecapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
             assert_eq!(caller.call_with(&public, &sent.ciphertext).err(), Some(ErrorCode::KeyTypeInconsistent));
         }
     }

@@ -39,7 +39,7 @@ fn check_values_are_those_of_the_standard() {
             let given = template.clone().with(A::CHECK_VALUE, expected);
             let made = caller.import(given).unwrap();
             caller.shows(made, A::CHECK_VALUE, expected);
-            assert_eq!(caller.find(Template::default().with(A::CHECK_VALUE, expected)).is_empty(), false);
+            assert!(!caller.find(Template::default().with(A::CHECK_VALUE, expected)).is_empty());
             for wrong in [&[1, 2, 3][..], &expected[..2], &[expected, &[0]].concat()] {
                 assert_eq!(caller.import(template.clone().with(A::CHECK_VALUE, wrong)).err(), INVALID);
             }

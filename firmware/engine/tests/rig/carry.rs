@@ -2,7 +2,7 @@
 
 use super::*;
 use coloa_wire::mechanism::{OaepParams, RsaAesParams};
-use coloa_wire::{Attribute, Parameter, Value};
+use coloa_wire::{Parameter, Value};
 
 impl Caller<'_> {
     /// The wrapped key, with the IV in front that the engine made.
