@@ -48,3 +48,11 @@ pub(crate) fn probe_dead_peers(socket: &std::net::TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(socket, Duration::from_secs(10))?;
     Ok(sockopt::set_tcp_keepcnt(socket, 3)?)
 }
+
+/// Answers are small and never wait for a window: what paces them (BBR) costs a timer for each and gains nothing. Where the
+/// system does not permit the choice, its own stays.
+pub(crate) fn do_not_pace(socket: &std::net::TcpStream) {
+    if let Err(why) = sockopt::set_tcp_congestion(socket, "cubic") {
+        tracing::debug!(%why, "the system's congestion control stays");
+    }
+}

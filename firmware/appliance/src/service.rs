@@ -6,6 +6,7 @@ use crate::config::{Config, Limits};
 use crate::fault::Fault;
 use crate::listener::{self, Reserved};
 use crate::metrics::{Metrics, Now};
+use crate::spin::Crowd;
 use crate::workers::Workers;
 use crate::{channel, local, memory, notify, scrape, tls};
 use coloa_engine::{Peer, Platform};
@@ -41,6 +42,7 @@ pub(crate) struct Service {
     metrics: Metrics,
     channels: Channels,
     workers: Arc<Workers>,
+    crowd: Crowd,
     port: Mutex<Port>,
     stopping: AtomicBool,
 }
@@ -79,6 +81,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
         metrics: Metrics::new(),
         channels: Channels::new(config.limits.connections),
         workers: Workers::new(config.limits.workers),
+        crowd: Crowd::new(),
         port: Mutex::new(port),
         stopping: AtomicBool::new(false),
         config,
@@ -116,6 +119,10 @@ impl Service {
 
     pub(crate) fn workers(&self) -> &Arc<Workers> {
         &self.workers
+    }
+
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.crowd
     }
 
     pub(crate) fn limits(&self) -> &Limits {

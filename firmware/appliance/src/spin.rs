@@ -1,48 +1,86 @@
-//! How long to spin before sleeping: long while it pays, hardly ever while it does not.
+//! How long to spin before sleeping: for a channel without company as long as its client usually needs, else not at all.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A cross-core wake-up costs about 40 µs (ARCHITECTURE decision 4): spinning longer than that cannot win.
-const MAX_MICROS: u64 = 50;
-/// What is tried now and then when spinning has not paid.
-const PROBE_MICROS: u64 = 10;
-/// One wait in this many is a probe.
-const PROBE_EVERY: u32 = 64;
+/// A wake-up of a sleeping core costs about 40 µs (ARCHITECTURE decision 4). Waits that are much longer are slept through.
+const WORTH_SPINNING: Duration = Duration::from_micros(150);
+/// Who spins does so for twice the usual wait and this.
+const LEAST_SPIN: Duration = Duration::from_micros(30);
+/// Who gets the core back only after that long has taken it from somebody else.
+const TAKEN: Duration = Duration::from_micros(20);
+/// So many waits are slept through after one that was spun through in vain.
+const PASS: u32 = 32;
 
-/// The adaptive budget of one channel.
-pub(crate) struct Spin {
-    micros: u64,
-    waits: u32,
+/// How much goes on in all channels together.
+pub(crate) struct Crowd {
+    cores: u64,
+    /// How often a channel got something to do.
+    rounds: AtomicU64,
 }
 
-impl Default for Spin {
-    fn default() -> Self {
-        Spin { micros: MAX_MICROS, waits: 0 }
+impl Crowd {
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| u64::try_from(n.get()).unwrap_or(1));
+        Crowd { cores, rounds: AtomicU64::new(0) }
     }
 }
 
+/// What one channel has learnt of its client, and of the others.
+#[derive(Default)]
+pub(crate) struct Spin {
+    /// How long the client usually takes to ask again.
+    wait: Duration,
+    /// The number of this channel's last round, and how many the others had before it.
+    last: u64,
+    others: u64,
+    pass: u32,
+}
+
 impl Spin {
-    /// Looks again and again while it is worth it; `None` means: sleep.
-    pub(crate) fn until<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        self.waits = self.waits.wrapping_add(1);
-        if let Some(found) = look() {
-            return Some(found);
-        }
-        let probe = if self.waits.is_multiple_of(PROBE_EVERY) { PROBE_MICROS } else { 0 };
-        let budget = self.micros.max(probe);
-        if budget == 0 {
+    /// Something has come.
+    pub(crate) fn begin_round(&mut self, crowd: &Crowd) {
+        let round = crowd.rounds.fetch_add(1, Ordering::Relaxed);
+        self.others = round.saturating_sub(self.last).saturating_sub(1);
+        self.last = round;
+    }
+
+    /// Whether half of the cores have nothing to do, as it seems.
+    fn has_room(&self, crowd: &Crowd) -> bool {
+        let others = crowd.rounds.load(Ordering::Relaxed).saturating_sub(self.last).saturating_sub(1);
+        others.max(self.others).saturating_add(1).saturating_mul(2) <= crowd.cores
+    }
+
+    /// Looks again and again while that may be cheaper than sleeping; `None` means: sleep.
+    pub(crate) fn until<T>(&mut self, crowd: &Crowd, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if self.wait > WORTH_SPINNING || !self.has_room(crowd) {
             return None;
         }
-        let until = Instant::now() + Duration::from_micros(budget);
-        while Instant::now() < until {
+        if self.pass > 0 {
+            self.pass -= 1;
+            return None;
+        }
+        let mut before = Instant::now();
+        let until = before + self.wait * 2 + LEAST_SPIN;
+        while before < until {
             std::thread::yield_now();
             if let Some(found) = look() {
-                self.micros = (self.micros * 2).clamp(PROBE_MICROS, MAX_MICROS);
                 return Some(found);
             }
+            let now = Instant::now();
+            if now.saturating_duration_since(before) > TAKEN || !self.has_room(crowd) {
+                break;
+            }
+            before = now;
         }
-        self.micros /= 2;
+        // It may be that the client waits for this very core.
+        self.pass = PASS;
         None
+    }
+
+    /// A wait took so long.
+    pub(crate) fn note(&mut self, wait: Duration) {
+        self.wait = (self.wait * 7 + wait.min(Duration::from_secs(1))) / 8;
     }
 }
 
@@ -50,20 +88,43 @@ impl Spin {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_does_not_pay_stops_and_what_pays_grows() {
-        let mut spin = Spin { waits: 1, ..Spin::default() };
-        for _ in 0..8 {
-            assert!(spin.until(|| None::<()>).is_none());
-        }
-        assert_eq!(spin.micros, 0);
-        spin.micros = MAX_MICROS / 2;
+    fn crowd() -> Crowd {
+        Crowd { cores: 2, ..Crowd::new() }
+    }
+
+    fn looks(spin: &mut Spin, crowd: &Crowd) -> usize {
         let mut looks = 0;
-        let second = spin.until(|| {
+        let found = spin.until(crowd, || {
             looks += 1;
-            (looks == 2).then_some(())
+            Some(())
         });
-        assert!(second.is_some());
-        assert_eq!(spin.micros, MAX_MICROS);
+        assert_eq!(found.is_some(), looks > 0);
+        looks
+    }
+
+    #[test]
+    fn one_channel_spins_a_crowd_does_not() {
+        let (crowd, mut one, mut other) = (crowd(), Spin::default(), Spin::default());
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 1);
+        other.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 0);
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 0);
+        one.begin_round(&crowd);
+        assert_eq!(looks(&mut one, &crowd), 1);
+    }
+
+    #[test]
+    fn what_does_not_pay_is_not_done() {
+        let (crowd, mut spin) = (crowd(), Spin::default());
+        spin.begin_round(&crowd);
+        assert!(spin.until(&crowd, || None::<()>).is_none());
+        (0..PASS).for_each(|_| assert_eq!(looks(&mut spin, &crowd), 0));
+        assert_eq!(looks(&mut spin, &crowd), 1);
+        (0..64).for_each(|_| spin.note(Duration::from_millis(5)));
+        assert_eq!(looks(&mut spin, &crowd), 0);
+        (0..64).for_each(|_| spin.note(Duration::from_micros(5)));
+        assert_eq!(looks(&mut spin, &crowd), 1);
     }
 }

@@ -215,28 +215,101 @@ fn random(length: usize) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coloa_engine::Curve;
+    use coloa_engine::crypto::{BLOCK, MlDsa, MlKem};
 
     // Known answers, Wycheproof and refusals run through this provider too, in `crypto-portable/tests`.
 
-    #[test]
-    fn one_key_signs_and_macs_from_many_threads() {
-        let kind = PairKind::Ec(coloa_engine::Curve::P256);
-        let pair = Native.generate(kind).expect("a pair");
-        let key = Native.load(KeyKind::Pair(kind), &pair.secret).expect("a key");
-        let public = Native.load_public(kind, &pair.public).expect("a key");
-        let hmac = Native.load(KeyKind::Hmac, &[1; 32]).expect("a key");
-        let mac = Native.mac(&hmac, Hash::Sha512, &[b"once"]).expect("a MAC");
+    /// Runs `once` often from many threads at the same time, which so race for what is made at the first use as well.
+    fn race(once: impl Fn(u8) + Sync) {
         std::thread::scope(|scope| {
             for number in 0..8 {
-                let (key, hmac, public) = (&key, &hmac, &public);
-                scope.spawn(move || {
-                    for _ in 0..50 {
-                        let signature = Native.sign(key, Scheme::Ecdsa, &[number; 32]).expect("a signature");
-                        assert_eq!(Native.verify(public, Scheme::Ecdsa, &[number; 32], &signature), Ok(()));
-                        assert_eq!(Native.mac(hmac, Hash::Sha512, &[b"once"]), Ok(mac));
-                    }
-                });
+                let once = &once;
+                scope.spawn(move || (0..20).for_each(|_| once(number)));
             }
         });
+    }
+
+    fn halves(kind: PairKind, pair: &KeyMaterial) -> (Key, Key) {
+        let key = Native.load(KeyKind::Pair(kind), &pair.secret).expect("a key");
+        (key, Native.load_public(kind, &pair.public).expect("a key"))
+    }
+
+    #[test]
+    fn one_key_signs_from_many_threads() {
+        let signs = |kind, scheme, pair: KeyMaterial| {
+            let (key, public) = halves(kind, &pair);
+            race(|number| {
+                let signature = Native.sign(&key, scheme, &[number; 32]).expect("a signature");
+                assert_eq!(Native.verify(&public, scheme, &[number; 32], &signature), Ok(()));
+            });
+        };
+        let ml_dsa = Scheme::MlDsa { context: &[], prehash: None };
+        for (kind, scheme) in [
+            (PairKind::Ec(Curve::P256), Scheme::Ecdsa),
+            (PairKind::Ed25519, Scheme::Ed25519),
+            (PairKind::MlDsa(MlDsa::L44), ml_dsa),
+        ] {
+            signs(kind, scheme, Native.generate(kind).expect("a pair"));
+        }
+        signs(PairKind::Rsa, Scheme::Pkcs1(Some(Hash::Sha256)), Native.generate_rsa(2048).expect("a pair"));
+    }
+
+    #[test]
+    fn one_key_decrypts_and_agrees_from_many_threads() {
+        let (rsa, rsa_public) = halves(PairKind::Rsa, &Native.generate_rsa(2048).expect("a pair"));
+        let encrypted = Native.rsa_encrypt(&rsa_public, Padding::Pkcs1, b"text").expect("encrypted");
+        let answer = Native.rsa_decrypt(&rsa, Padding::Pkcs1, &[1; 256]).expect("an answer");
+        let kem = PairKind::MlKem(MlKem::L768);
+        let (kem, kem_public) = halves(kem, &Native.generate(kem).expect("a pair"));
+        let ec = PairKind::Ec(Curve::P384);
+        let pair = Native.generate(ec).expect("a pair");
+        let (ec, _) = halves(ec, &pair);
+        let agreed = Native.agree(&ec, &pair.public).expect("a secret");
+        race(|_| {
+            assert_eq!(*Native.rsa_decrypt(&rsa, Padding::Pkcs1, &encrypted).expect("decrypted"), b"text");
+            assert_eq!(Native.rsa_decrypt(&rsa, Padding::Pkcs1, &[1; 256]).as_ref(), Ok(&answer));
+            let (ciphertext, shared) = Native.encapsulate(&kem_public).expect("a secret");
+            assert_eq!(Native.decapsulate(&kem, &ciphertext), Ok(shared));
+            assert_eq!(Native.agree(&ec, &pair.public).as_ref(), Ok(&agreed));
+        });
+    }
+
+    #[test]
+    fn one_key_enciphers_and_macs_from_many_threads() {
+        let aes = Native.load(KeyKind::Aes, &[1; 32]).expect("a key");
+        let hmac = Native.load(KeyKind::Hmac, &[1; 32]).expect("a key");
+        let first = Native.load(KeyKind::Aes, &[1; 32]).expect("a key");
+        let mac = Native.cmac(&first, &[b"once"]).expect("a MAC");
+        let hashed = Native.load(KeyKind::Hmac, &[1; 32]).expect("a key");
+        let hashed = Native.mac(&hashed, Hash::Sha512, &[b"once"]).expect("a MAC");
+        race(|number| {
+            assert_eq!(Native.cmac(&aes, &[b"once"]), Ok(mac));
+            assert_eq!(Native.mac(&hmac, Hash::Sha512, &[b"once"]), Ok(hashed));
+            for mode in [Mode::Ecb, Mode::CbcPad(&[2; BLOCK]), Mode::Ctr(&[3; BLOCK]), Mode::Kw] {
+                let mut text = vec![number; 32];
+                Native.encrypt(&aes, mode, &mut text).expect("encrypted");
+                Native.decrypt(&aes, mode, &mut text).expect("decrypted");
+                assert_eq!(text, [number; 32]);
+            }
+            for tag in 12..=16 {
+                let mut text = vec![number; 100];
+                let iv = [number; 12];
+                let gcm = Aead { tag, ..Aead::gcm(&iv, b"aad") };
+                Native.seal(&aes, &gcm, &mut text).expect("sealed");
+                Native.open(&aes, &gcm, &mut text).expect("opened");
+                assert_eq!(text, [number; 100]);
+            }
+        });
+    }
+
+    /// Lengths that AWS-LC would round down are not generated as if they had been asked for.
+    #[test]
+    fn rsa_is_generated_in_the_length_asked_for_or_not_at_all() {
+        assert_eq!(Native.generate_rsa(2056).err(), Some(CryptoError::Unsupported));
+        let pair = Native.generate_rsa(2176).expect("a pair");
+        let (_, public) = halves(PairKind::Rsa, &pair);
+        let signature = Native.verify(&public, Scheme::Pkcs1(None), b"", &[1; 272]);
+        assert_eq!(signature, Err(CryptoError::Unauthentic), "272 bytes are the right length");
     }
 }

@@ -25,7 +25,12 @@ pub(crate) struct Rejection(OnceLock<Option<Box<HmacState>>>);
 impl Rejection {
     /// Decrypts a ciphertext as long as the modulus.
     pub(crate) fn decrypt(&self, key: &RsaKey, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let padded = key.decrypt_raw(ciphertext).ok_or(CryptoError::Invalid)?;
+        let padded = if key.is_fixed(ciphertext) {
+            // Its own plaintext, whose padding is wrong.
+            Zeroizing::new(ciphertext.to_vec())
+        } else {
+            key.decrypt_raw(ciphertext).ok_or(CryptoError::Invalid)?
+        };
         let state = self.0.get_or_init(|| keyed(key)).as_ref().ok_or(CryptoError::Invalid)?;
         let synthetic = Synthetic::new(state, ciphertext).ok_or(CryptoError::Invalid)?;
         Ok(unpad(&padded, &synthetic))

@@ -1,10 +1,11 @@
-//! ECDSA on any of RustCrypto's prime curves; never audited as a whole, so label it so.
+//! ECDSA and ECDH on any of RustCrypto's prime curves; never audited as a whole, so label it so.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use coloa_engine::CryptoError;
 use coloa_engine::crypto::Scheme;
+use ecdsa::elliptic_curve::ecdh::diffie_hellman;
 use ecdsa::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use ecdsa::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, PublicKey, SecretKey};
 use ecdsa::{EcdsaCurve, Signature, hazmat};
@@ -68,7 +69,7 @@ fn only_ecdsa(scheme: Scheme<'_>, digest: &[u8]) -> Result<(), CryptoError> {
     if scheme != Scheme::Ecdsa {
         return Err(CryptoError::Invalid);
     }
-    if DIGEST.contains(&digest.len()) { Ok(()) } else { Err(CryptoError::Length) }
+    if DIGEST.contains(&digest.len()) { Ok(()) } else { Err(CryptoError::Invalid) }
 }
 
 /// A private key, wiped on drop.
@@ -80,8 +81,8 @@ where
     AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
     FieldBytesSize<C>: ModulusSize,
 {
-    fn public(&self) -> Vec<u8> {
-        self.0.public_key().to_sec1_point(false).as_bytes().to_vec()
+    fn public(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.0.public_key().to_sec1_point(false).as_bytes().to_vec())
     }
 
     /// The nonce is RFC 6979's, hedged with fresh randomness as its §3.6 allows (`k'`), so neither a repeated random
@@ -95,6 +96,14 @@ where
         scalar.zeroize();
         let (r, s) = signature.split_bytes();
         Ok([r.as_slice(), s.as_slice()].concat())
+    }
+
+    fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let peer = point::<C>(peer)?;
+        let scalar = Zeroizing::new(self.0.to_nonzero_scalar());
+        #[expect(clippy::needless_borrows_for_generic_args, reason = "by value it leaves a copy that nobody wipes")]
+        let shared = diffie_hellman(&*scalar, peer.as_affine());
+        Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
     }
 }
 

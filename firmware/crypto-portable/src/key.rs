@@ -1,13 +1,16 @@
 //! Parsed keys of this provider, wiped on drop.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use coloa_engine::CryptoError;
-use coloa_engine::crypto::{KeyKind, PairKind};
+use coloa_engine::crypto::{KeyKind, Mode, PairKind};
 
 use crate::aes::AesKey;
 use crate::hash::HmacKey;
+use crate::modes;
 use crate::pair::{self, Private, Public};
+use crate::xts::XtsKey;
 
 /// A parsed key.
 pub struct Key(Inner);
@@ -16,6 +19,7 @@ enum Inner {
     Private(Box<dyn Private>),
     Public(Box<dyn Public>),
     Aes(AesKey),
+    Xts(XtsKey),
     Hmac(HmacKey),
 }
 
@@ -24,7 +28,7 @@ impl Key {
         Ok(Key(match kind {
             KeyKind::Pair(kind) => Inner::Private(pair::private(kind, secret)?),
             KeyKind::Aes => Inner::Aes(AesKey::new(secret)?),
-            KeyKind::AesXts => return Err(CryptoError::Unsupported),
+            KeyKind::AesXts => Inner::Xts(XtsKey::new(secret)?),
             KeyKind::Hmac => Inner::Hmac(HmacKey::new(secret)?),
         }))
     }
@@ -51,5 +55,21 @@ impl Key {
     pub(crate) fn hmac(&self) -> Result<&HmacKey, CryptoError> {
         let Inner::Hmac(key) = &self.0 else { return Err(CryptoError::Invalid) };
         Ok(key)
+    }
+
+    pub(crate) fn encrypt(&self, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        match &self.0 {
+            Inner::Aes(key) => modes::encrypt(key.block(), mode, text),
+            Inner::Xts(key) => key.encrypt(mode, text),
+            _ => Err(CryptoError::Invalid),
+        }
+    }
+
+    pub(crate) fn decrypt(&self, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        match &self.0 {
+            Inner::Aes(key) => modes::decrypt(key.block(), mode, text),
+            Inner::Xts(key) => key.decrypt(mode, text),
+            _ => Err(CryptoError::Invalid),
+        }
     }
 }

@@ -13,21 +13,28 @@
 extern crate alloc;
 
 mod aes;
+mod ccm;
+mod curve25519;
 mod drbg;
 mod ec;
 mod entropy;
 mod hash;
 mod key;
+mod mldsa;
+mod mlkem;
+mod modes;
 mod pair;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]
 mod vectors;
+mod xts;
 
 use alloc::vec::Vec;
 
-use coloa_engine::crypto::{Aead, Feature, KeyKind, KeyMaterial, PairKind, Scheme};
+use coloa_engine::crypto::{Aead, Feature, Kdf, KeyKind, KeyMaterial, Mode, PairKind, Scheme};
 use coloa_engine::{Crypto, CryptoError, Digest, Hash};
 use lock_api::RawMutex;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use entropy::{Entropy, EntropyFailure};
 pub use key::Key;
@@ -69,7 +76,15 @@ where
     type Key = Key;
 
     fn supports(&self, feature: Feature) -> bool {
-        matches!(feature, Feature::Core)
+        match feature {
+            Feature::Core | Feature::Sha2Short | Feature::Sha3 | Feature::Kdf => true,
+            Feature::AesModes | Feature::Xts | Feature::Ccm | Feature::Cmac | Feature::KeyWrap => true,
+            Feature::P521 | Feature::Ecdh | Feature::Ed25519 | Feature::X25519 => true,
+            Feature::MlDsa | Feature::MlKem => true,
+            // The `rsa` crate's private operations leak through their timing (RUSTSEC-2023-0071); to `aes-gcm` the lengths
+            // of IV and tag are types, so that it takes none that come at run time.
+            Feature::Rsa | Feature::GcmAny => false,
+        }
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
@@ -93,7 +108,7 @@ where
     }
 
     fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Ok(pair::private(kind, secret)?.public())
+        pair::private(kind, secret)?.public()
     }
 
     fn sign(&self, key: &Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -108,14 +123,48 @@ where
         key.hmac()?.mac(hash, parts)
     }
 
+    fn cmac(&self, key: &Key, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        Ok(modes::cmac(key.aes()?.block(), parts))
+    }
+
     fn seal(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
         key.aes()?.seal(aead, text)
     }
 
     fn open(&self, key: &Key, aead: &Aead<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
         let opened = key.aes().and_then(|key| key.open(aead, text));
-        let length = if opened.is_ok() { text.len().saturating_sub(aead.tag) } else { 0 };
-        text.truncate(length);
+        match opened {
+            Ok(()) => text.truncate(text.len().saturating_sub(aead.tag)),
+            Err(_) => text.zeroize(),
+        }
         opened
+    }
+
+    fn encrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        key.encrypt(mode, text)
+    }
+
+    fn decrypt(&self, key: &Key, mode: Mode<'_>, text: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let decrypted = key.decrypt(mode, text);
+        if decrypted.is_err() {
+            text.zeroize();
+        }
+        decrypted
+    }
+
+    fn agree(&self, key: &Key, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.agree(peer)
+    }
+
+    fn encapsulate(&self, key: &Key) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        key.public()?.encapsulate(&|out: &mut [u8]| self.random.fill(out))
+    }
+
+    fn decapsulate(&self, key: &Key, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        key.private()?.decapsulate(ciphertext)
+    }
+
+    fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> {
+        hash::derive(secret, kdf, out)
     }
 }

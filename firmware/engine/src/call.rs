@@ -211,7 +211,7 @@ pub(crate) fn dispatch<P: Platform>(
             return Ok(());
         }
         match serve(call, code, head, reply) {
-            Err(ErrorCode::Conflict) => call.engine.catch_up()?,
+            Err(ErrorCode::Conflict) => catch_up(call)?,
             Err(error) => {
                 note_refusal(call, code, error);
                 return Err(error);
@@ -220,6 +220,14 @@ pub(crate) fn dispatch<P: Platform>(
         }
     }
     Err(ErrorCode::Conflict)
+}
+
+/// Takes in what the command did not know: others' commits, and objects that only the store had.
+fn catch_up<P: Platform>(call: &Call<'_, P>) -> Result<(), ErrorCode> {
+    if let Ok((_, partition)) = call.session() {
+        call.engine.read_objects(&partition, &partition.take_wanted())?;
+    }
+    call.engine.catch_up()
 }
 
 /// What the device serves depends on where it is in its life.

@@ -6,7 +6,7 @@ use crate::keyring::{Key, Keyring};
 use crate::ledger::{Change, Desk, Ledger, Request};
 use crate::record;
 use crate::session::Sessions;
-use crate::state::{Fact, State};
+use crate::state::{Fact, Partition, State};
 use crate::{Crypto, CryptoError, Hash, Peer, Platform, RecordId, selftest};
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use coloa_wire::command::Lifecycle;
 use coloa_wire::frame::{FrameKind, MIN_HEADER};
 use coloa_wire::hello::{ClientHello, PROTOCOL, ServerHello};
-use coloa_wire::{ErrorCode, Frame, Identity, PartitionId, command};
+use coloa_wire::{ErrorCode, Frame, Identity, ObjectId, PartitionId, command};
 use core::sync::atomic::{AtomicBool, Ordering};
 use lock_api::RwLock;
 use minicbor::Encode;
@@ -53,6 +53,7 @@ impl<P: Platform> Engine<P> {
         let ledger = Ledger::open(&desk).map_err(StartError::Store)?;
         let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
         let engine = Engine { platform, keys, state, ledger, sessions, uses, failed: AtomicBool::new(false) };
+        engine.ledger.keep_snapshot(&engine.desk());
         tracing::info!(lifecycle = ?engine.lifecycle(), "engine started");
         if engine.lifecycle() == Lifecycle::Operational {
             engine.uses.write().count(Act { action: STARTED, ..Act::default() }, engine.platform.now());
@@ -82,6 +83,9 @@ impl<P: Platform> Engine<P> {
     /// Brings everything into the store that is not there yet; call it before the body stops.
     pub fn flush(&self) {
         let _ = self.flush_uses();
+        if !self.failed.load(Ordering::Acquire) {
+            self.ledger.keep_snapshot(&self.desk());
+        }
     }
 
     /// Ends the sessions of a caller whose last channel has closed.
@@ -165,6 +169,11 @@ impl<P: Platform> Engine<P> {
             return Ok(());
         }
         self.noting_damage(self.ledger.catch_up(&self.desk()))
+    }
+
+    /// Reads objects that only the store has so far.
+    pub(crate) fn read_objects(&self, partition: &Partition<P>, ids: &[ObjectId]) -> Result<(), ErrorCode> {
+        ids.iter().try_for_each(|id| self.noting_damage(self.ledger.read_object(&self.desk(), partition, *id)))
     }
 
     /// Commits a request: durable when it returns.

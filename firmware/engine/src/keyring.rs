@@ -14,6 +14,8 @@ pub(crate) struct Keyring<P: Platform> {
     pub device: Key<P>,
     /// Keys the set hash and the digests of retried requests.
     pub set: Key<P>,
+    /// Seals what is kept of the store outside it.
+    pub snapshot: Key<P>,
 }
 
 impl<P: Platform> Keyring<P> {
@@ -28,6 +30,7 @@ impl<P: Platform> Keyring<P> {
             root: crypto.load(KeyKind::Aes, &derive(b"root record")?)?,
             device: crypto.load(KeyKind::Aes, &derive(b"device records")?)?,
             set: crypto.load(KeyKind::Hmac, &derive(b"record set")?)?,
+            snapshot: crypto.load(KeyKind::Aes, &derive(b"snapshot")?)?,
         })
     }
 }

@@ -1,24 +1,28 @@
 //! The one place that writes the store: group commit, the root, and catching up with what other processes committed.
 //!
-//! There is no writer thread, because a board has none: a committer puts its request into a queue and takes the book's lock.
-//! Whoever gets the lock commits for all that wait (at most [`MAX_GROUP`]), so that they share one flush; the others find
-//! their outcome when they get the lock.
+//! There is no writer thread, because a board has none. While one group of requests is being flushed, the next one gathers:
+//! the first that comes leads it and waits for the book's lock, those that come later (at most [`MAX_GROUP`] in all) join it
+//! and wait for the leader. It commits for all of them with one flush, and they all wake up together, so that nobody waits
+//! for a flush that is not its own. Before it commits, a leader gives those who were there a moment ago the time to come
+//! again ([`Platform::gather`]); who is alone never waits.
 
 mod reading;
+mod resuming;
 
 use crate::audit::{AuditEvent, Head};
 use crate::keyring::{Key, Keyring};
 use crate::record::{self, ROOT, RootRecord};
 use crate::root::{self, Members};
-use crate::state::{Fact, State};
+use crate::state::{Fact, Partition, State};
 use crate::{CommitError, CryptoError, Platform, RecordId, Store, Write};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{ErrorCode, PartitionId};
+use coloa_wire::{ErrorCode, ObjectId, PartitionId};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use lock_api::RwLock;
-use reading::{refresh, reload};
+use reading::{read_object, refresh, reload};
+use resuming::{is_due, resume};
 
 /// Requests that share one flush at most.
 const MAX_GROUP: usize = 64;
@@ -57,16 +61,35 @@ struct Entry<P: Platform> {
     outcome: RwLock<P::Lock, Option<Result<(), ErrorCode>>>,
 }
 
+/// Requests that are committed together.
+struct Group<P: Platform> {
+    entries: RwLock<P::Lock, Vec<Arc<Entry<P>>>>,
+    /// Held by the leader until every entry has its outcome.
+    done: RwLock<P::Lock, ()>,
+}
+
 /// What is known of the store, under one lock.
 struct Book {
     generation: u64,
     members: Members,
     audit: Head,
+    /// How many wanted to commit when the last group was flushed, those that waited for the next one included: they are
+    /// likely to come again.
+    crowd: usize,
+    /// The generation of the snapshot that is kept; 0 when there is none.
+    kept: u64,
+}
+
+impl Book {
+    fn new() -> Self {
+        Book { generation: 0, members: Members::default(), audit: Head::default(), crowd: 0, kept: 0 }
+    }
 }
 
 /// See the module.
 pub(crate) struct Ledger<P: Platform> {
-    queue: RwLock<P::Lock, Vec<Arc<Entry<P>>>>,
+    /// The group that requests join now.
+    gathering: RwLock<P::Lock, Option<Arc<Group<P>>>>,
     book: RwLock<P::Lock, Book>,
     /// The low bits of the generation that [`State`] shows.
     seen: AtomicUsize,
@@ -80,12 +103,14 @@ pub(crate) struct Desk<'a, P: Platform> {
 }
 
 impl<P: Platform> Ledger<P> {
-    /// Reads the whole store and checks it against its root.
+    /// Reads the store, or a snapshot of it and what has changed since, and checks it against its root.
     pub(crate) fn open(desk: &Desk<'_, P>) -> Result<Self, ErrorCode> {
-        let mut book = Book { generation: 0, members: Members::default(), audit: Head::default() };
-        reload(desk, &mut book)?;
+        let mut book = Book::new();
+        if resume(desk, &mut book).is_none() {
+            reload(desk, &mut book)?;
+        }
         let seen = AtomicUsize::new(low_bits(book.generation));
-        Ok(Ledger { queue: RwLock::new(Vec::new()), book: RwLock::new(book), seen })
+        Ok(Ledger { gathering: RwLock::new(None), book: RwLock::new(book), seen })
     }
 
     /// The number and digest of the last audit record.
@@ -97,16 +122,38 @@ impl<P: Platform> Ledger<P> {
     /// A record that has no place in [`State`], as it stands in the store and in the set.
     pub(crate) fn read(&self, desk: &Desk<'_, P>, id: &RecordId) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
         let mut book = self.book.write();
-        if desk.platform.store().is_shared() {
-            refresh(desk, &mut book)?;
-            self.saw(&book);
+        self.refresh_if_shared(desk, &mut book)?;
+        reading::read(desk, &book, id)
+    }
+
+    /// Reads an object that is not in memory into the state.
+    pub(crate) fn read_object(
+        &self,
+        desk: &Desk<'_, P>,
+        partition: &Partition<P>,
+        id: ObjectId,
+    ) -> Result<(), ErrorCode> {
+        let mut book = self.book.write();
+        self.refresh_if_shared(desk, &mut book)?;
+        read_object(desk, &book, partition, id)
+    }
+
+    fn refresh_if_shared(&self, desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
+        let store = desk.platform.store();
+        if !store.is_shared() || store.generation().map_err(|_| ErrorCode::StoreFailed)? == book.generation {
+            return Ok(());
         }
-        let stored = desk.platform.store().read(id).map_err(|_| ErrorCode::StoreFailed)?;
-        let found = stored.as_ref().map(|r| root::member(desk.platform.crypto(), &desk.keys.set, r)).transpose()?;
-        if found.flatten() != book.members.member(id) {
-            return Err(ErrorCode::StoreRolledBack);
+        refresh(desk, book)?;
+        self.saw(book);
+        Ok(())
+    }
+
+    /// Keeps a snapshot, where the body keeps any and the last one is old.
+    pub(crate) fn keep_snapshot(&self, desk: &Desk<'_, P>) {
+        let mut book = self.book.write();
+        if is_due(desk, &book) {
+            resuming::keep(desk, &mut book);
         }
-        Ok(stored.and_then(|r| r.value.map(|value| (r.version, value))))
     }
 
     /// Takes in what other processes committed.
@@ -124,25 +171,57 @@ impl<P: Platform> Ledger<P> {
     /// Commits a request; returns when it is durable, with others of the same moment.
     pub(crate) fn commit(&self, desk: &Desk<'_, P>, request: Request<Key<P>>) -> Result<(), ErrorCode> {
         let entry = Arc::new(Entry { request: RwLock::new(Some(request)), outcome: RwLock::new(None) });
-        self.queue.write().push(entry.clone());
-        let mut book = self.book.write();
-        loop {
-            if let Some(outcome) = entry.outcome.write().take() {
-                return outcome;
+        let mut gathering = self.gathering.write();
+        match joined(gathering.as_ref(), &entry) {
+            Some(group) => {
+                drop(gathering);
+                drop(group.done.read());
             }
-            let group: Vec<_> = {
-                let mut queue = self.queue.write();
-                let size = queue.len().min(MAX_GROUP);
-                queue.drain(..size).collect()
-            };
-            commit_group(desk, &mut book, group);
-            self.saw(&book);
+            None => {
+                let group = Arc::new(Group { entries: RwLock::new([entry.clone()].into()), done: RwLock::new(()) });
+                let turn = group.done.write();
+                *gathering = Some(group.clone());
+                drop(gathering);
+                self.lead(desk, &group);
+                drop(turn);
+            }
         }
+        let outcome = entry.outcome.write().take();
+        outcome.unwrap_or(Err(ErrorCode::OutcomeUnknown))
+    }
+
+    fn lead(&self, desk: &Desk<'_, P>, group: &Arc<Group<P>>) {
+        let mut book = self.book.write();
+        let crowd = book.crowd.min(MAX_GROUP);
+        if group.entries.read().len() < crowd {
+            desk.platform.gather(&|| group.entries.read().len() >= crowd);
+        }
+        let entries = {
+            let mut gathering = self.gathering.write();
+            gathering.take_if(|open| Arc::ptr_eq(open, group));
+            core::mem::take(&mut *group.entries.write())
+        };
+        let together = entries.len();
+        commit_group(desk, &mut book, entries);
+        let waiting = self.gathering.read().as_ref().map_or(0, |next| next.entries.read().len());
+        book.crowd = together.saturating_add(waiting);
+        self.saw(&book);
     }
 
     fn saw(&self, book: &Book) {
         self.seen.store(low_bits(book.generation), Ordering::Release);
     }
+}
+
+/// The group, once the entry is in it; `None` when there is none that has room. Whoever calls holds the lock on gathering.
+fn joined<P: Platform>(group: Option<&Arc<Group<P>>>, entry: &Arc<Entry<P>>) -> Option<Arc<Group<P>>> {
+    let group = group?;
+    let mut entries = group.entries.write();
+    if entries.len() >= MAX_GROUP {
+        return None;
+    }
+    entries.push(entry.clone());
+    Some(group.clone())
 }
 
 fn low_bits(generation: u64) -> usize {
@@ -207,7 +286,7 @@ fn is_emptied<K>(book: &Book, touched: &BTreeSet<RecordId>, request: &Request<K>
     let Some(partition) = request.empties else { return true };
     let all = record::objects(partition);
     let deleted: BTreeSet<_> = request.changes.iter().filter(|c| c.value.is_none()).map(|c| c.id).collect();
-    touched.range(all.clone()).next().is_none() && book.members.range(all).all(|id| deleted.contains(id))
+    touched.range(all.clone()).next().is_none() && book.members.range(all).all(|(id, _)| deleted.contains(&id))
 }
 
 fn accept<P: Platform>(desk: &Desk<'_, P>, waiting: Waiting<'_, P>) {

@@ -24,6 +24,8 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod allowance;
 mod attributes;
@@ -47,6 +49,7 @@ mod root;
 mod selftest;
 mod service;
 mod session;
+mod snapshot;
 mod state;
 pub mod store;
 

@@ -1,17 +1,24 @@
 //! Objects in memory, and the index that finds them.
 
+mod base;
+mod index;
+mod shape;
+#[cfg(test)]
+mod tests;
+
 use crate::allowance::Allowance;
 use crate::keypair::{self, Described};
 use crate::record::ObjectRecord;
 use crate::{Crypto, KeyKind, PairKind};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+pub(crate) use base::Base;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::{Attribute, AttributeType, ErrorCode, ObjectId, Template, Value};
-use core::ops::Bound;
+pub(crate) use index::{Objects, Search};
 use once_cell::race::OnceBox;
+pub(crate) use shape::Shape;
 use zeroize::Zeroizing;
 
 /// An object as it was at one version. Changing it makes another; whoever holds this one keeps a snapshot.
@@ -19,8 +26,9 @@ pub struct Object<K> {
     pub(crate) id: ObjectId,
     /// 0 for a session object, which is not stored.
     pub(crate) version: u64,
-    /// Sorted by type, without the secret.
-    attributes: Vec<Attribute>,
+    /// The attributes it has in common with others, and those of its own; neither has the secret.
+    shape: Arc<Shape>,
+    own: Vec<Attribute>,
     secret: Zeroizing<Vec<u8>>,
     key: OnceBox<K>,
     allowance: Arc<Allowance>,
@@ -30,15 +38,22 @@ pub struct Object<K> {
 
 impl<K> Object<K> {
     pub(crate) fn new(id: ObjectId, version: u64, attributes: Template, secret: Zeroizing<Vec<u8>>) -> Self {
-        let mut attributes = attributes.0;
-        attributes.sort_by_key(|a| a.kind);
-        Object { id, version, attributes, secret, key: OnceBox::new(), allowance: Arc::default(), durable: version > 0 }
+        let (shape, own) = Shape::part(attributes.0);
+        let (shape, durable) = (Arc::new(shape), version > 0);
+        Object { id, version, shape, own, secret, key: OnceBox::new(), allowance: Arc::default(), durable }
     }
 
     /// A copy or a later version of another object: the same key, whose encryptions are counted together.
     pub(crate) fn sharing(self, original: &Object<K>) -> Self {
         let durable = self.durable || original.durable;
         Object { allowance: original.allowance.clone(), durable, ..self }
+    }
+
+    /// The same object, with an equal shape in place of its own.
+    fn with_shape(&self, shape: Arc<Shape>) -> Self {
+        let (own, secret, allowance) = (self.own.clone(), self.secret.clone(), self.allowance.clone());
+        let Object { id, version, durable, .. } = *self;
+        Object { id, version, shape, own, secret, key: OnceBox::new(), allowance, durable }
     }
 
     pub(crate) fn allowance(&self) -> &Allowance {
@@ -59,7 +74,9 @@ impl<K> Object<K> {
     }
 
     pub(crate) fn attributes(&self) -> Template {
-        Template(self.attributes.clone())
+        let mut all = [self.shape.attributes(), &self.own].concat();
+        all.sort_by_key(|a| a.kind);
+        Template(all)
     }
 
     pub(crate) fn secret(&self) -> &Zeroizing<Vec<u8>> {
@@ -68,8 +85,7 @@ impl<K> Object<K> {
 
     /// The value of an attribute that is not the secret.
     pub(crate) fn value(&self, kind: AttributeType) -> Option<&Value> {
-        let at = self.attributes.binary_search_by_key(&kind, |a| a.kind).ok()?;
-        self.attributes.get(at).map(|a| &a.value)
+        self.shape.value(kind).or_else(|| shape::value_in(&self.own, kind))
     }
 
     pub(crate) fn flag(&self, kind: AttributeType) -> bool {
@@ -91,7 +107,7 @@ impl<K> Object<K> {
     }
 
     pub(crate) fn is_private(&self) -> bool {
-        self.flag(AttributeType::PRIVATE)
+        self.shape.is_private()
     }
 
     pub(crate) fn is_stored(&self) -> bool {
@@ -99,17 +115,12 @@ impl<K> Object<K> {
     }
 
     pub(crate) fn class(&self) -> u64 {
-        self.number(AttributeType::CLASS).unwrap_or(u64::MAX)
+        self.shape.class()
     }
 
     /// Whether the secret may be read in plaintext (PKCS#11 §4.9): never on a strict partition, whose templates see to it.
     pub(crate) fn is_readable(&self) -> bool {
-        match self.class() {
-            class::PRIVATE_KEY | class::SECRET_KEY => {
-                !self.flag(AttributeType::SENSITIVE) && self.flag(AttributeType::EXTRACTABLE)
-            }
-            _ => true,
-        }
+        self.shape.is_readable()
     }
 
     /// What pair it is a half of.
@@ -159,12 +170,13 @@ impl<K> Object<K> {
     /// Roughly the bytes it takes in memory, index and parsed key included.
     pub(crate) fn size(&self) -> usize {
         const OBJECT: usize = 1024;
+        let all = self.shape.attributes().iter().chain(&self.own);
         let size = |a: &Attribute| size_of_value(&a.value);
-        self.attributes.iter().map(size).fold(OBJECT.saturating_add(self.secret.len()), usize::saturating_add)
+        all.map(size).fold(OBJECT.saturating_add(self.secret.len()), usize::saturating_add)
     }
 
     pub(crate) fn has_secret_value(&self) -> bool {
-        matches!(self.class(), class::PRIVATE_KEY | class::SECRET_KEY)
+        self.shape.has_secret()
     }
 }
 
@@ -186,98 +198,4 @@ pub(crate) fn secret_kind(kind: u64) -> KeyKind {
         key_type::AES_XTS => KeyKind::AesXts,
         _ => KeyKind::Hmac,
     }
-}
-
-/// A set of objects with an index by label and id, so that finding by those takes the same time at any size.
-pub(crate) struct Objects<K> {
-    objects: BTreeMap<ObjectId, Arc<Object<K>>>,
-    index: BTreeMap<(AttributeType, Vec<u8>), BTreeSet<ObjectId>>,
-    bytes: usize,
-}
-
-const INDEXED: [AttributeType; 2] = [AttributeType::LABEL, AttributeType::ID];
-
-impl<K> Default for Objects<K> {
-    fn default() -> Self {
-        Objects { objects: BTreeMap::new(), index: BTreeMap::new(), bytes: 0 }
-    }
-}
-
-impl<K> Objects<K> {
-    pub(crate) fn len(&self) -> usize {
-        self.objects.len()
-    }
-
-    /// The sum of their [`Object::size`].
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
-        self.objects.keys().copied()
-    }
-
-    pub(crate) fn get(&self, id: ObjectId) -> Option<Arc<Object<K>>> {
-        self.objects.get(&id).cloned()
-    }
-
-    pub(crate) fn put(&mut self, object: Arc<Object<K>>) {
-        self.remove(object.id);
-        for key in index_keys(&object) {
-            self.index.entry(key).or_default().insert(object.id);
-        }
-        self.bytes = self.bytes.saturating_add(object.size());
-        self.objects.insert(object.id, object);
-    }
-
-    pub(crate) fn remove(&mut self, id: ObjectId) {
-        let Some(old) = self.objects.remove(&id) else { return };
-        self.bytes = self.bytes.saturating_sub(old.size());
-        for key in index_keys(&old) {
-            if let Some(ids) = self.index.get_mut(&key) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.index.remove(&key);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Object<K>) -> bool) {
-        let gone: Vec<ObjectId> = self.objects.values().filter(|o| !keep(o)).map(|o| o.id).collect();
-        gone.into_iter().for_each(|id| self.remove(id));
-    }
-
-    /// The ids after `after`, rising, of at most `max` objects that match and that `visible` lets through.
-    pub(crate) fn find(
-        &self,
-        template: &Template,
-        after: Option<ObjectId>,
-        max: usize,
-        visible: impl Fn(&Object<K>) -> bool,
-    ) -> Vec<ObjectId> {
-        let accept = |object: &Object<K>| visible(object) && object.matches(template);
-        let rest = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        match indexed_key(template) {
-            Some(key) => match self.index.get(&key) {
-                Some(ids) => {
-                    let known = |id: &&ObjectId| self.objects.get(id).is_some_and(|object| accept(object));
-                    ids.range(rest).filter(known).take(max).copied().collect()
-                }
-                None => Vec::new(),
-            },
-            None => self.objects.range(rest).filter(|(_, o)| accept(o)).map(|(id, _)| *id).take(max).collect(),
-        }
-    }
-}
-
-fn index_keys<K>(object: &Object<K>) -> Vec<(AttributeType, Vec<u8>)> {
-    INDEXED.iter().filter_map(|kind| object.bytes(*kind).map(|b| (*kind, b.to_vec()))).collect()
-}
-
-fn indexed_key(template: &Template) -> Option<(AttributeType, Vec<u8>)> {
-    INDEXED.iter().find_map(|kind| match template.value(*kind) {
-        Some(Value::Bytes(b)) => Some((*kind, b.clone())),
-        _ => None,
-    })
 }

@@ -1,6 +1,7 @@
 //! What the engine asks of its body.
 
 use crate::{Crypto, Store};
+use alloc::vec::Vec;
 use coloa_wire::hello::Body;
 use zeroize::Zeroizing;
 
@@ -97,4 +98,26 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What it has room for.
     fn limits(&self) -> Limits;
+
+    /// How many records make a snapshot worth keeping outside the store (see [`Platform::snapshot`]), where one is kept.
+    fn snapshot_from(&self) -> Option<u64> {
+        None
+    }
+
+    /// The last snapshot that was kept, if there is one. It need not be durable and is not trusted: with another one, or
+    /// none, the start only takes longer.
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Keeps a snapshot, in place of an older one, as well as it can.
+    fn keep_snapshot(&self, sealed: &[u8]) {
+        let _ = sealed;
+    }
+
+    /// Called before changes are made durable that others may share: may let other threads run until `enough` says so, for a
+    /// time that is short beside a flush of the medium. A body with one thread has nobody to wait for.
+    fn gather(&self, enough: &dyn Fn() -> bool) {
+        let _ = enough;
+    }
 }

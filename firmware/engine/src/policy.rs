@@ -200,16 +200,21 @@ pub(crate) fn sees<P: Platform>(session: &Session<P>, object: &Object<Key<P>>) -
 }
 
 pub(crate) fn role_sees<K>(role: Option<Role>, object: &Object<K>) -> bool {
-    !object.is_private() || role == Some(Role::User)
+    !object.is_private() || sees_private(role)
 }
 
-/// An object the session sees: one of its own, or one of the partition's.
+pub(crate) fn sees_private(role: Option<Role>) -> bool {
+    role == Some(Role::User)
+}
+
+/// An object the session sees: one of its own, or one of the partition's. `Conflict` when it has to be read from the store
+/// first: the command is computed anew when that is done.
 pub(crate) fn look_up<P: Platform>(
     session: &Session<P>,
     partition: &Partition<P>,
     id: ObjectId,
 ) -> Result<Arc<Object<Key<P>>>, ErrorCode> {
-    let stored = partition.objects.read().get(id);
+    let stored = partition.get(id)?;
     let object = stored.or_else(|| session.object(id)).ok_or(ErrorCode::ObjectUnknown)?;
     if sees(session, &object) { Ok(object) } else { Err(ErrorCode::ObjectUnknown) }
 }

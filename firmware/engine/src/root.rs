@@ -6,8 +6,10 @@
 //! unseen. The whole store put back to an earlier state is only noticed where a monotonic counter holds the generation; no
 //! body has one yet, and `DeviceInfo::rollback_detected` says so.
 
+use crate::snapshot::Snapshot;
 use crate::{Crypto, Hash, Record, RecordId};
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use coloa_wire::ErrorCode;
 use core::ops::RangeInclusive;
 
@@ -40,7 +42,7 @@ impl SetHash {
         out
     }
 
-    fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut limbs = [0; 4];
         limbs.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(limb, chunk)| {
             *limb = chunk.first_chunk().copied().map_or(0, u64::from_le_bytes);
@@ -57,19 +59,27 @@ pub(crate) struct Member {
 }
 
 /// The set of live records, with its sum.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Members {
-    members: BTreeMap<RecordId, Member>,
+    base: Option<Arc<Snapshot>>,
+    /// What is so in place of what the base says; `None`: it is gone.
+    changed: BTreeMap<RecordId, Option<Member>>,
     sum: SetHash,
+    count: u64,
 }
 
 impl Members {
+    /// The set that a snapshot knows.
+    pub(crate) fn on(base: &Arc<Snapshot>) -> Self {
+        Members { base: Some(base.clone()), changed: BTreeMap::new(), sum: base.sum, count: base.len() as u64 }
+    }
+
     pub(crate) fn version(&self, id: &RecordId) -> u64 {
-        self.members.get(id).map_or(0, |m| m.version)
+        self.member(id).map_or(0, |m| m.version)
     }
 
     pub(crate) fn member(&self, id: &RecordId) -> Option<Member> {
-        self.members.get(id).copied()
+        self.changed.get(id).copied().unwrap_or_else(|| self.base.as_ref()?.member(id))
     }
 
     pub(crate) fn sum(&self) -> SetHash {
@@ -77,24 +87,34 @@ impl Members {
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.members.len() as u64
+        self.count
     }
 
-    /// The records there are of a range.
-    pub(crate) fn range(&self, ids: RangeInclusive<RecordId>) -> impl Iterator<Item = &RecordId> {
-        self.members.range(ids).map(|(id, _)| id)
+    /// The records there are of a range, in no order.
+    pub(crate) fn range(&self, ids: RangeInclusive<RecordId>) -> impl Iterator<Item = (RecordId, Member)> + '_ {
+        let changed = self.changed.range(ids.clone()).filter_map(|(id, member)| Some((*id, (*member)?)));
+        let (first, last) = ids.into_inner();
+        let rows = self.base.iter().flat_map(move |base| (base.lower(&first)..).map_while(|at| base.row(at)));
+        let rows = rows.take_while(move |row| row.id <= last).map(|row| (row.id, row.member));
+        changed.chain(rows.filter(|(id, _)| !self.changed.contains_key(id)))
     }
 
     /// Puts, replaces or (with `None`) takes out a record; returns what stood there.
     pub(crate) fn set(&mut self, id: RecordId, member: Option<Member>) -> Option<Member> {
-        let old = match member {
-            Some(new) => {
-                self.sum.add(&new.element);
-                self.members.insert(id, new)
-            }
-            None => self.members.remove(&id),
-        };
-        old.iter().for_each(|m| self.sum.subtract(&m.element));
+        let old = self.member(&id);
+        if let Some(new) = member {
+            self.sum.add(&new.element);
+            self.count = self.count.saturating_add(1);
+        }
+        if let Some(old) = old {
+            self.sum.subtract(&old.element);
+            self.count = self.count.saturating_sub(1);
+        }
+        if member.is_none() && self.base.as_ref().is_none_or(|base| base.position(&id).is_none()) {
+            self.changed.remove(&id);
+        } else {
+            self.changed.insert(id, member);
+        }
         old
     }
 }

@@ -4,7 +4,7 @@
 //! What a caller's sessions may take of the engine is bounded ([`Limits`]), so that one caller cannot starve the others.
 
 use crate::keyring::Key;
-use crate::object::{Object, Objects};
+use crate::object::{Object, Objects, Search};
 use crate::state::Partition;
 use crate::{Limits, Peer, Platform, policy};
 use alloc::collections::BTreeMap;
@@ -90,10 +90,12 @@ impl<P: Platform> Session<P> {
         self.held.read().objects.len()
     }
 
+    /// What a search finds among the session's own objects.
     pub(crate) fn find(&self, template: &Template, after: Option<ObjectId>, max: usize) -> Vec<ObjectId> {
         let held = self.held.read();
-        let visible = |object: &Object<Key<P>>| policy::role_sees(held.role, object);
-        held.objects.find(template, after, max, visible)
+        let search = Search { template, after, max, sees_private: policy::sees_private(held.role) };
+        // All of them are in memory.
+        held.objects.find(&search).unwrap_or_default()
     }
 
     /// Makes objects the session's own, or replaces them; all or none.

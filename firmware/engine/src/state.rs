@@ -2,8 +2,9 @@
 //! snapshots (`Arc`s); only the ledger writes, in the order of commits.
 
 use crate::keyring::Key;
-use crate::object::{Object, Objects};
+use crate::object::{Base, Object, Objects};
 use crate::record::{AuthRecord, DeviceRecord, PartitionRecord, RecordKind, RetryRecord, UsesRecord};
+use crate::snapshot::Snapshot;
 use crate::{Platform, RecordId, record};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Partition<P: Platform> {
     info: RwLock<P::Lock, Versioned<PartitionRecord>>,
     auth: RwLock<P::Lock, Versioned<AuthRecord>>,
     pub objects: RwLock<P::Lock, Objects<Key<P>>>,
+    /// Objects that a command asked for and that are not in memory.
+    wanted: RwLock<P::Lock, BTreeSet<ObjectId>>,
     uses: RwLock<P::Lock, Uses>,
     /// Its rules, for life.
     pub mode: PartitionMode,
@@ -58,6 +61,20 @@ impl<P: Platform> Partition<P> {
 
     pub(crate) fn auth(&self) -> Versioned<AuthRecord> {
         self.auth.read().clone()
+    }
+
+    /// An object that is in memory. One that is only in the store is noted as wanted, and the answer is `Conflict`.
+    pub(crate) fn get(&self, id: ObjectId) -> Result<Option<Arc<Object<Key<P>>>>, ErrorCode> {
+        let objects = self.objects.read();
+        if objects.is_unread(id) {
+            self.wanted.write().insert(id);
+            return Err(ErrorCode::Conflict);
+        }
+        Ok(objects.get(id))
+    }
+
+    pub(crate) fn take_wanted(&self) -> Vec<ObjectId> {
+        core::mem::take(&mut *self.wanted.write()).into_iter().collect()
     }
 
     pub(crate) fn is_retired(&self) -> bool {
@@ -154,6 +171,13 @@ impl<P: Platform> State<P> {
         all
     }
 
+    /// Lets every partition stand on what a snapshot knows of its objects.
+    pub(crate) fn stand_on(&self, snapshot: &Arc<Snapshot>) {
+        for partition in self.partitions.read().values() {
+            partition.objects.write().stand_on(Base::new(snapshot, partition.id));
+        }
+    }
+
     pub(crate) fn retry(&self, id: RetryId) -> Option<RetryRecord> {
         self.retries.read().answers.get(&id).cloned()
     }
@@ -228,6 +252,7 @@ impl<P: Platform> State<P> {
         let fresh = Partition {
             id,
             kek,
+            wanted: RwLock::new(BTreeSet::new()),
             uses: RwLock::new(BTreeMap::new()),
             mode: record.mode,
             retired: AtomicBool::new(false),

@@ -244,7 +244,7 @@ fn both_sides_agree_on_every_curve() {
         let montgomery = params == X25519;
         let kind = if montgomery { M::EC_MONTGOMERY_KEY_PAIR_GEN } else { M::EC_KEY_PAIR_GEN };
         let public = || Template::default().with(A::EC_PARAMS, params);
-        let [one, other] = [(); 2].map(|()| caller.pair(kind, public(), derives()).unwrap());
+        let [one, other] = [(); 2].map(|()| caller.pair_by(kind, public(), derives()).unwrap());
         let point = |key: ObjectId| match caller.attribute(key, A::EC_POINT) {
             Some(Value::Bytes(point)) => point,
             _ => panic!("no point"),
@@ -403,7 +403,7 @@ fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
         let mut caller = user(&engine, token(&engine, mode));
         for set in [parameter_set::ML_KEM_512, parameter_set::ML_KEM_768, parameter_set::ML_KEM_1024] {
             let public = Template::default().with(A::PARAMETER_SET, set);
-            let pair = caller.pair(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
+            let pair = caller.pair_by(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
             let aes = of_class(class::SECRET_KEY, key_type::AES);
             let request = KeyEncapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: aes.clone() };
             caller.retry = Some(RetryId([set as u8 | mode as u8; 16]));

@@ -125,7 +125,7 @@ fn zoo(caller: &Caller<'_>, compatible: bool) -> Vec<(ObjectId, Template)> {
         keys.push((key, of_class(class::SECRET_KEY, kind)));
     }
     for (mechanism, public, kind) in pairs() {
-        let pair = caller.pair(mechanism, public, Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let pair = caller.pair_by(mechanism, public, Template::default().with(A::EXTRACTABLE, true)).unwrap();
         keys.push((pair.private, of_class(class::PRIVATE_KEY, kind)));
     }
     keys
@@ -189,14 +189,14 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     assert_eq!(here.wrap(public, &mechanism, ec.private), Err(ErrorCode::KeyUnextractable));
     // A private key is longer than OAEP takes.
     let long = Template::default().with(A::EXTRACTABLE, true);
-    let rsa = here.pair(M::RSA_PKCS_KEY_PAIR_GEN, Template::default().with(A::MODULUS_BITS, 3072), long).unwrap();
+    let rsa = here.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, Template::default().with(A::MODULUS_BITS, 3072), long).unwrap();
     assert_eq!(here.wrap(public, &mechanism, rsa.private), Err(ErrorCode::KeySize));
 }
 
 /// A pair that `there` generates, whose public half `here` imports to wrap with.
 fn receiver(there: &Caller<'_>, here: &Caller<'_>) -> (ObjectId, ObjectId) {
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-    let pair = there.pair(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
+    let pair = there.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
     let mut template = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::TOKEN, true).with(A::WRAP, true);
     for kind in [A::MODULUS, A::PUBLIC_EXPONENT] {
         template = template.with(kind, there.attribute(pair.public, kind).unwrap());

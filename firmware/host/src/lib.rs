@@ -9,6 +9,7 @@
 mod embedded;
 mod platform;
 mod root_key;
+mod snapshot;
 
 pub use coloa_store_sqlite::Sharing;
 pub use embedded::Embedded;

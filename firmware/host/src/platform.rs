@@ -1,6 +1,7 @@
 //! The host's platform, and how an engine is opened on it.
 
 use crate::root_key;
+use crate::snapshot::SnapshotFile;
 use coloa_crypto_native::Native;
 use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_sqlite::{Sharing, SqliteStore};
@@ -8,8 +9,13 @@ use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::Body;
 use coloa_wire::{Command, ErrorCode, Frame, command};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
+
+/// Fewer records are read as quickly as a snapshot of them.
+const WORTH_A_SNAPSHOT: u64 = 1_000;
+/// What the system makes of a shorter sleep.
+const SLEEP: Duration = Duration::from_micros(60);
 
 /// An engine on a Linux host.
 pub type HostEngine = Engine<Host>;
@@ -20,6 +26,8 @@ pub struct Host {
     root_key: Zeroizing<[u8; 32]>,
     body: Body,
     crypto: Native,
+    /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
+    snapshot: Option<SnapshotFile>,
 }
 
 impl Platform for Host {
@@ -50,6 +58,28 @@ impl Platform for Host {
 
     fn limits(&self) -> Limits {
         Limits::HOST
+    }
+
+    fn snapshot_from(&self) -> Option<u64> {
+        self.snapshot.as_ref().map(|_| WORTH_A_SNAPSHOT)
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.snapshot.as_ref()?.read()
+    }
+
+    fn keep_snapshot(&self, sealed: &[u8]) {
+        if let Some(Err(error)) = self.snapshot.as_ref().map(|file| file.write(sealed)) {
+            tracing::debug!(%error, "no snapshot was kept");
+        }
+    }
+
+    /// Half a commit's time at most, and not at all where a commit takes less than two sleeps.
+    fn gather(&self, enough: &dyn Fn() -> bool) {
+        let (began, longest) = (Instant::now(), self.store.commit_time() / 2);
+        while longest >= SLEEP && began.elapsed() < longest && !enough() {
+            std::thread::sleep(SLEEP);
+        }
     }
 }
 
@@ -111,7 +141,8 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     let path = directory.join("store.sqlite");
     let root_key = root_key::read_or_make(directory, &path)?;
     let store = SqliteStore::open(&path, sharing)?;
-    Engine::start(Host { store, root_key, body, crypto: Native::new() }).map_err(|error| match error {
+    let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
+    Engine::start(Host { store, root_key, body, crypto: Native::new(), snapshot }).map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
         StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
     })

@@ -9,8 +9,9 @@ use crate::open::{self, Options, Sharing};
 use coloa_engine::{CommitError, Record, RecordId, Store, StoreError, Write};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, ffi, params};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Old tombstones are removed at every commit whose generation is a multiple of this.
 const PRUNE_EVERY: u64 = 256;
@@ -30,6 +31,8 @@ pub struct SqliteStore {
     path: PathBuf,
     options: Options,
     announcements: Announcements,
+    /// Microseconds a commit took of late.
+    commit_time: AtomicU64,
 }
 
 impl SqliteStore {
@@ -55,6 +58,7 @@ impl SqliteStore {
             path: path.to_path_buf(),
             options,
             announcements,
+            commit_time: AtomicU64::new(0),
         };
         // Nothing depends on it but speed.
         let _ = store.with_writer(|connection| store.announce_present(connection));
@@ -92,6 +96,19 @@ impl SqliteStore {
         let _pass = self.gate.enter();
         self.with_writer(|connection| truncate_wal(connection))
             .and_then(|done| if done { Ok(()) } else { Err(StoreError::Failed) })
+    }
+
+    /// How long a commit takes of late, most of which is the flush.
+    pub fn commit_time(&self) -> Duration {
+        Duration::from_micros(self.commit_time.load(Ordering::Relaxed))
+    }
+
+    /// An average that forgets: three parts old, one part new.
+    fn note_time(&self, since: Instant) {
+        let now = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let old = self.commit_time.load(Ordering::Relaxed);
+        let next = if old == 0 { now } else { (old.saturating_mul(3).saturating_add(now)) / 4 };
+        self.commit_time.store(next, Ordering::Relaxed);
     }
 
     fn with_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -202,6 +219,7 @@ impl Store for SqliteStore {
 
     fn commit(&self, expected: u64, batch: &[Write<'_>]) -> Result<(), CommitError> {
         let _pass = self.gate.enter();
+        let began = Instant::now();
         let outcome = self.with_writer(|connection| Ok(self.write(connection, expected, batch)));
         let outcome = outcome.unwrap_or(Err(CommitError::Failed));
         if outcome == Err(CommitError::Unknown) {
@@ -209,6 +227,7 @@ impl Store for SqliteStore {
             // At once, for other processes do not know. When it fails, the next call tries again.
             let _ = self.with_writer(|_| Ok(()));
         }
+        self.note_time(began);
         outcome
     }
 }

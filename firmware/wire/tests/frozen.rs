@@ -89,6 +89,7 @@ fn bytes() {
         rollback_detected: false,
         audit_records: 7,
         audit_head: vec![8; 32],
+        clock: None,
     };
     let retry = Some(RetryId([0x55; 16]));
     let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: ours and the other in turn within one run, as ratios.
 
 mod link;
+mod many;
 mod signatures;
 
 use anyhow::Result;
@@ -19,6 +20,9 @@ pub fn main(args: &Bench) -> Result<()> {
     }
     if wanted(Part::Link) {
         link::measure(args)?;
+    }
+    if args.only == Some(Part::Many) {
+        many::measure(args)?;
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ pub enum Body {
 /// Measure ours and the other in turn within one run, in a scheduling group of its own.
 ///
 /// Signatures and more through the module (embedded, appliance) beside SoftHSM2; iperf3 through the
-/// link beside OpenVPN. Absolute figures depend on the machine: quote the ratios.
+/// link beside OpenVPN; a token of 100,000 keys (only when asked for, it takes minutes). Absolute figures depend on the machine: quote the ratios.
 ///
 /// Examples:
 ///   cargo xtask bench
@@ -106,4 +106,6 @@ pub enum Part {
     Signatures,
     /// iperf3 through the link
     Link,
+    /// A token of 100,000 keys: finding one, the first session, memory
+    Many,
 }

@@ -11,6 +11,7 @@ Examples:
   coloa partition create --label court --so-pin-file so.pin --user-pin-file user.pin
   coloa client enrol --partition court --name court-srv-1 --out court-srv-1
   COLOA_CONF=court-srv-1/coloa.toml coloa token list
+  COLOA_CONF=court-srv-1/coloa.toml coloa doctor
   coloa audit export --out audit.cbor && coloa audit verify audit.cbor
 
 PINs are asked for, or read from a file, a descriptor or a systemd credential; never from the command line.";
@@ -68,6 +69,8 @@ pub enum Command {
     /// Tokens, as an application with this configuration sees them
     #[command(subcommand)]
     Token(Token),
+    /// Look for what is wrong between an application and its tokens, step by step
+    Doctor(Doctor),
     /// PINs of a token, over the application's configuration
     #[command(subcommand)]
     Pin(PinCommand),
@@ -233,6 +236,18 @@ pub enum Audit {
 pub enum Token {
     /// List them
     List,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Log in with the user's PIN too: a wrong one costs a try
+    #[arg(long)]
+    pub log_in: bool,
+    /// The token to log in to, when there are several
+    #[arg(long, value_name = "LABEL")]
+    pub token: Option<String>,
+    #[command(flatten)]
+    pub user: UserPin,
 }
 
 #[derive(Subcommand)]

@@ -38,6 +38,8 @@ pub enum Fault {
     Call(CallError),
     /// The application's configuration is wrong.
     Config(ConfigError),
+    /// `coloa doctor` found something; it has said what.
+    Unwell(usize),
 }
 
 impl Fault {
@@ -92,6 +94,9 @@ impl Fault {
             Fault::Key(why) => format!("the client's key cannot be made: {why}. Check --name."),
             Fault::Call(error) => error.explain(Language::English),
             Fault::Config(error) => error.explain(Language::English),
+            Fault::Unwell(count) => {
+                format!("{count} of the checks failed. Do what the lines marked FAIL say, then run it again.")
+            }
         }
     }
 
@@ -128,6 +133,7 @@ impl Fault {
             Fault::Key(why) => format!("không tạo được khóa cho máy khách: {why}. Kiểm tra --name."),
             Fault::Call(error) => error.explain(Language::Vietnamese),
             Fault::Config(error) => error.explain(Language::Vietnamese),
+            Fault::Unwell(count) => format!("{count} mục kiểm tra có lỗi. Làm theo các dòng LỖI rồi chạy lại."),
         }
     }
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod audit;
 mod client;
 mod device;
+mod doctor;
 mod fault;
 mod partition;
 mod screen;
@@ -52,6 +53,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
         Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
         Command::Token(Token::List) => token::list(screen),
+        Command::Doctor(asked) => doctor::examine(screen, asked),
         Command::Pin(PinCommand::SetUser { token, so, user }) => token::set_user(screen, token, so, user),
         Command::Pin(PinCommand::Change { token, role, old, new }) => {
             token::change(screen, token, *role, (old.source(), new.source()))

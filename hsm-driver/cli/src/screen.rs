@@ -22,6 +22,11 @@ impl Screen {
         Screen { language, json }
     }
 
+    /// Whether machines read.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The text in the reader's language.
     pub fn text<'a>(&self, english: &'a str, vietnamese: &'a str) -> &'a str {
         match self.language {

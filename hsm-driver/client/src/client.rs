@@ -4,7 +4,7 @@ use crate::config::{Place, Target};
 use crate::embedded::Embedded;
 use crate::local::Local;
 use crate::network::Network;
-use crate::{CallError, Descriptor, Scratch, Transport};
+use crate::{CallError, Descriptor, Scratch, Ticket, Transport};
 use coloa_wire::command::{decode_head, encode_head};
 use coloa_wire::hello::ServerHello;
 use coloa_wire::{Command, ErrorCode, Frame, FrameKind, RetryId, SessionId};
@@ -17,6 +17,9 @@ const FRAME_OVERHEAD: usize = 64;
 /// How often a command is given whose effect another caller's overtook.
 const MAX_ATTEMPTS: u32 = 10;
 const CONFLICT_PAUSE: Duration = Duration::from_millis(1);
+
+/// A reply and its bulk.
+pub type Answer<C> = (<C as Command>::Reply, Zeroizing<Vec<u8>>);
 
 /// The way to one engine. Shared by all threads of a process; not by a forked child.
 pub struct Client {
@@ -95,7 +98,7 @@ impl Client {
         retry: Option<RetryId>,
         command: &C,
         bulk: &[u8],
-    ) -> Result<(C::Reply, Zeroizing<Vec<u8>>), CallError> {
+    ) -> Result<Answer<C>, CallError> {
         let mut scratch = Scratch::new();
         let reply = self.call_with(&mut scratch, (session, retry), command, bulk)?;
         Ok((reply, Zeroizing::new(scratch.bulk().to_vec())))
@@ -126,14 +129,52 @@ impl Client {
         };
         let Scratch { head, frame, reply, bulk: reply_bulk } = scratch;
         *reply_bulk = 0..0;
-        head.clear();
-        encode_head(command, head);
-        frame.clear();
-        let (kind, code) = (FrameKind::Call, C::CODE as u16);
-        Frame { kind, code, request: 0, session, retry, head, bulk }.encode(frame);
+        encode((session, retry), command, bulk, (head, frame));
         let (decoded, bulk) = self.settle::<C>(frame, reply)?;
         *reply_bulk = reply.len().saturating_sub(bulk)..reply.len();
         Ok(decoded)
+    }
+
+    /// Begins a call and does not wait for its reply, so that one thread has many under way: see [`Ticket`].
+    ///
+    /// # Errors
+    /// [`CallError`], when it cannot even be begun.
+    pub fn begin<C: Command>(
+        &self,
+        (session, retry): (Option<SessionId>, Option<RetryId>),
+        command: &C,
+        bulk: &[u8],
+    ) -> Result<Ticket<C>, CallError> {
+        let retry = match retry {
+            None => Self::retry_id::<C>()?,
+            given => given,
+        };
+        let (mut head, mut frame) = (Zeroizing::default(), Zeroizing::default());
+        encode((session, retry), command, bulk, (&mut head, &mut frame));
+        Ok(Ticket::new(self.transport.begin(frame, self.deadline)?))
+    }
+
+    /// The reply of a call and the reply's bulk, if it has come; waits only for room to send, when the way there is full.
+    /// Once the outcome was given, the ticket is used up.
+    ///
+    /// # Errors
+    /// [`CallError`]; a conflict with another caller's command is not repeated here, unlike with [`Client::call`].
+    pub fn poll<C: Command>(&self, ticket: &mut Ticket<C>) -> Result<Option<Answer<C>>, CallError> {
+        ticket.poll()?.map(|reply| self.open_reply::<C>(reply)).transpose()
+    }
+
+    /// Waits for the reply of a call.
+    ///
+    /// # Errors
+    /// As [`Client::poll`].
+    pub fn wait<C: Command>(&self, mut ticket: Ticket<C>) -> Result<Answer<C>, CallError> {
+        self.open_reply::<C>(ticket.wait()?)
+    }
+
+    fn open_reply<C: Command>(&self, reply: Zeroizing<Vec<u8>>) -> Result<Answer<C>, CallError> {
+        let (decoded, bulk) = self.decode::<C>(&reply)?;
+        let start = reply.len().saturating_sub(bulk);
+        Ok((decoded, Zeroizing::new(reply.get(start..).unwrap_or_default().to_vec())))
     }
 
     /// Asks until the engine answers something else than that another caller was faster: nothing was changed then.
@@ -172,6 +213,20 @@ impl Client {
             number => Err(ErrorCode::from_number(number).map_or(CallError::EngineNewer(number), CallError::Engine)),
         }
     }
+}
+
+/// The command's frame; its request number is written in when it is sent.
+fn encode<C: Command>(
+    (session, retry): (Option<SessionId>, Option<RetryId>),
+    command: &C,
+    bulk: &[u8],
+    (head, frame): (&mut Vec<u8>, &mut Vec<u8>),
+) {
+    head.clear();
+    encode_head(command, head);
+    frame.clear();
+    let (kind, code) = (FrameKind::Call, C::CODE as u16);
+    Frame { kind, code, request: 0, session, retry, head, bulk }.encode(frame);
 }
 
 /// Random: two callers, or a caller and its forked child, never share one.

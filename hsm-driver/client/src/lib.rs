@@ -16,13 +16,15 @@ mod error;
 mod local;
 pub mod network;
 mod scratch;
+mod ticket;
 mod transport;
 
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use config::{Config, ConfigError, Place, Target};
 pub use error::CallError;
 pub use scratch::Scratch;
-pub use transport::{Descriptor, Transport};
+pub use ticket::Ticket;
+pub use transport::{Descriptor, Pending, Transport};
 
 pub use coloa_wire as wire;
 pub use coloa_wire::error::Language;

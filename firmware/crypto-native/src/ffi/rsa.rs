@@ -117,6 +117,20 @@ impl RsaKey {
         written.then_some(bytes)
     }
 
+    /// Whether a number is 0, 1 or the modulus less 1, which AWS-LC's private operation refuses: anybody knows that it leaves
+    /// them as they are.
+    pub(crate) fn is_fixed(&self, number: &[u8]) -> bool {
+        let mut modulus = vec![0; self.length];
+        // SAFETY: the key is live and has a modulus, which belongs to it; `modulus` is writable for its length.
+        let written =
+            unsafe { sys::BN_bn2bin_padded(modulus.as_mut_ptr(), modulus.len(), sys::RSA_get0_n(self.rsa())) };
+        let Some((last, rest)) = number.split_last() else { return false };
+        let Some((modulus_last, modulus_rest)) = modulus.split_last() else { return false };
+        // The modulus is odd.
+        let less_one = rest == modulus_rest && last ^ 1 == *modulus_last;
+        written == 1 && (less_one && last % 2 == 0 || *last <= 1 && rest.iter().all(|&byte| byte == 0))
+    }
+
     /// RSASSA-PKCS1-v1_5 over a digest, or over what the caller puts in place of the DigestInfo.
     pub(crate) fn sign(&self, hash: Option<Hash>, message: &[u8]) -> Option<Vec<u8>> {
         let mut signature = vec![0; self.length];

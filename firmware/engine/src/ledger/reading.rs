@@ -5,9 +5,9 @@ use crate::audit::Head;
 use crate::keyring::Key;
 use crate::object::Object;
 use crate::record::{self, ROOT, RecordKind, RootRecord};
-use crate::root::{self, Members};
-use crate::state::{Fact, State};
-use crate::{Crypto, KeyKind, Platform, Record, Store, StoreError};
+use crate::root;
+use crate::state::{Fact, Partition, State};
+use crate::{Crypto, KeyKind, Platform, Record, RecordId, Store, StoreError};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
@@ -42,7 +42,7 @@ pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result
         .map_err(|_| ErrorCode::StoreFailed)?;
     // Built aside: other threads see the old state until the new one is whole.
     let state = State::new();
-    let mut fresh = Book { generation: 0, members: Members::default(), audit: Head::default() };
+    let mut fresh = Book { crowd: book.crowd, kept: book.kept, ..Book::new() };
     if generation > 0 || !records.is_empty() {
         take_in(&Desk { state: &state, ..*desk }, &mut fresh, generation, records)?;
     }
@@ -51,8 +51,40 @@ pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result
     Ok(())
 }
 
+/// A record as it stands in the store and in the set.
+pub(super) fn read<P: Platform>(
+    desk: &Desk<'_, P>,
+    book: &Book,
+    id: &RecordId,
+) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
+    let stored = desk.platform.store().read(id).map_err(|_| ErrorCode::StoreFailed)?;
+    let found = stored.as_ref().map(|r| root::member(desk.platform.crypto(), &desk.keys.set, r)).transpose()?;
+    if found.flatten() != book.members.member(id) {
+        return Err(ErrorCode::StoreRolledBack);
+    }
+    Ok(stored.and_then(|r| r.value.map(|value| (r.version, value))))
+}
+
+/// Reads an object that is not in memory.
+pub(super) fn read_object<P: Platform>(
+    desk: &Desk<'_, P>,
+    book: &Book,
+    partition: &Partition<P>,
+    id: ObjectId,
+) -> Result<(), ErrorCode> {
+    if !partition.objects.read().is_unread(id) {
+        return Ok(());
+    }
+    let record_id = record::object_id(partition.id, id);
+    let (version, sealed) = read(desk, book, &record_id)?.ok_or(ErrorCode::StoreCorrupt)?;
+    let plain = record::open(desk.platform.crypto(), &partition.kek, &record_id, version, &sealed)?;
+    let object = Object::from_record(id, version, record::decode(&plain)?);
+    partition.objects.write().put_read(Arc::new(object));
+    Ok(())
+}
+
 /// Checks records against the root, then shows them in the state.
-fn take_in<P: Platform>(
+pub(super) fn take_in<P: Platform>(
     desk: &Desk<'_, P>,
     book: &mut Book,
     generation: u64,
@@ -100,7 +132,7 @@ fn audit_end<P: Platform>(desk: &Desk<'_, P>, root: &RootRecord) -> Result<Head,
 }
 
 /// Opens a record and says what it means.
-fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Result<Fact<Key<P>>, ErrorCode> {
+pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Result<Fact<Key<P>>, ErrorCode> {
     let Some(sealed) = stored.value.as_deref() else { return Ok(Fact::Removed) };
     let (crypto, device) = (desk.platform.crypto(), &desk.keys.device);
     let (id, version) = (&stored.id, stored.version);

@@ -16,6 +16,8 @@ use coloa_wire::{ErrorCode, PartitionId};
 
 /// Longest label of a device or token, in bytes (`CK_TOKEN_INFO`).
 pub(crate) const MAX_LABEL: usize = 32;
+/// A clock before 2020-01-01 was never set.
+const CLOCK_SET: u64 = 1_577_836_800_000;
 /// Longest name of a client, in bytes.
 const MAX_CLIENT_NAME: usize = 64;
 /// Clients bound to one partition at most: its record stays small.
@@ -36,6 +38,7 @@ pub(crate) fn info<P: Platform>(call: &mut Call<'_, P>, _: DeviceInfo) -> Result
         rollback_detected: false,
         audit_records,
         audit_head: audit_head.to_vec(),
+        clock: Some(engine.platform().now().0).filter(|now| *now >= CLOCK_SET),
     })
 }
 
@@ -111,8 +114,7 @@ pub(crate) fn destroy_partition<P: Platform>(
 /// The changes that delete every stored object of a partition, and what was counted for them.
 pub(crate) fn object_removals<P: Platform>(partition: &Partition<P>) -> Vec<Change<Key<P>>> {
     let objects = partition.objects.read();
-    let versions = objects.ids().filter_map(|id| objects.get(id).map(|o| (id, o.version)));
-    let objects = versions.map(|(id, version)| (record::object_id(partition.id, id), version));
+    let objects = objects.versions().map(|(id, version)| (record::object_id(partition.id, id), version));
     objects.chain(partition.uses()).map(|(id, version)| removal(id, version)).collect()
 }
 

@@ -6,7 +6,7 @@ use crate::keypair::{self, Described};
 use crate::keyring::Key;
 use crate::ledger::Change;
 use crate::mechanism::{MAX_SECRET, hash_of_key_type};
-use crate::object::{Object, secret_kind};
+use crate::object::{Object, Search, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, record};
@@ -307,9 +307,15 @@ pub(crate) fn write_attributes<P: Platform>(
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
-    let role = session.role();
-    let visible = |object: &Object<Key<P>>| policy::role_sees(role, object);
-    let mut objects = partition.objects.read().find(&command.template, command.after, max, visible);
+    let (template, after) = (&command.template, command.after);
+    let search = Search { template, after, max, sees_private: policy::sees_private(session.role()) };
+    let mut objects = loop {
+        let known = partition.objects.read().find(&search);
+        match known {
+            Ok(found) => break found,
+            Err(unread) => call.engine.read_objects(&partition, &unread)?,
+        }
+    };
     objects.extend(session.find(&command.template, command.after, max));
     objects.sort();
     objects.truncate(max);

@@ -4,10 +4,6 @@ use super::*;
 use coloa_wire::mechanism::{OaepParams, RsaAesParams};
 use coloa_wire::{Attribute, Parameter, Value};
 
-pub const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
-pub const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
-pub const X25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x6e];
-
 impl Caller<'_> {
     /// The wrapped key, with the IV in front that the engine made.
     pub fn wrap(&self, wrapping: ObjectId, mechanism: &Mechanism, key: ObjectId) -> Result<Vec<u8>, ErrorCode> {
@@ -41,10 +37,6 @@ impl Caller<'_> {
 
     pub fn create(&self, template: Template) -> Result<ObjectId, ErrorCode> {
         self.call(&ObjectCreate { template }).map(|reply| reply.object)
-    }
-
-    pub fn pair(&self, kind: MechanismType, public: Template, private: Template) -> Result<KeyPairReply, ErrorCode> {
-        self.call(&KeyPairGenerate { mechanism: kind.into(), public, private })
     }
 
     /// An attribute's value, if it may be read.

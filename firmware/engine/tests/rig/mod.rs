@@ -1,8 +1,12 @@
 //! A real engine on a medium in RAM, and a caller that speaks frames to it, as every body does.
-#![allow(dead_code, reason = "each test file uses its own part of the rig")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part of the rig")]
 
+#[macro_use]
+mod forward;
 mod carry;
 mod hooked;
+mod pairs;
+mod plans;
 
 pub use carry::*;
 use coloa_engine::audit::AuditRecord;
@@ -15,7 +19,10 @@ use coloa_wire::hello::Body;
 use coloa_wire::{AttributeType as A, ErrorCode, Frame, Identity, Mechanism, MechanismType, ObjectId, PartitionId};
 use coloa_wire::{RetryId, SessionId, Template, command};
 pub use hooked::Hooked;
+pub use pairs::*;
+pub use plans::*;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// What one key may encrypt in the rig.
@@ -30,7 +37,11 @@ pub struct Ram {
     root_key: Zeroizing<[u8; 32]>,
     clock: AtomicU64,
     crypto: Hooked,
+    snapshot: Option<Snapshots>,
 }
+
+/// Where the rig keeps a snapshot, as an embedded body keeps it in a file.
+pub type Snapshots = Arc<Mutex<Option<Vec<u8>>>>;
 
 impl Ram {
     pub fn set_clock(&self, milliseconds: u64) {
@@ -57,6 +68,15 @@ impl Platform for Ram {
     fn body(&self) -> Body {
         Body::Embedded
     }
+    fn snapshot_from(&self) -> Option<u64> {
+        self.snapshot.as_ref().map(|_| 1)
+    }
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.snapshot.as_ref()?.lock().unwrap().clone()
+    }
+    fn keep_snapshot(&self, sealed: &[u8]) {
+        *self.snapshot.as_ref().unwrap().lock().unwrap() = Some(sealed.to_vec());
+    }
     fn limits(&self) -> Limits {
         Limits {
             pin_memory_kib: 16,
@@ -79,9 +99,18 @@ pub fn start(store: &RamStore) -> Result<RamEngine, StartError> {
 }
 
 pub fn start_with_root_key(store: &RamStore, root_key: [u8; 32]) -> Result<RamEngine, StartError> {
+    start_on(store, root_key, None)
+}
+
+/// An engine that may start from this snapshot, and keeps it.
+pub fn start_from(store: &RamStore, snapshots: &Snapshots) -> Result<RamEngine, StartError> {
+    start_on(store, [7; 32], Some(snapshots.clone()))
+}
+
+fn start_on(store: &RamStore, root_key: [u8; 32], snapshot: Option<Snapshots>) -> Result<RamEngine, StartError> {
     let clock = AtomicU64::new(1_700_000_000_000);
-    let crypto = Hooked::default();
-    Engine::start(Ram { store: store.clone(), root_key: Zeroizing::new(root_key), clock, crypto })
+    let (crypto, root_key) = (Hooked::default(), Zeroizing::new(root_key));
+    Engine::start(Ram { store: store.clone(), root_key, clock, crypto, snapshot })
 }
 
 pub fn client(n: u8) -> Peer {

@@ -42,6 +42,9 @@ pub struct DeviceInfoReply {
     /// Digest of the last audit record.
     #[cbor(n(8), with = "minicbor::bytes")]
     pub audit_head: Vec<u8>,
+    /// The engine's clock, in milliseconds since 1970; absent on a body that has no clock.
+    #[n(9)]
+    pub clock: Option<u64>,
 }
 
 /// Where a device is in its life (GLOSSARY "lifecycle").

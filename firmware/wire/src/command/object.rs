@@ -103,7 +103,7 @@ pub struct ObjectFind {
 /// Ids in one [`ObjectFindReply`] at most: a page fits a board's frame.
 pub const MAX_FIND: u32 = 256;
 
-/// See [`ObjectFind`]. An empty page is the end.
+/// See [`ObjectFind`]. A page that is not full (as many as asked for, or [`MAX_FIND`]) is the end.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct ObjectFindReply {

@@ -1,29 +1,36 @@
 //! One TLS connection with many calls in flight, driven by the threads that call.
 //!
-//! Of the threads that wait for a reply one is the *reader*: it alone sleeps on the socket, delivers what arrives to
-//! whom it belongs, and when it has its own reply hands the reading over to another. Nobody holds the lock while it sleeps.
+//! Of the threads that wait one is the *reader*: it alone sleeps on the socket, delivers what arrives to whom it belongs, and
+//! when it has its own reply hands the reading over to another. One is the *writer*: it takes all frames on the desk,
+//! encrypts them together and sends them with one system call. A thread whose frame nobody has taken writes it itself, so
+//! nobody depends on another's coming back.
 //!
-//! Invariants: a request number is used once; `reading` is set exactly while a thread is between taking and returning the
-//! reader's place; when the connection is broken every waiting thread is woken and told why.
+//! Invariants: a request number is used once, and numbers leave in their order; no lock is held over a sleep; every sleep
+//! ends at the caller's deadline; when the connection is broken every waiting thread is woken and told why.
 
-use super::greeting;
+use super::crowd::Crowd;
+use super::desk::{Delivered, Desk, Writer};
+use super::intake::Intake;
+use super::opening::{flush, greet};
+use super::slot::{Bell, Slot};
 use super::socket::{Socket, remaining};
-use super::spin::Spin;
 use super::tls::{self, Identity};
-use crate::transport::number;
 use crate::{CallError, Descriptor};
-use coloa_wire::frame::{MAX_FRAME_HOST, MAX_HELLO_FRAME, frame_length};
 use coloa_wire::hello::ServerHello;
-use coloa_wire::{ErrorCode, Frame, FrameKind};
 use rustls::ClientConnection;
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// One read takes this much: a TLS record and its neighbour's start.
-const READ_BYTES: usize = 20 * 1024;
+/// How long a writer without room waits before it looks whether somebody must read.
+const ROOM_LOOK: Duration = Duration::from_millis(5);
+
+/// So many calls of tickets are sent before anybody polls.
+pub(super) const TOGETHER: usize = 8;
+/// What one thread counts, and after how many calls one who has gone is forgotten.
+const COMPANY_UNIT: usize = 1024;
+const COMPANY_FADES: usize = 128;
 
 /// A connection whose hellos are exchanged.
 pub(crate) struct Connection {
@@ -31,35 +38,25 @@ pub(crate) struct Connection {
     socket: Socket,
     descriptor: Descriptor,
     hello: ServerHello,
-    state: Mutex<State>,
+    desk: Mutex<Desk>,
+    tls: Mutex<ClientConnection>,
+    bell: Bell,
     in_flight: AtomicUsize,
-    spin: Spin,
+    /// In fractions of a thread, so that it can fade.
+    company: AtomicUsize,
+    is_broken: AtomicBool,
+    crowd: Arc<Crowd>,
     process: u32,
-}
-
-struct State {
-    tls: ClientConnection,
-    /// Plaintext that is not a whole frame yet.
-    incoming: Vec<u8>,
-    waiting: HashMap<u32, Waiting>,
-    last_request: u32,
-    /// The reader's buffer while nobody reads.
-    buffer: Vec<u8>,
-    reading: bool,
-    last_heard: Instant,
-    broken: Option<CallError>,
-}
-
-struct Waiting {
-    wake: Arc<Condvar>,
-    reply: Option<Vec<u8>>,
-    /// Whether its thread sleeps on `wake`: only then can it take over the reading.
-    asleep: bool,
 }
 
 impl Connection {
     /// Connects, shakes hands and exchanges hellos, all before the deadline.
-    pub(crate) fn open(address: &str, identity: &Identity, deadline: Instant) -> Result<Self, CallError> {
+    pub(crate) fn open(
+        address: &str,
+        identity: &Identity,
+        crowd: &Arc<Crowd>,
+        deadline: Instant,
+    ) -> Result<Self, CallError> {
         let unreachable = |e: io::Error| CallError::Unreachable(address.to_owned(), e.to_string());
         let socket = Socket::connect(address, deadline).map_err(unreachable)?;
         let mut tls = ClientConnection::new(identity.config.clone(), identity.server_name.clone())
@@ -67,16 +64,19 @@ impl Connection {
         // Our own calls are bounded by the frame limit; a half-buffered frame would stall.
         tls.set_buffer_limit(None);
         let descriptor = Descriptor { number: socket.number(), inode: socket.inode().map_err(unreachable)? };
-        let mut state = State::new(tls);
-        let hello = greet(address, &socket, &mut state, deadline)?;
+        let hello = greet(address, &socket, &mut tls, deadline)?;
         Ok(Connection {
             place: address.to_owned(),
             socket,
             descriptor,
             hello,
-            state: Mutex::new(state),
+            desk: Mutex::new(Desk::new(Intake::new())),
+            tls: Mutex::new(tls),
+            bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
-            spin: Spin::default(),
+            company: AtomicUsize::new(0),
+            is_broken: AtomicBool::new(false),
+            crowd: crowd.clone(),
             process: std::process::id(),
         })
     }
@@ -91,9 +91,25 @@ impl Connection {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many threads use it, as it seems: the most that were under way at once of late.
+    pub(crate) fn company(&self) -> usize {
+        self.company.load(Ordering::Relaxed).div_ceil(COMPANY_UNIT)
+    }
+
+    /// A thread comes to stay.
+    pub(crate) fn gain_company(&self) {
+        self.company.fetch_add(COMPANY_UNIT, Ordering::Relaxed);
+    }
+
+    /// A thread goes elsewhere.
+    pub(crate) fn lose_company(&self) {
+        let company = self.company.load(Ordering::Relaxed);
+        self.company.store(company.saturating_sub(COMPANY_UNIT), Ordering::Relaxed);
+    }
+
     /// Whether no call can succeed on it any more.
     pub(crate) fn is_broken(&self) -> bool {
-        self.state().broken.is_some()
+        self.is_broken.load(Ordering::Acquire)
     }
 
     /// The socket.
@@ -101,119 +117,275 @@ impl Connection {
         self.descriptor
     }
 
-    /// Sends a frame and waits for its reply.
-    pub(crate) fn exchange(&self, frame: &mut [u8], deadline: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let outcome = self.send(frame, deadline).and_then(|request| self.receive(request, deadline));
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        *reply = outcome?;
-        Ok(())
+    /// Puts a frame with those to be sent; whoever waits for its reply, or polls, sends it. `has_thread`: a thread waits.
+    /// Of the others, enough for a record are sent at once.
+    pub(crate) fn begin(
+        &self,
+        frame: &mut [u8],
+        has_thread: bool,
+        buffer: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<Arc<Slot>, CallError> {
+        let may_wait = has_thread && self.crowd.is_quick();
+        let mut desk = self.desk();
+        let slot = desk.enlist(&self.place, frame, (has_thread, may_wait), buffer)?;
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed).saturating_add(1).saturating_mul(COMPANY_UNIT);
+        let company = self.company.load(Ordering::Relaxed);
+        self.company.store(now.max(company.saturating_sub(company / COMPANY_FADES)), Ordering::Relaxed);
+        if !has_thread && desk.unsent() >= TOGETHER {
+            self.write(desk, false, deadline);
+        }
+        Ok(slot)
     }
 
-    fn send(&self, frame: &mut [u8], deadline: Instant) -> Result<u32, CallError> {
-        let mut state = self.state();
-        let request = state.enlist(&self.place)?;
-        number(frame, request);
-        if let Err(e) = state.tls.writer().write_all(frame) {
-            state.break_with(CallError::Lost(self.place.clone(), e.to_string()));
-        }
-        loop {
-            match state.flush(&self.socket) {
-                Ok(()) => return Ok(request),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => state.break_with(CallError::Lost(self.place.clone(), e.to_string())),
-            }
-            if let Some(why) = state.broken.clone() {
-                state.waiting.remove(&request);
-                return Err(why);
-            }
-            drop(state);
-            // The peer may answer others first: a reader takes those in, so waiting for room alone cannot lock up.
-            let room = self.socket.wait(true, deadline);
-            state = self.state();
-            if room.is_err() {
-                // Half a frame is in the stream: nothing that follows could be understood.
-                state.break_with(CallError::Deadline(self.place.clone()));
-            }
+    /// Sends what is due.
+    pub(crate) fn flush(&self, deadline: Instant) {
+        let desk = self.desk();
+        if desk.is_due(Instant::now()) {
+            self.write(desk, false, deadline);
         }
     }
 
-    fn receive(&self, request: u32, deadline: Instant) -> Result<Vec<u8>, CallError> {
-        let sent = Instant::now();
-        let mut state = self.state();
+    /// Waits for the reply.
+    pub(crate) fn finish(&self, slot: &Slot, deadline: Instant) -> Result<Vec<u8>, CallError> {
+        let begun = Instant::now();
         let outcome = loop {
-            let another_reads = state.reading;
-            let Some(mine) = state.waiting.get_mut(&request) else {
-                break Err(CallError::Protocol(self.place.clone(), ErrorCode::Internal));
-            };
-            if let Some(reply) = mine.reply.take() {
-                break Ok(reply);
+            if slot.is_done() {
+                break Ok(slot.take());
             }
-            mine.asleep = another_reads;
-            let wake = mine.wake.clone();
-            if let Some(why) = state.broken.clone() {
+            if let Err(why) = self.wait_once(slot, begun, deadline) {
                 break Err(why);
             }
-            let Ok(left) = remaining(deadline) else {
-                if state.last_heard < sent {
-                    state.break_with(CallError::Deadline(self.place.clone()));
-                }
-                break Err(CallError::Deadline(self.place.clone()));
-            };
-            state = if state.reading {
-                wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                self.read(state, deadline)
-            };
         };
-        state.waiting.remove(&request);
-        state.hand_over();
+        self.end(slot);
         outcome
     }
 
-    /// Takes the reader's place for one read.
-    fn read<'a>(&'a self, mut state: MutexGuard<'a, State>, deadline: Instant) -> MutexGuard<'a, State> {
-        state.reading = true;
-        let mut buffer = std::mem::take(&mut state.buffer);
-        let unsent = state.tls.wants_write();
-        drop(state);
-        let got = self.read_socket(&mut buffer, unsent, deadline);
-        let mut state = self.state();
-        state.reading = false;
-        let outcome = match got {
-            Ok(n) => state.take_in(&self.place, buffer.get(..n).unwrap_or_default()),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(()),
+    /// Does what can be done without waiting. The reply, if it has come.
+    pub(crate) fn poll(&self, slot: &Slot, begun: Instant, deadline: Instant) -> Result<Option<Vec<u8>>, CallError> {
+        if !slot.is_done() {
+            self.step(slot, begun, deadline).inspect_err(|_| self.end(slot))?;
+        }
+        if !slot.is_done() {
+            return Ok(None);
+        }
+        self.end(slot);
+        Ok(Some(slot.take()))
+    }
+
+    /// Nobody waits for it any more.
+    pub(crate) fn end(&self, slot: &Slot) {
+        if !slot.is_done() && self.process == std::process::id() {
+            let mut desk = self.desk();
+            desk.waiting.remove(&slot.request);
+            let next = desk.next_reader();
+            if desk.watcher == slot.request {
+                self.write(desk, false, Instant::now() + ROOM_LOOK);
+            } else {
+                drop(desk);
+            }
+            self.bell.ring(next);
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One step towards the reply: sends, reads, or sleeps.
+    fn wait_once(&self, slot: &Slot, begun: Instant, deadline: Instant) -> Result<(), CallError> {
+        let mut desk = self.desk();
+        if slot.is_done() {
+            return Ok(());
+        }
+        let now = self.live(&mut desk, begun, deadline)?;
+        let mut until = deadline;
+        if slot.request > desk.taken {
+            if !desk.gather.is_open(now) && desk.writer.is_some() {
+                self.write(desk, false, deadline);
+                return Ok(());
+            }
+            if desk.gather.is_open(now) && (desk.watcher == 0 || desk.watcher == slot.request) {
+                desk.watcher = slot.request;
+                until = until.min(desk.gather.until());
+            }
+        }
+        if let Some(reader) = desk.reader.take() {
+            drop(desk);
+            self.read(reader, Some(slot), (until, deadline));
+        } else {
+            let rung = self.bell.lie_down(slot);
+            drop(desk);
+            self.bell.sleep(slot, rung, until.saturating_duration_since(now));
+        }
+        Ok(())
+    }
+
+    /// The same without sleeping.
+    fn step(&self, slot: &Slot, begun: Instant, deadline: Instant) -> Result<(), CallError> {
+        let mut desk = self.desk();
+        if slot.is_done() {
+            return Ok(());
+        }
+        let now = self.live(&mut desk, begun, deadline)?;
+        if slot.request > desk.taken && desk.writer.is_some() {
+            self.write(desk, false, deadline);
+        } else if let Some(reader) = desk.reader.take() {
+            drop(desk);
+            self.read(reader, None, (now, deadline));
+        }
+        Ok(())
+    }
+
+    /// The time, when it is not over and the connection is not broken.
+    fn live(&self, desk: &mut Desk, begun: Instant, deadline: Instant) -> Result<Instant, CallError> {
+        if let Some(why) = &desk.broken {
+            return Err(why.clone());
+        }
+        let now = Instant::now();
+        if now < deadline {
+            return Ok(now);
+        }
+        if desk.last_heard < begun {
+            self.break_with(desk, CallError::Deadline(self.place.clone()));
+        }
+        Err(CallError::Deadline(self.place.clone()))
+    }
+
+    /// Takes the writer's place, and sends what is on the desk until nothing more is due. `tls_speaks`: TLS itself has
+    /// something to say.
+    fn write<'a>(&'a self, mut desk: MutexGuard<'a, Desk>, mut tls_speaks: bool, deadline: Instant) {
+        let Some(mut writer) = desk.writer.take() else { return };
+        while desk.load(&mut writer) || tls_speaks {
+            tls_speaks = false;
+            drop(desk);
+            let sent = self.send(&mut writer, deadline);
+            desk = self.desk();
+            if let Err(why) = sent {
+                // A part of a record is in the stream: nothing that follows could be understood.
+                self.break_with(&mut desk, why);
+            }
+            // What others wait with, they look after.
+            if !desk.is_due(Instant::now()) {
+                break;
+            }
+        }
+        desk.writer = Some(writer);
+    }
+
+    fn send(&self, writer: &mut Writer, deadline: Instant) -> Result<(), CallError> {
+        let lost = |e: io::Error| CallError::Lost(self.place.clone(), e.to_string());
+        writer.records.clear();
+        let mut tls = self.tls();
+        tls.writer().write_all(&writer.frames).map_err(lost)?;
+        while tls.wants_write() {
+            tls.write_tls(&mut writer.records).map_err(lost)?;
+        }
+        drop(tls);
+        let mut rest = writer.records.as_slice();
+        while !rest.is_empty() {
+            match (&self.socket).write(rest) {
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.make_room(deadline)?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(lost(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until more can be sent. The other end may answer others first, so somebody must read meanwhile.
+    fn make_room(&self, deadline: Instant) -> Result<(), CallError> {
+        let late = |_| CallError::Deadline(self.place.clone());
+        let mut desk = self.desk();
+        if let Some(why) = &desk.broken {
+            return Err(why.clone());
+        }
+        let reader = desk.reader.take();
+        drop(desk);
+        let look = deadline.min(Instant::now() + ROOM_LOOK);
+        remaining(deadline).map_err(late)?;
+        match reader {
+            None => drop(self.socket.wait(false, true, look)),
+            Some(reader) => {
+                let ready = self.socket.wait(true, true, look).is_ok();
+                let until = if ready { Instant::now() } else { look };
+                self.read(reader, None, (until, deadline));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the reader's place for one read, which ends at `until` at the latest.
+    fn read(&self, mut intake: Box<Intake>, mine: Option<&Slot>, (until, deadline): (Instant, Instant)) {
+        let read = match self.read_socket(&mut intake, mine.is_some(), until) {
+            Ok(arrived) => intake.decrypt(&self.tls, &self.place, arrived).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(None),
             Err(e) => Err(CallError::Lost(self.place.clone(), e.to_string())),
         };
-        state.buffer = buffer;
-        if let Err(why) = outcome {
-            state.break_with(why);
+        let mut desk = self.desk();
+        let Delivered { mut wake, each } = match desk.deliver(&mut intake) {
+            Ok(delivered) => delivered,
+            Err(code) => {
+                self.break_with(&mut desk, CallError::Protocol(self.place.clone(), code));
+                Delivered::default()
+            }
+        };
+        each.iter().for_each(|e| self.crowd.note_service(*e));
+        match &read {
+            Ok(Some(_)) => desk.last_heard = Instant::now(),
+            Ok(None) => {}
+            Err(why) => self.break_with(&mut desk, why.clone()),
         }
-        // Alerts and key updates; what does not fit now goes out with the next call.
-        let _ = state.flush(&self.socket);
-        state
+        desk.reader = Some(intake);
+        if mine.is_none_or(Slot::is_done) {
+            wake.add(desk.next_reader());
+        }
+        // Alerts and key updates.
+        let tls_speaks = !matches!(read, Ok(Some(false) | None));
+        let is_due = tls_speaks || desk.is_due(Instant::now());
+        drop(desk);
+        // Before the writing: that may have to wait for room.
+        self.bell.ring(wake);
+        if is_due {
+            self.write(self.desk(), tls_speaks, deadline);
+        }
     }
 
-    /// Reads what there is; first spins for a short while, because waking up costs more than TLS does.
-    fn read_socket(&self, buffer: &mut [u8], unsent: bool, deadline: Instant) -> io::Result<usize> {
-        let mut spin = self.spin.start();
-        loop {
-            match (&self.socket).read(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
-                done => return done.inspect(|_| spin.hit()),
-            }
-            if !spin.again() {
-                self.socket.wait(unsent, deadline)?;
-                if unsent {
-                    return Ok(0);
+    /// Reads what there is.
+    fn read_socket(&self, intake: &mut Intake, for_a_thread: bool, until: Instant) -> io::Result<usize> {
+        let since = Instant::now();
+        let mut look = || match (&self.socket).read(&mut intake.buffer) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
+            Ok(0) => Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it"))),
+            done => Some(done),
+        };
+        let spun = if for_a_thread { self.crowd.spin(since, until, &mut look) } else { look() };
+        let arrived = match spun {
+            Some(arrived) => arrived?,
+            None => loop {
+                self.socket.wait(true, false, until)?;
+                if let Some(arrived) = look() {
+                    break arrived?;
                 }
-            }
+            },
+        };
+        if for_a_thread {
+            self.crowd.note_wait(since.elapsed());
         }
+        Ok(arrived)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// No call can succeed any more. Closing wakes those who sleep on the socket.
+    fn break_with(&self, desk: &mut Desk, why: CallError) {
+        self.is_broken.store(true, Ordering::Release);
+        self.socket.stop_reading();
+        desk.break_with(why, &self.bell);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tls(&self) -> MutexGuard<'_, ClientConnection> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,146 +393,9 @@ impl Drop for Connection {
     /// Says goodbye, but never on behalf of the parent of a fork.
     fn drop(&mut self) {
         if self.process == std::process::id() {
-            let mut state = self.state();
-            state.tls.send_close_notify();
-            let _ = state.flush(&self.socket);
+            let mut tls = self.tls();
+            tls.send_close_notify();
+            let _ = flush(&mut tls, &self.socket);
         }
     }
-}
-
-impl State {
-    fn new(tls: ClientConnection) -> Self {
-        State {
-            tls,
-            incoming: Vec::new(),
-            waiting: HashMap::new(),
-            last_request: 0,
-            buffer: vec![0; READ_BYTES],
-            reading: false,
-            last_heard: Instant::now(),
-            broken: None,
-        }
-    }
-
-    /// A new request number, and a place to put its reply.
-    fn enlist(&mut self, place: &str) -> Result<u32, CallError> {
-        if let Some(why) = &self.broken {
-            return Err(why.clone());
-        }
-        let Some(request) = self.last_request.checked_add(1) else {
-            self.break_with(CallError::Lost(place.to_owned(), "its request numbers are used up".into()));
-            return self.enlist(place);
-        };
-        self.last_request = request;
-        self.waiting.insert(request, Waiting { wake: Arc::new(Condvar::new()), reply: None, asleep: false });
-        Ok(request)
-    }
-
-    fn flush(&mut self, mut socket: &Socket) -> io::Result<()> {
-        while self.tls.wants_write() {
-            self.tls.write_tls(&mut socket)?;
-        }
-        Ok(())
-    }
-
-    /// Decrypts, and delivers the frames that are whole.
-    fn take_in(&mut self, place: &str, mut bytes: &[u8]) -> Result<(), CallError> {
-        while !bytes.is_empty() {
-            self.last_heard = Instant::now();
-            let lost = |e: io::Error| CallError::Lost(place.to_owned(), e.to_string());
-            self.tls.read_tls(&mut bytes).map_err(lost)?;
-            let arrived = self.tls.process_new_packets().map_err(|e| tls::fault(place, &e))?;
-            let whole = self.incoming.len();
-            self.incoming.resize(whole.saturating_add(arrived.plaintext_bytes_to_read()), 0);
-            let room = self.incoming.get_mut(whole..).unwrap_or_default();
-            self.tls.reader().read_exact(room).map_err(lost)?;
-            self.deliver(place)?;
-            if arrived.peer_has_closed() {
-                return Err(CallError::Lost(place.to_owned(), "the other end closed it".into()));
-            }
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self, place: &str) -> Result<(), CallError> {
-        let protocol = |code| CallError::Protocol(place.to_owned(), code);
-        let mut start = 0;
-        loop {
-            let rest = self.incoming.get(start..).unwrap_or_default();
-            let Some(length) = frame_length(rest, MAX_FRAME_HOST).map_err(protocol)? else { break };
-            let Some(bytes) = rest.get(..length) else { break };
-            let frame = Frame::parse(bytes).map_err(protocol)?;
-            if frame.kind != FrameKind::Reply || frame.request > self.last_request {
-                return Err(protocol(ErrorCode::from_number(frame.code).unwrap_or(ErrorCode::FrameMalformed)));
-            }
-            // A reply nobody waits for belongs to a call whose deadline has passed.
-            if let Some(waiting) = self.waiting.get_mut(&frame.request) {
-                waiting.reply = Some(bytes.to_vec());
-                waiting.wake.notify_one();
-            }
-            start = start.saturating_add(length);
-        }
-        self.incoming.drain(..start);
-        Ok(())
-    }
-
-    /// Wakes one thread that still waits, so that it reads.
-    fn hand_over(&self) {
-        let sleeper = self.waiting.values().find(|w| w.asleep && w.reply.is_none());
-        if let Some(next) = sleeper.filter(|_| !self.reading) {
-            next.wake.notify_one();
-        }
-    }
-
-    fn break_with(&mut self, why: CallError) {
-        if self.broken.is_none() {
-            self.broken = Some(why);
-        }
-        self.waiting.values().for_each(|w| w.wake.notify_one());
-    }
-}
-
-/// Handshake and hellos, before anyone else knows the connection.
-fn greet(place: &str, mut socket: &Socket, state: &mut State, deadline: Instant) -> Result<ServerHello, CallError> {
-    let failed = |e: io::Error| match e.kind() {
-        io::ErrorKind::TimedOut => CallError::Deadline(place.to_owned()),
-        _ => CallError::Unreachable(place.to_owned(), e.to_string()),
-    };
-    state.tls.writer().write_all(&greeting::request()).map_err(failed)?;
-    loop {
-        if let Some(length) = frame_length(&state.incoming, MAX_HELLO_FRAME)
-            .map_err(|code| CallError::Protocol(place.to_owned(), code))?
-            .filter(|length| *length <= state.incoming.len())
-        {
-            let frame: Vec<u8> = state.incoming.drain(..length).collect();
-            return greeting::accept(&frame).map_err(|code| CallError::Protocol(place.to_owned(), code));
-        }
-        match state.flush(socket) {
-            Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(failed(e)),
-            _ => {}
-        }
-        match state.tls.read_tls(&mut socket) {
-            Ok(0) => return Err(failed(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it"))),
-            Ok(_) => greet_take_in(place, socket, state)?,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                socket.wait(state.tls.wants_write(), deadline).map_err(failed)?;
-            }
-            Err(e) => return Err(failed(e)),
-        }
-    }
-}
-
-fn greet_take_in(place: &str, socket: &Socket, state: &mut State) -> Result<(), CallError> {
-    let arrived = match state.tls.process_new_packets() {
-        Ok(arrived) => arrived,
-        Err(e) => {
-            // The alert tells the other end why.
-            let _ = state.flush(socket);
-            return Err(tls::fault(place, &e));
-        }
-    };
-    let whole = state.incoming.len();
-    state.incoming.resize(whole.saturating_add(arrived.plaintext_bytes_to_read()), 0);
-    let room = state.incoming.get_mut(whole..).unwrap_or_default();
-    state.tls.reader().read_exact(room).map_err(|e| CallError::Unreachable(place.to_owned(), e.to_string()))
 }

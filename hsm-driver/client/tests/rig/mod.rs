@@ -96,6 +96,8 @@ pub enum Manner {
     Fault,
     /// Lets this answer frames; an empty answer closes the connection.
     Engine(Engine),
+    /// Lets this answer frames; an empty answer is silence.
+    Choosy(Engine),
 }
 
 /// A frame in, its reply out.
@@ -179,6 +181,7 @@ fn serve(
                 }
                 stream.write_all(&answer).and_then(|()| stream.flush()).ok()?;
             }
+            Manner::Choosy(engine) => stream.write_all(&engine(&bytes)).and_then(|()| stream.flush()).ok()?,
             Manner::Backwards(count) => {
                 held.push(answer);
                 if held.len() == *count {
@@ -188,6 +191,11 @@ fn serve(
             }
         }
     }
+}
+
+/// The reply to a call, as a whole frame.
+pub fn answer_to(frame: &[u8]) -> Vec<u8> {
+    answer(&Frame::parse(frame).unwrap())
 }
 
 /// The reply to `Random`: as many bytes as asked, each the lowest byte of the length.

@@ -36,7 +36,8 @@ impl Session {
             let page = ObjectFind { template: find.template.clone(), after: find.after, max: wanted };
             let found = self.slot.call(scratch, &page, &[])?.objects;
             find.after = found.last().copied().or(find.after);
-            find.ended = found.is_empty();
+            // A page that is not full is the last: who looks for one key asks once.
+            find.ended = found.len() < wanted as usize;
             find.ready.extend(found);
         }
         let count = max.min(find.ready.len());

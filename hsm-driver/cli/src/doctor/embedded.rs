@@ -1,0 +1,32 @@
+//! A token in this process: its directory.
+
+use super::Report;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+pub(super) fn examine(report: &mut Report<'_>, directory: &Path) -> bool {
+    report.warn(
+        "body",
+        (
+            "DEVELOPMENT, NOT AN HSM: keys are as safe as this machine's files. Use an appliance in service.".into(),
+            "ĐỂ PHÁT TRIỂN, KHÔNG PHẢI HSM: khóa chỉ an toàn như tệp trên máy này. Khi vận hành hãy dùng thiết bị."
+                .into(),
+        ),
+    );
+    // A directory that is not there yet is made at the first use.
+    let Ok(metadata) = std::fs::metadata(directory) else { return true };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        report.good("directory", ("is for its owner only.".into(), "chỉ chủ sở hữu vào được.".into()));
+        return true;
+    }
+    let name = directory.display();
+    report.fail(
+        "directory",
+        (
+            format!("has mode {mode:04o}: others may read its keys. `chmod 700 {name}`."),
+            format!("có quyền {mode:04o}: người khác đọc được khóa. `chmod 700 {name}`."),
+        ),
+    );
+    false
+}
