@@ -3,9 +3,6 @@
 
 mod rig;
 
-use coloa_crypto_native::Native;
-use coloa_engine::crypto::Mode;
-use coloa_engine::{Crypto, KeyKind};
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::{class, key_type, parameter_set};
 use coloa_wire::command::*;
