@@ -6,10 +6,21 @@
 //! here, because what is public is computed at the caller; a key never is here.
 //!
 //! What an application may rely on:
-//! - **AES-GCM in a strict partition:** the engine makes the IV. Give `pIv` 12 zero bytes; they hold the IV when `C_Encrypt`
-//!   or `C_EncryptFinal` returns, so the buffer must live until then. A compatible partition uses the IV as given.
-//! - **Parts** are gathered here, up to what one frame of the engine takes (1 MiB; 8 KiB on a board); beyond it the answer is
-//!   `CKR_DATA_LEN_RANGE`. What is hashed here has no limit.
+//! - **Mechanisms:** what a slot lists it does, and nothing else; a strict partition lists less. Hashes (SHA-2, SHA-3) are
+//!   computed here, signatures, MACs, ciphers, key generation, wrapping, derivation and encapsulation in the engine.
+//!   `C_SignRecover*`, `C_VerifyRecover*`, operation states and `C_Async*` answer `CKR_FUNCTION_NOT_SUPPORTED`.
+//! - **AES-GCM and AES-CCM in a strict partition:** the engine makes the IV. Give 12 zero bytes, or in a message
+//!   `CKG_GENERATE` or `CKG_GENERATE_RANDOM`; they hold the IV when the ciphertext is delivered, so the buffer must live until
+//!   then. A compatible partition uses the IV as given. `CKG_GENERATE_COUNTER*` and fixed bits are refused: the engine makes
+//!   whole random IVs.
+//! - **Parts** of any size. ECB, CBC and CTR go to the engine in whole blocks as they come, without a limit. What must be
+//!   whole (GCM, CCM, XTS, EdDSA, ML-DSA, MACs) is gathered here, up to what one frame of the engine takes (1 MiB; 8 KiB on a
+//!   board); beyond it the answer is `CKR_DATA_LEN_RANGE`. What is hashed here has no limit. A key whose
+//!   `CKA_ALLOWED_MECHANISMS` has CBC-PAD without CBC gathers too.
+//! - **Lengths** are exact, but for plaintexts whose padding only the engine sees (CBC-PAD, RSA): there a question is answered
+//!   with the most it can be, and a buffer that fits is filled. A question for the length of a wrapped key wraps it.
+//! - **Messages** of GCM and CCM give what comes of them with their last part.
+//! - **Of two threads** that begin the same operation in one session, one gets `CKR_OPERATION_ACTIVE`.
 //! - **A restarted appliance** is reconnected to. Sessions and handles stay good; a login is lost, and calls answer
 //!   `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Without a connection calls answer `CKR_DEVICE_ERROR`.
 //! - **A forked child** begins with `C_Initialize`; until then it gets `CKR_CRYPTOKI_NOT_INITIALIZED`.

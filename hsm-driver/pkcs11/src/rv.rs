@@ -17,21 +17,15 @@ impl Rv {
         if self.0 == CKR_OBJECT_HANDLE_INVALID { Rv(CKR_KEY_HANDLE_INVALID) } else { self }
     }
 
-    /// The same error where a key wraps others.
+    /// The same error where the object was given as a key that wraps.
     pub(crate) fn of_wrapping(self) -> Self {
-        Rv(match self.0 {
-            CKR_OBJECT_HANDLE_INVALID => CKR_WRAPPING_KEY_HANDLE_INVALID,
-            CKR_KEY_TYPE_INCONSISTENT => CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
-            CKR_KEY_SIZE_RANGE => CKR_WRAPPING_KEY_SIZE_RANGE,
-            other => other,
-        })
+        if self.of_key().0 == CKR_KEY_HANDLE_INVALID { Rv(CKR_WRAPPING_KEY_HANDLE_INVALID) } else { self }
     }
 
     /// The same error where a key unwraps others.
     pub(crate) fn of_unwrapping(self) -> Self {
         Rv(match self.0 {
             CKR_OBJECT_HANDLE_INVALID | CKR_KEY_HANDLE_INVALID => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
-            CKR_KEY_TYPE_INCONSISTENT => CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
             CKR_DATA_LEN_RANGE => CKR_WRAPPED_KEY_LEN_RANGE,
             CKR_ENCRYPTED_DATA_INVALID => CKR_WRAPPED_KEY_INVALID,
             other => other,

@@ -256,7 +256,7 @@ fn two_operations_at_once_give_what_each_gives_alone() {
     let mut copy = data.clone();
     let expected = deliver(|out, len| ck!(C_Digest(s, copy.as_mut_ptr(), 1000, out, len))).unwrap();
 
-    let mut run = |parts: &[u8], both: &dyn Fn(*mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV| {
+    let run = |parts: &[u8], both: &dyn Fn(*mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV| {
         let mut all = Vec::new();
         for part in parts.chunks(77) {
             let mut part = part.to_vec();

@@ -29,7 +29,7 @@ impl Session {
         let key = self.slot.handles.id(key).map_err(Rv::of_key)?;
         let scratch = &mut self.state().scratch;
         let command = KeyWrap { wrapping, mechanism, key };
-        let reply = self.slot.call(scratch, &command, &[]).map_err(|e| e.of_key().of_wrapping())?;
+        let reply = self.slot.call(scratch, &command, &[]).map_err(Rv::of_key)?;
         if !out.has_room(scratch.bulk().len())? {
             return Ok(());
         }

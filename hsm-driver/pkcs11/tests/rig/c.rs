@@ -26,6 +26,8 @@ fn ok(rv: CK_RV) -> Answer<()> {
 
 /// A token with PINs and a read-write user session.
 pub fn set_up() -> CK_SESSION_HANDLE {
+    // A test that failed has left the module as it was.
+    let _ = ck!(C_Finalize(null_mut()));
     assert_eq!(ck!(C_Initialize(null_mut())), CKR_OK);
     let mut label = *b"bench                           ";
     let (mut so, mut pin, mut session) = (SO_PIN.as_bytes().to_vec(), PIN.as_bytes().to_vec(), 0);
@@ -261,4 +263,38 @@ pub fn listed() -> Vec<(CK_MECHANISM_TYPE, CK_MECHANISM_INFO)> {
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+pub fn wrap(
+    s: CK_SESSION_HANDLE,
+    mut how: CK_MECHANISM,
+    wrapping: CK_OBJECT_HANDLE,
+    key: CK_OBJECT_HANDLE,
+) -> Answer<Vec<u8>> {
+    deliver(|out, len| ck!(C_WrapKey(s, &mut how, wrapping, key, out, len)))
+}
+
+pub fn unwrap(
+    s: CK_SESSION_HANDLE,
+    mut how: CK_MECHANISM,
+    unwrapping: CK_OBJECT_HANDLE,
+    wrapped: &[u8],
+    mut template: Attributes,
+) -> Answer<CK_OBJECT_HANDLE> {
+    let (mut wrapped, mut raw, mut made) = (wrapped.to_vec(), template.raw(), 0);
+    let (start, length) = (wrapped.as_mut_ptr(), wrapped.len() as CK_ULONG);
+    let count = raw.len() as CK_ULONG;
+    ok(ck!(C_UnwrapKey(s, &mut how, unwrapping, start, length, raw.as_mut_ptr(), count, &mut made)))?;
+    Ok(made)
+}
+
+pub fn derive(
+    s: CK_SESSION_HANDLE,
+    mut how: CK_MECHANISM,
+    base: CK_OBJECT_HANDLE,
+    mut template: Attributes,
+) -> Answer<CK_OBJECT_HANDLE> {
+    let (mut raw, mut made) = (template.raw(), 0);
+    ok(ck!(C_DeriveKey(s, &mut how, base, raw.as_mut_ptr(), raw.len() as CK_ULONG, &mut made)))?;
+    Ok(made)
 }

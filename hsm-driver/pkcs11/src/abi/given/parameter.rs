@@ -178,6 +178,9 @@ fn oaep(p: CK_RSA_PKCS_OAEP_PARAMS) -> Outcome<OaepParams> {
 }
 
 fn rsa_aes(p: CK_RSA_AES_KEY_WRAP_PARAMS) -> Outcome<Parameter> {
+    if !matches!(p.ulAESKeyBits, 128 | 192 | 256) {
+        return Err(INVALID);
+    }
     // SAFETY: the caller vouches for what its parameters point to.
     let inner: Ptr<CK_RSA_PKCS_OAEP_PARAMS> = unsafe { Ptr::vouched(p.pOAEPParams) };
     let oaep = oaep(inner.read().map_err(|_| INVALID)?)?;
