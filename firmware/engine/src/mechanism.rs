@@ -89,8 +89,8 @@ fn has<C: Crypto>(crypto: &C, row: &table::Row) -> bool {
     crypto.supports(row.needs) && crypto.supports(row.also)
 }
 
-/// What this provider can serve.
-pub(crate) fn list<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> {
+/// The mechanisms an engine with this provider serves, sorted by number.
+pub fn mechanisms<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> {
     ROWS.iter().filter(|row| has(crypto, row)).map(|row| MechanismInfo {
         kind: row.kind,
         min_key: row.keys.0,
