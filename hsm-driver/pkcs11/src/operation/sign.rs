@@ -90,7 +90,7 @@ impl Session {
         let state = &mut *self.state();
         let Some(given) = begin(&mut state.sign, given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
-        self.slot.offers(signing.mechanism.kind, CKF_SIGN)?;
+        self.slot.offers(signing.kind, CKF_SIGN)?;
         state.sign = Some(SignOperation::new(signing, &*self.key(key)?, true)?);
         Ok(())
     }
@@ -129,6 +129,6 @@ impl Session {
 
 /// Has the engine sign; the signature is then in `scratch`.
 pub(super) fn make(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), data: &[u8]) -> Outcome {
-    let (key, Signing { mechanism, .. }) = by;
-    slot.call(scratch, &Sign { key, mechanism }, data).map_err(Rv::of_key).map(drop)
+    let (key, signing) = by;
+    slot.call(scratch, &Sign { key, mechanism: signing.into_mechanism() }, data).map_err(Rv::of_key).map(drop)
 }

@@ -32,7 +32,7 @@ impl Session {
         let state = &mut *self.state();
         let Some(given) = begin(&mut state.verify, given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
-        self.slot.offers(signing.mechanism.kind, CKF_VERIFY)?;
+        self.slot.offers(signing.kind, CKF_VERIFY)?;
         let operation = SignOperation::new(signing, &*self.key(key)?, false)?;
         if signature.is_some_and(|s| s.len() != operation.output_bytes) {
             return Err(Rv(CKR_SIGNATURE_LEN_RANGE));
@@ -127,7 +127,7 @@ fn has_length(operation: &SignOperation, signature: &[u8]) -> Outcome {
 }
 
 fn ask(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), (data, end): (&[u8], &[u8])) -> Outcome {
-    let (key, Signing { mechanism, .. }) = by;
+    let (key, mechanism) = (by.0, by.1.into_mechanism());
     let bulk = Zeroizing::new([data, end].concat());
     let signature = u32::try_from(end.len()).map_err(|_| Rv(CKR_SIGNATURE_LEN_RANGE))?;
     slot.call(scratch, &Verify { key, mechanism, signature }, &bulk).map_err(Rv::of_key).map(drop)

@@ -20,7 +20,7 @@ pub(crate) struct MessageSigning {
 
 impl MessageSigning {
     fn new(session: &Session, signing: Signing, key: CK_OBJECT_HANDLE, signs: bool) -> Outcome<Self> {
-        session.slot.offers(signing.mechanism.kind, if signs { CKF_MESSAGE_SIGN } else { CKF_MESSAGE_VERIFY })?;
+        session.slot.offers(signing.kind, if signs { CKF_MESSAGE_SIGN } else { CKF_MESSAGE_VERIFY })?;
         let SignOperation { key, signing, output_bytes, .. } = SignOperation::new(signing, &*session.key(key)?, signs)?;
         Ok(MessageSigning { key, signing, output_bytes, open: None })
     }
