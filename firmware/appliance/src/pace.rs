@@ -22,7 +22,9 @@ impl Pace {
         let is_call = frame.get(4) == Some(&(FrameKind::Call as u8));
         let Some(code) = code.filter(|_| is_call).and_then(|c| C::try_from(c).ok()) else { return Pace::Quick };
         match code {
-            C::Login | C::PinChange | C::UserPinInitialize | C::TokenInitialize | C::AuditRead => Pace::Slow,
+            C::Login | C::ContextLogin | C::PinChange | C::UserPinInitialize | C::TokenInitialize | C::AuditRead => {
+                Pace::Slow
+            }
             C::Batch => Pace::Commits,
             other if other.changes_state() => Pace::Commits,
             _ => Pace::Quick,

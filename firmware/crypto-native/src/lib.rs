@@ -94,6 +94,19 @@ impl Crypto for Native {
         .ok_or(CryptoError::Invalid)
     }
 
+    fn expand(&self, kind: PairKind, seed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        match kind {
+            PairKind::MlDsa(set) if seed.len() == coloa_engine::crypto::ML_DSA_SEED => {
+                ffi::MlDsaKey::from_secret(set, seed).and_then(|key| key.expanded())
+            }
+            PairKind::MlKem(set) if seed.len() == coloa_engine::crypto::ML_KEM_SEED => {
+                KemKey::from_secret(set, seed).and_then(|key| key.expanded())
+            }
+            _ => None,
+        }
+        .ok_or(CryptoError::Invalid)
+    }
+
     fn sign(&self, key: &Key, scheme: Scheme<'_>, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         match (&key.0, scheme) {
             (Inner::EcPrivate(key), Scheme::Ecdsa) => ec::sign(key, message),

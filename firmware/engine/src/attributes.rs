@@ -1,10 +1,11 @@
 //! The rules of object attributes: which belong to which class, what form their value has, who sets them and whether they
 //! change later (PKCS#11 §4). A template is parsed against them into the attributes of a new object.
 
+mod certificate;
 mod partition;
 mod rules;
 
-pub(crate) use partition::{narrowest, obey, only_narrows, wraps_only};
+pub(crate) use partition::{mirrors, narrowest, obey, only_narrows, travels_freely, wraps_only};
 
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -136,6 +137,7 @@ impl Wanted {
     /// Adds what the caller left out and what only the engine knows, and holds the whole to the partition's rules.
     pub(crate) fn complete(mut self, mode: PartitionMode) -> Result<Template, ErrorCode> {
         self.default_storage();
+        self.contradicts_itself()?;
         match self.class {
             class::PUBLIC_KEY => self.default_public(),
             class::PRIVATE_KEY | class::SECRET_KEY => self.default_hidden(mode),
@@ -153,15 +155,22 @@ impl Wanted {
         self.default(A::LABEL, Vec::new());
         [A::MODIFIABLE, A::COPYABLE, A::DESTROYABLE].into_iter().for_each(|kind| self.default(kind, true));
         match self.class {
-            class::DATA => [A::APPLICATION, A::OBJECT_ID].into_iter().for_each(|k| self.default(k, Vec::new())),
-            class::CERTIFICATE => {
-                [A::ID, A::ISSUER, A::SERIAL_NUMBER].into_iter().for_each(|k| self.default(k, Vec::new()));
+            class::DATA => {
+                [A::APPLICATION, A::OBJECT_ID, A::VALUE].into_iter().for_each(|k| self.default(k, Vec::new()))
             }
+            class::CERTIFICATE => self.default_certificate(),
+            class::TRUST => self.default_trust(),
             _ => [A::ID, A::START_DATE, A::END_DATE].into_iter().for_each(|k| self.default(k, Vec::new())),
         }
         if matches!(self.class, class::PUBLIC_KEY | class::PRIVATE_KEY) {
             self.default(A::SUBJECT, Vec::new());
         }
+    }
+
+    /// PKCS#11 §4.9: who must give the PIN for each use must be logged in to see the key at all.
+    fn contradicts_itself(&self) -> Result<(), ErrorCode> {
+        let open = self.flag(A::ALWAYS_AUTHENTICATE) && !self.flag(A::PRIVATE);
+        if open { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
     }
 
     fn default_public(&mut self) {
@@ -179,7 +188,7 @@ impl Wanted {
         const OF_PRIVATE: &[A] = &[A::SIGN, A::DECRYPT, A::UNWRAP, A::DERIVE, A::SIGN_RECOVER, A::DECAPSULATE];
         const OF_SECRET: &[A] = &[A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE];
         let others = if self.class == class::PRIVATE_KEY { OF_PRIVATE } else { OF_SECRET };
-        self.default_purposes(self.natural(), others);
+        self.default_purposes(natural(self.class, self.number(A::KEY_TYPE)), others);
         self.default(A::SENSITIVE, true);
         // What was outside goes there again (§5.18.4), unless the partition is strict.
         self.default(A::EXTRACTABLE, self.origin == Origin::Carried && mode == PartitionMode::Compatible);
@@ -198,18 +207,6 @@ impl Wanted {
         self.set_origin();
     }
 
-    /// What a hidden key of this type is for when nobody says.
-    pub(crate) fn natural(&self) -> &'static [A] {
-        match (self.class, self.number(A::KEY_TYPE)) {
-            (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
-            (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
-            (class::PRIVATE_KEY, _) => &[A::SIGN],
-            (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
-            (_, Some(key_type::HKDF)) => &[A::DERIVE],
-            _ => &[A::SIGN, A::VERIFY],
-        }
-    }
-
     /// A caller who names no purpose gets the natural one; who names some gets those.
     fn default_purposes(&mut self, natural: &[A], others: &[A]) {
         let named = natural.iter().chain(others).any(|kind| self.has(*kind));
@@ -225,6 +222,18 @@ impl Wanted {
         };
         self.set(A::LOCAL, self.origin.is_local());
         self.set(A::KEY_GEN_MECHANISM, mechanism);
+    }
+}
+
+/// What a hidden key of this class and type is for when nobody says.
+fn natural(class: u64, kind: Option<u64>) -> &'static [A] {
+    match (class, kind) {
+        (class::PRIVATE_KEY, Some(key_type::ML_KEM)) => &[A::DECAPSULATE],
+        (class::PRIVATE_KEY, Some(key_type::EC_MONTGOMERY)) => &[A::DERIVE],
+        (class::PRIVATE_KEY, _) => &[A::SIGN],
+        (_, Some(key_type::AES | key_type::AES_XTS)) => &[A::ENCRYPT, A::DECRYPT],
+        (_, Some(key_type::HKDF)) => &[A::DERIVE],
+        _ => &[A::SIGN, A::VERIFY],
     }
 }
 

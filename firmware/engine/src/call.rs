@@ -3,6 +3,7 @@
 use crate::audit::{Act, AuditEvent, result_number};
 use crate::keyring::Key;
 use crate::ledger::{Change, Request};
+use crate::policy::Leave;
 use crate::record::{self, RetryRecord};
 use crate::session::Session;
 use crate::state::{Fact, Partition, RetryTurn};
@@ -10,7 +11,8 @@ use crate::{Engine, Peer, Platform, RecordId, policy, service};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::command::{self, CommandCode, Lifecycle};
-use coloa_wire::{Command, ErrorCode, Frame, MechanismType, ObjectId, RetryId, SessionId};
+use coloa_wire::{Command, ErrorCode, Frame, MechanismType, ObjectId, RetryId, SessionId, UseTicket};
+use core::cell::Cell;
 use minicbor::Encode;
 
 /// How often a command is computed anew because somebody else changed what it looked at.
@@ -35,6 +37,7 @@ pub(crate) struct Call<'a, P: Platform> {
     /// The digest of a request with a retry id, once it is known.
     digest: Option<(RetryId, [u8; 32])>,
     in_batch: bool,
+    leave: Cell<Leave>,
 }
 
 impl<'a, P: Platform> Call<'a, P> {
@@ -51,6 +54,7 @@ impl<'a, P: Platform> Call<'a, P> {
             retry: frame.retry,
             digest: None,
             in_batch: false,
+            leave: Cell::new(Leave::None),
         }
     }
 
@@ -61,6 +65,17 @@ impl<'a, P: Platform> Call<'a, P> {
 
     pub(crate) fn is_item(&self) -> bool {
         self.in_batch
+    }
+
+    /// The ticket that the command brought, for [`crate::policy::authorize`] to spend.
+    pub(crate) fn present(&self, ticket: Option<UseTicket>) {
+        if let (Leave::None, Some(ticket)) = (self.leave.get(), ticket) {
+            self.leave.set(Leave::Ticket(ticket));
+        }
+    }
+
+    pub(crate) fn leave(&self) -> &Cell<Leave> {
+        &self.leave
     }
 
     pub(crate) fn into_out(self) -> Vec<u8> {
@@ -154,7 +169,8 @@ impl<'a, P: Platform> Call<'a, P> {
 
     /// A retry id is worth something only to the same caller, on the same partition, for the same request.
     fn digest_request(&mut self, code: CommandCode) -> Result<(), ErrorCode> {
-        let Some(id) = self.retry.filter(|_| code.changes_state() && code != CommandCode::Login) else { return Ok(()) };
+        let login = matches!(code, CommandCode::Login | CommandCode::ContextLogin);
+        let Some(id) = self.retry.filter(|_| code.changes_state() && !login) else { return Ok(()) };
         let partition = match self.session {
             Some(_) => self.session()?.1.id.0,
             None => [0; 16],
@@ -293,6 +309,7 @@ fn serve<P: Platform>(
         C::SessionClose => run(call, head, reply, service::token::close_session),
         C::Login => run(call, head, reply, service::token::log_in),
         C::Logout => run(call, head, reply, service::token::log_out),
+        C::ContextLogin => run(call, head, reply, service::token::log_in_for_one_use),
         C::ObjectCreate => run(call, head, reply, service::object::create),
         C::ObjectCopy => run(call, head, reply, service::object::copy),
         C::ObjectDestroy => run(call, head, reply, service::object::destroy),

@@ -83,6 +83,14 @@ pub trait Crypto: Send + Sync + 'static {
     /// [`CryptoError::Invalid`].
     fn public(&self, kind: PairKind, secret: &[u8]) -> Result<Vec<u8>, CryptoError>;
 
+    /// The expanded form of an ML-DSA or ML-KEM seed (FIPS 204 `skEncode`, FIPS 203 §7.1).
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`] for what is no seed; [`CryptoError::Unsupported`].
+    fn expand(&self, _kind: PairKind, _seed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
     /// Signs; `message` is what [`Scheme`] says.
     ///
     /// # Errors

@@ -175,8 +175,7 @@ pub(crate) fn take_private(wanted: &mut Wanted, kind: PairKind) -> Result<Zeroiz
         }
         PairKind::Ed25519 | PairKind::X25519 => take(wanted, A::VALUE),
         PairKind::MlDsa(_) | PairKind::MlKem(_) => {
-            let (seed, value) = (take(wanted, A::SEED), take(wanted, A::VALUE));
-            let secret = seed.or(value)?;
+            let secret = if wanted.has(A::SEED) { take(wanted, A::SEED) } else { take(wanted, A::VALUE) }?;
             let is_seed = matches!(secret.len(), ML_DSA_SEED | ML_KEM_SEED);
             let fits = match kind {
                 PairKind::MlDsa(set) => secret.len() == ML_DSA_SEED || secret.len() == set.private(),

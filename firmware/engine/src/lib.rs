@@ -44,6 +44,7 @@ mod period;
 mod pin;
 pub mod platform;
 pub mod policy;
+mod profile;
 mod record;
 mod root;
 mod selftest;

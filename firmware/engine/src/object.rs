@@ -106,6 +106,14 @@ impl<K> Object<K> {
         }
     }
 
+    /// A template that it keeps for other keys; empty for none.
+    pub(crate) fn template(&self, kind: AttributeType) -> &[Attribute] {
+        match self.value(kind) {
+            Some(Value::Template(list)) => list,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn is_private(&self) -> bool {
         self.shape.is_private()
     }

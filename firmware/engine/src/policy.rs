@@ -5,11 +5,12 @@ use crate::mechanism::{self, Service};
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, attributes, period};
+use crate::{Engine, Peer, Platform, attributes, period, profile};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{PartitionMode, Role};
-use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Template, Value};
+use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Template, UseTicket, Value};
+use core::cell::Cell;
 use core::marker::PhantomData;
 
 /// A use of a key.
@@ -70,6 +71,15 @@ impl<U: Use, K> Authorized<U, K> {
     }
 }
 
+/// What a call has for a key that asks for the PIN at each use (`CKA_ALWAYS_AUTHENTICATE`).
+#[derive(Clone, Copy)]
+pub(crate) enum Leave {
+    None,
+    Ticket(UseTicket),
+    /// This very call has spent it on this key, and is computed anew.
+    Spent(ObjectId),
+}
+
 /// Decides whether a session may use a key, and proves it. A strict partition demands a login for every key that has a
 /// secret, also for one that is not `CKA_PRIVATE` (R1).
 pub(crate) fn authorize<U: Use, P: Platform>(
@@ -77,6 +87,7 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     object: Arc<Object<Key<P>>>,
     mechanism: MechanismType,
     platform: &P,
+    leave: &Cell<Leave>,
 ) -> Result<Authorized<U, Key<P>>, ErrorCode> {
     let served = mechanism::served(platform.crypto(), mechanism, U::service().0, session.partition.mode)?;
     handles_objects(session)?;
@@ -94,7 +105,23 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     if !object.flag(U::PERMISSION) || !allows(&object, mechanism) || !in_time {
         return Err(ErrorCode::KeyUseForbidden);
     }
+    if object.flag(AttributeType::ALWAYS_AUTHENTICATE) {
+        take_leave(session, object.id, leave)?;
+    }
     Ok(Authorized { object, purpose: PhantomData })
+}
+
+/// PKCS#11 §4.9: each use of such a key wants a login of its own.
+fn take_leave<P: Platform>(session: &Session<P>, key: ObjectId, leave: &Cell<Leave>) -> Result<(), ErrorCode> {
+    match leave.get() {
+        Leave::Spent(same) if same == key => Ok(()),
+        Leave::Ticket(ticket) => {
+            session.spend(ticket)?;
+            leave.set(Leave::Spent(key));
+            Ok(())
+        }
+        Leave::None | Leave::Spent(_) => Err(ErrorCode::NotLoggedIn),
+    }
 }
 
 /// Of a pair the private half signs, decrypts, unwraps, derives and decapsulates; the public one does the rest.
@@ -150,14 +177,17 @@ pub(crate) fn wrappable<P: Platform>(
     if (strict || key.flag(A::WRAP_WITH_TRUSTED)) && !wrapping.object.flag(A::TRUSTED) {
         return Err(ErrorCode::KeyNotWrappable);
     }
-    match wrapping.object.value(A::WRAP_TEMPLATE) {
-        Some(Value::Template(wanted)) if !key.matches(&Template(wanted.clone())) => Err(ErrorCode::KeyOutsideTemplate),
-        _ => Ok(Wrappable(key)),
-    }
+    let wanted = wrapping.object.template(A::WRAP_TEMPLATE);
+    let typed = wanted.iter().any(|a| a.kind == A::KEY_TYPE);
+    let free = || attributes::travels_freely(key.class(), key.number(A::KEY_TYPE), |kind| key.flag(kind));
+    let bound = !strict || typed || free();
+    let matches = bound && key.matches(&Template(wanted.to_vec()));
+    if matches { Ok(Wrappable(key)) } else { Err(ErrorCode::KeyOutsideTemplate) }
 }
 
 /// Whether a key may come to be trusted, or lose it: by the SO, and as a wrapping key of which the engine knows that nobody
-/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only.
+/// ever had it: drawn here, always sensitive, and wrapped by none or, on a strict partition, by trusted ones only. There it
+/// also takes in as what it let out.
 pub(crate) fn may_trust<P: Platform>(
     session: &Session<P>,
     before: Option<&Object<Key<P>>>,
@@ -175,7 +205,9 @@ pub(crate) fn may_trust<P: Platform>(
     let drawn = after.flag(A::LOCAL) && after.number(A::KEY_GEN_MECHANISM) != Some(PBKD2);
     let held = strict || after.flag(A::NEVER_EXTRACTABLE);
     let unknown = !after.has_secret_value() || (drawn && after.flag(A::ALWAYS_SENSITIVE) && held);
-    let sound = was || (unknown && attributes::wraps_only(|kind| after.flag(kind)));
+    let (wrap, unwrap) = (after.template(A::WRAP_TEMPLATE), after.template(A::UNWRAP_TEMPLATE));
+    let bound = !strict || !after.flag(A::UNWRAP) || attributes::mirrors(wrap, unwrap);
+    let sound = was || (unknown && bound && attributes::wraps_only(|kind| after.flag(kind)));
     if sound { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
 }
 
@@ -215,7 +247,8 @@ pub(crate) fn look_up<P: Platform>(
     id: ObjectId,
 ) -> Result<Arc<Object<Key<P>>>, ErrorCode> {
     let stored = partition.get(id)?;
-    let object = stored.or_else(|| session.object(id)).ok_or(ErrorCode::ObjectUnknown)?;
+    let own = stored.or_else(|| session.object(id));
+    let object = own.or_else(|| profile::look_up(id)).ok_or(ErrorCode::ObjectUnknown)?;
     if sees(session, &object) { Ok(object) } else { Err(ErrorCode::ObjectUnknown) }
 }
 

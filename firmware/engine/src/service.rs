@@ -1,6 +1,7 @@
 //! What each command does: one function a command, in files named after the families of [`coloa_wire::command`].
 
 pub(crate) mod batch;
+mod check_value;
 pub(crate) mod crypto;
 pub(crate) mod derive;
 pub(crate) mod device;

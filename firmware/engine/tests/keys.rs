@@ -50,11 +50,14 @@ fn a_strict_partition_makes_its_own_ivs() {
     let (second, _) = caller.call_with(&Encrypt { key, mechanism: gcm(None) }, b"text").unwrap();
     assert_ne!(reply.iv, second.iv);
     let mechanism = gcm(reply.iv.as_deref());
-    let (_, text) = caller.call_with(&Decrypt { key, mechanism: mechanism.clone() }, &sealed).unwrap();
+    let (_, text) = caller.call_with(&Decrypt { key, mechanism: mechanism.clone(), ticket: None }, &sealed).unwrap();
     assert_eq!(text, b"text");
     let mut forged = sealed;
     forged[0] ^= 1;
-    assert_eq!(caller.call_with(&Decrypt { key, mechanism }, &forged).err(), Some(ErrorCode::DecryptionFailed));
+    assert_eq!(
+        caller.call_with(&Decrypt { key, mechanism, ticket: None }, &forged).err(),
+        Some(ErrorCode::DecryptionFailed)
+    );
 }
 
 #[test]

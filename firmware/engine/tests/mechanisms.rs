@@ -6,8 +6,9 @@ mod rig;
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::key_type as K;
 use coloa_wire::command::*;
-use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId};
+use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Template};
 use rig::*;
+use std::collections::BTreeMap;
 
 const ENCRYPT: u32 = 0x100;
 const DECRYPT: u32 = 0x200;
@@ -44,16 +45,12 @@ struct Keys {
 
 /// Keys that were made already, so that each RSA pair is made once.
 #[derive(Default)]
-struct Ring(Vec<((u64, A, u8), (ObjectId, ObjectId))>);
+struct Ring(BTreeMap<(u64, A, u8), (ObjectId, ObjectId)>);
 
 impl Ring {
     fn keys(&mut self, caller: &Caller<'_>, kind: u64, purpose: A, number: u8) -> Keys {
-        let known = self.0.iter().find(|(key, _)| *key == (kind, purpose, number)).map(|(_, keys)| *keys);
-        let (first, second) = known.unwrap_or_else(|| {
-            let made = make(caller, kind, purpose);
-            self.0.push(((kind, purpose, number), made));
-            made
-        });
+        let made = self.0.entry((kind, purpose, number)).or_insert_with(|| make(caller, kind, purpose));
+        let (first, second) = *made;
         Keys { first, second }
     }
 }
@@ -160,7 +157,7 @@ fn generates(caller: &Caller<'_>, row: &MechanismInfo) {
         assert!(read.values[0].value == (*length).into());
         assert!(read.values[1].value == true.into());
         assert_ne!(keys[0], keys[1]);
-        keys.map(|object| caller.call(&ObjectDestroy { object }).unwrap());
+        keys.into_iter().for_each(|object| assert!(caller.call(&ObjectDestroy { object }).is_ok()));
     }
     for length in bad {
         assert_eq!(caller.secret(row.kind, *length, &[]).err(), Some(ErrorCode::KeySize), "{:x?} {length}", row.kind);
@@ -225,6 +222,23 @@ fn every_mechanism_works_in_a_strict_partition_or_is_forbidden_there() {
     every_row(PartitionMode::Strict);
 }
 
+/// What the uses that carry or make keys answer, by their flag.
+fn others(caller: &Caller<'_>, key: ObjectId, mechanism: &Mechanism) -> [(u32, Option<ErrorCode>); 5] {
+    let (mechanism, template, ticket) = (|| mechanism.clone(), Template::default, None);
+    let wrap = KeyWrap { wrapping: key, mechanism: mechanism(), key };
+    let unwrap = KeyUnwrap { unwrapping: key, mechanism: mechanism(), template: template(), ticket };
+    let derive = KeyDerive { base: key, mechanism: mechanism(), template: template(), ticket };
+    let encapsulate = KeyEncapsulate { key, mechanism: mechanism(), template: template() };
+    let decapsulate = KeyDecapsulate { key, mechanism: mechanism(), template: template(), ticket };
+    [
+        (0x2_0000, caller.call(&wrap).err()),
+        (0x4_0000, caller.call(&unwrap).err()),
+        (0x8_0000, caller.call(&derive).err()),
+        (0x1000_0000, caller.call(&encapsulate).err()),
+        (0x2000_0000, caller.call(&decapsulate).err()),
+    ]
+}
+
 /// What is not in the list is refused as what the engine does not have, for each way to use a key.
 #[test]
 fn what_is_not_listed_is_not_served() {
@@ -241,6 +255,7 @@ fn what_is_not_listed_is_not_served() {
         refused(VERIFY, caller.verify_by(key, &mechanism, &[], &[]).err());
         refused(ENCRYPT, caller.encrypt(key, &mechanism, &[]).err());
         refused(DECRYPT, caller.decrypt(key, &mechanism, &[]).err());
+        others(&caller, key, &mechanism).into_iter().for_each(|(flag, error)| refused(flag, error));
         if flags & (GENERATE | GENERATE_PAIR) == 0 {
             assert_eq!(caller.secret(kind, 32, &[]).err(), unsupported, "{kind:x?}");
             assert_eq!(caller.pair_by(kind, Default::default(), Default::default()).err(), unsupported, "{kind:x?}");

@@ -235,7 +235,7 @@ fn a_date_is_a_date() {
     let (reply, sealed) = encrypt(current).unwrap();
     engine.platform().set_clock(1_700_000_000_000 + 86_400_000);
     assert_eq!(encrypt(current).err(), Some(ErrorCode::KeyUseForbidden));
-    let decrypt = Decrypt { key: current, mechanism: gcm(reply.iv.as_deref()) };
+    let decrypt = Decrypt { key: current, mechanism: gcm(reply.iv.as_deref()), ticket: None };
     assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text", "a deactivated key still decrypts (R11)");
     let later = Template::default().with(A::END_DATE, &b"20301231"[..]);
     let refused = caller.call(&AttributesWrite { object: current, template: later });
@@ -329,24 +329,4 @@ fn a_stored_object_does_not_outgrow_its_partition() {
     grow(objects[0], 1).unwrap();
     grow(objects[1], 8_000).unwrap();
     caller.call(&ObjectDestroy { object: objects[1] }).unwrap();
-}
-
-/// Nothing asks for the PIN before each use, so a key that demands it cannot be had.
-#[test]
-fn a_key_that_wants_a_pin_for_each_use_is_not_made() {
-    let engine = start(&RamStore::new()).unwrap();
-    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
-        let caller = user(&engine, token(&engine, mode));
-        let make = |always: bool| {
-            let public = Template::default().with(A::EC_PARAMS, P256).with(A::VERIFY, true);
-            let private = Template::default().with(A::SIGN, true).with(A::ALWAYS_AUTHENTICATE, always);
-            caller.call(&KeyPairGenerate {
-                mechanism: coloa_wire::MechanismType::EC_KEY_PAIR_GEN.into(),
-                public,
-                private,
-            })
-        };
-        make(false).unwrap();
-        assert_eq!(make(true).err(), Some(ErrorCode::AttributeValueInvalid));
-    }
 }

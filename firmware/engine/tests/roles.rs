@@ -225,7 +225,7 @@ fn a_batch_answers_each_item_and_nests_in_nothing() {
     let pair = caller.generate_ec(P256, "k", true).unwrap();
     let item = |length: u8| {
         let mut head = Vec::new();
-        command::encode_head(&Sign { key: pair.private, mechanism: M::ECDSA.into() }, &mut head);
+        command::encode_head(&Sign { key: pair.private, mechanism: M::ECDSA.into(), ticket: None }, &mut head);
         BatchItem { code: CommandCode::Sign as u16, head, bulk: u32::from(length), retry: None }
     };
     let bulk = [[1u8; 32].as_slice(), &[2; 5], &[3; 32]].concat();

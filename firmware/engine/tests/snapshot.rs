@@ -193,6 +193,18 @@ fn another_process_changes_what_is_not_read_yet() {
     assert_eq!(value(&there, objects[1]), Err(ErrorCode::ObjectUnknown));
 }
 
+/// Its sessions are over, and nothing looks like damage.
+#[test]
+fn another_process_destroys_a_partition_that_is_not_read_yet() {
+    let store = RamStore::shared();
+    let (snapshots, partition, objects) = store_with_snapshot(&store);
+    let (one, other) = (start_from(&store, &snapshots).unwrap(), start_from(&store, &snapshots).unwrap());
+    let here = user(&one, partition);
+    Caller::new(&other, admin()).call(&PartitionDestroy { partition }).unwrap();
+    assert_eq!(value(&here, objects[1]), Err(ErrorCode::SessionUnknown));
+    assert_eq!(one.lifecycle(), Lifecycle::Operational);
+}
+
 #[test]
 fn a_partition_is_destroyed_with_what_was_never_read() {
     let store = RamStore::new();

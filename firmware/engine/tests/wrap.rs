@@ -116,10 +116,10 @@ fn secrets() -> [(u64, usize); 7] {
     ]
 }
 
-/// One extractable key of every kind, and the class and type it has.
+/// One extractable key of every kind, and the class and type it has; those that need no template on a strict partition.
 fn zoo(caller: &Caller<'_>, compatible: bool) -> Vec<(ObjectId, Template)> {
     let mut keys = Vec::new();
-    for (kind, length) in secrets().into_iter().filter(|(kind, _)| compatible || *kind != key_type::HKDF) {
+    for (kind, length) in secrets().into_iter().filter(|(kind, _)| compatible || *kind == key_type::AES) {
         let value: Vec<u8> = (0..length as u8).map(|n| n.wrapping_mul(7).wrapping_add(kind as u8)).collect();
         let key = caller.create(secret_template(kind, &value).with(A::EXTRACTABLE, true)).unwrap();
         keys.push((key, of_class(class::SECRET_KEY, kind)));
@@ -170,7 +170,7 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     let partition = token(&engine, PartitionMode::Strict);
     let here = user(&engine, partition);
     let there = user(&engine, token(&engine, PartitionMode::Strict));
-    let (public, unwrapping) = receiver(&there, &here);
+    let (public, unwrapping) = receiver(&there, &here, Template::default());
     trust(&engine, partition, public).unwrap();
     for (key, template) in zoo(&here, false) {
         let wrapped = here.wrap(public, &rsa_aes(), key).unwrap();
@@ -183,7 +183,7 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     let wrapped = here.wrap(public, &mechanism, aes).unwrap();
     let back = there.unwrap(unwrapping, &mechanism, &wrapped, of_class(class::SECRET_KEY, key_type::AES)).unwrap();
     let (reply, sealed) = there.call_with(&Encrypt { key: back, mechanism: gcm(None) }, b"text").unwrap();
-    let decrypt = Decrypt { key: aes, mechanism: gcm(reply.iv.as_deref()) };
+    let decrypt = Decrypt { key: aes, mechanism: gcm(reply.iv.as_deref()), ticket: None };
     assert_eq!(here.call_with(&decrypt, &sealed).unwrap().1, b"text");
     let ec = here.generate_ec(P256, "", false).unwrap();
     assert_eq!(here.wrap(public, &mechanism, ec.private), Err(ErrorCode::KeyUnextractable));
@@ -193,11 +193,40 @@ fn a_strict_partition_sends_keys_to_a_trusted_public_key() {
     assert_eq!(here.wrap(public, &mechanism, rsa.private), Err(ErrorCode::KeySize));
 }
 
+/// R13: a key whose value does not tell what it is for leaves under templates that do.
+#[test]
+fn a_strict_partition_sends_other_keys_by_template() {
+    let engine = start(&RamStore::new()).unwrap();
+    let partition = token(&engine, PartitionMode::Strict);
+    let here = user(&engine, partition);
+    let there = user(&engine, token(&engine, PartitionMode::Strict));
+    let only = of_class(class::SECRET_KEY, key_type::GENERIC_SECRET).with(A::SIGN, true);
+    let (public, unwrapping) = receiver(&there, &here, only);
+    let (any, unwrapping_any) = receiver(&there, &here, Template::default());
+    for key in [public, any] {
+        trust(&engine, partition, key).unwrap();
+    }
+    let key = here.create(hmac_template(&[3; 32]).with(A::EXTRACTABLE, true)).unwrap();
+    assert_eq!(here.wrap(any, &rsa_aes(), key), Err(ErrorCode::KeyOutsideTemplate));
+    let wrapped = here.wrap(public, &rsa_aes(), key).unwrap();
+    let back = there.unwrap(unwrapping, &rsa_aes(), &wrapped, Template::default()).unwrap();
+    assert_eq!(there.sign(back, M::SHA256_HMAC, b"m").unwrap(), here.sign(key, M::SHA256_HMAC, b"m").unwrap());
+    assert!(!there.flag(back, A::VERIFY));
+    let generic = of_class(class::SECRET_KEY, key_type::GENERIC_SECRET);
+    assert_eq!(there.unwrap(unwrapping_any, &rsa_aes(), &wrapped, generic), Err(ErrorCode::TemplateInconsistent));
+    let agrees = Template::default().with(A::EXTRACTABLE, true).with(A::DERIVE, true);
+    let pair = here.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), agrees).unwrap();
+    let refused = here.wrap(any, &rsa_aes(), pair.private);
+    assert_eq!(refused, Err(ErrorCode::KeyOutsideTemplate), "it would come back as one that signs");
+}
+
 /// A pair that `there` generates, whose public half `here` imports to wrap with.
-fn receiver(there: &Caller<'_>, here: &Caller<'_>) -> (ObjectId, ObjectId) {
+fn receiver(there: &Caller<'_>, here: &Caller<'_>, only: Template) -> (ObjectId, ObjectId) {
+    let private = Template::default().with(A::UNWRAP, true).with(A::UNWRAP_TEMPLATE, nested(only.clone()));
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-    let pair = there.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
+    let pair = there.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
     let mut template = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::TOKEN, true).with(A::WRAP, true);
+    template = template.with(A::WRAP_TEMPLATE, nested(only));
     for kind in [A::MODULUS, A::PUBLIC_EXPONENT] {
         template = template.with(kind, there.attribute(pair.public, kind).unwrap());
     }
@@ -332,12 +361,16 @@ fn an_unwrap_template_says_what_comes_out() {
     for mode in [PartitionMode::Compatible, PartitionMode::Strict] {
         let partition = token(&engine, mode);
         let caller = user(&engine, partition);
-        let demands =
-            Template::default().with(A::DERIVE, true).with(A::EXTRACTABLE, true).with(A::LABEL, &b"of it"[..]);
-        let kek = caller.kek(Template::default().with(A::UNWRAP_TEMPLATE, nested(demands)));
+        let binds = || Template::default().with(A::DERIVE, true).with(A::KEY_TYPE, key_type::AES);
+        let demands = nested(binds().with(A::EXTRACTABLE, true).with(A::LABEL, &b"of it"[..]));
+        let templates = Template::default().with(A::UNWRAP_TEMPLATE, demands);
+        // What it takes in as one that derives it may have let out as one that encrypts.
+        let loose = trust(&engine, partition, caller.kek(templates.clone()));
+        assert_eq!(loose.is_err(), mode == PartitionMode::Strict);
+        let kek = caller.kek(templates.with(A::WRAP_TEMPLATE, nested(binds())));
         trust(&engine, partition, kek).unwrap();
         let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
-        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true).with(A::DERIVE, true)).unwrap();
         let wrapped = caller.wrap(kek, &kwp, key).unwrap();
         let plain = of_class(class::SECRET_KEY, key_type::AES);
         let back = caller.unwrap(kek, &kwp, &wrapped, plain.clone()).unwrap();

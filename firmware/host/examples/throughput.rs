@@ -37,7 +37,7 @@ fn main() {
     let mechanism = MechanismType::EC_KEY_PAIR_GEN.into();
     let private = Template::default();
     let key = call(&body, session, &KeyPairGenerate { mechanism, public, private }).private;
-    let sign = frame(session, &Sign { key, mechanism: MechanismType::ECDSA.into() }, &[7; 32]);
+    let sign = frame(session, &Sign { key, mechanism: MechanismType::ECDSA.into(), ticket: None }, &[7; 32]);
     for threads in [1, 2, 8] {
         let started = Instant::now();
         let work = || {

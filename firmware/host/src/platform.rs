@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 /// Fewer records are read as quickly as a snapshot of them.
 const WORTH_A_SNAPSHOT: u64 = 1_000;
+/// However slow the medium is just now.
+const LONGEST: Duration = Duration::from_millis(3);
 /// What the system makes of a shorter sleep.
 const SLEEP: Duration = Duration::from_micros(60);
 
@@ -74,9 +76,9 @@ impl Platform for Host {
         }
     }
 
-    /// Half a commit's time at most, and not at all where a commit takes less than two sleeps.
+    /// Half a commit's time at most and never long, and not at all where a commit takes less than two sleeps.
     fn gather(&self, enough: &dyn Fn() -> bool) {
-        let (began, longest) = (Instant::now(), self.store.commit_time() / 2);
+        let (began, longest) = (Instant::now(), (self.store.commit_time() / 2).min(LONGEST));
         while longest >= SLEEP && began.elapsed() < longest && !enough() {
             std::thread::sleep(SLEEP);
         }

@@ -104,6 +104,8 @@ commands! {
     0x0207 Login -> Done, true;
     /// `C_Logout`.
     0x0208 Logout -> Done, false;
+    /// `C_Login` as `CKU_CONTEXT_SPECIFIC`.
+    0x0209 ContextLogin -> ContextLoginReply, true;
 
     /// `C_CreateObject`.
     0x0301 ObjectCreate -> ObjectReply, true;

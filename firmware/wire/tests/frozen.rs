@@ -7,7 +7,7 @@ use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::{Body, ClientHello, ServerHello};
 use coloa_wire::{
     AttributeType as A, CommandCode, ErrorCode, Frame, GcmParams, Identity, Mechanism, MechanismType, ObjectId,
-    PartitionId, RetryId, SessionId, Template, Value, command,
+    Parameter, PartitionId, RetryId, SessionId, Template, UseTicket, Value, command,
 };
 use minicbor::{Decode, Encode};
 use std::fmt::Write;
@@ -66,7 +66,7 @@ fn bytes() {
     };
     let pin = || Pin::from(&b"123456"[..]);
     let gcm = GcmParams { iv: Some(vec![5; 12]), aad: vec![6; 3], tag_bits: 128 };
-    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm) };
+    let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None };
     let ecdsa = Mechanism::from(MechanismType::ECDSA);
     let state = PinState { failures: 1, left: 9 };
     let token = TokenInfo {
@@ -94,7 +94,8 @@ fn bytes() {
     let retry = Some(RetryId([0x55; 16]));
     let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };
     let result = BatchResult { code: 0, head: vec![0xa0], bulk: 64 };
-    let mech = MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800 };
+    let mech =
+        MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800, not_strict: None };
     let attributes =
         AttributesReadReply { values: template().0, sensitive: vec![A::VALUE], invalid: vec![A::EC_POINT], size: 0 };
     let software = || String::from("coloa");
@@ -143,11 +144,11 @@ fn bytes() {
             head(&KeyPairGenerate { mechanism: ecdsa.clone(), public: template(), private: template() }),
         ),
         ("KeyPairReply", head(&KeyPairReply { public: object, private: object })),
-        ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone() })),
+        ("Sign", head(&Sign { key: object, mechanism: ecdsa.clone(), ticket: None })),
         ("Verify", head(&Verify { key: object, mechanism: ecdsa, signature: 64 })),
         ("Encrypt", head(&Encrypt { key: object, mechanism: mechanism.clone() })),
         ("EncryptReply", head(&EncryptReply { iv: Some(vec![7; 12]) })),
-        ("Decrypt", head(&Decrypt { key: object, mechanism })),
+        ("Decrypt", head(&Decrypt { key: object, mechanism, ticket: None })),
         ("Random", head(&Random { length: 32 })),
         ("Done", head(&Done {})),
     ];
@@ -166,6 +167,107 @@ fn bytes() {
     Frame::status(FrameKind::Fault, ErrorCode::FrameTooLong.number(), 7).encode(&mut frame);
     writeln!(out, "frame-fault {}", hex(&frame)).unwrap();
     against("bytes.txt", &out);
+}
+
+#[test]
+fn mechanisms() {
+    let rows = parameters().into_iter().map(|(name, kind, parameter)| {
+        (name, head(&Sign { key: ObjectId([0x22; 16]), mechanism: Mechanism::with(kind, parameter), ticket: None }))
+    });
+    let info = MechanismInfo {
+        kind: MechanismType::RSA_PKCS,
+        min_key: 2048,
+        max_key: 4096,
+        flags: 0x6_2b00,
+        not_strict: Some(0x6_0b00),
+    };
+    let listed = ("MechanismListReply", head(&MechanismListReply { mechanisms: vec![info] }));
+    let mut out: String =
+        rows.chain(key_commands()).chain([listed]).map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
+    let mut known: Vec<_> = parameters().into_iter().map(|(_, kind, _)| kind.0).collect();
+    known.dedup();
+    writeln!(out, "numbers {known:x?}").unwrap();
+    against("mechanisms.txt", &out);
+}
+
+/// One of each kind of parameter.
+fn parameters() -> Vec<(&'static str, MechanismType, Parameter)> {
+    use coloa_wire::mechanism::*;
+    let (sha256, sha384) = (MechanismType::SHA256, MechanismType::SHA384);
+    let oaep = OaepParams { hash: sha256, mgf: sha384, label: vec![1, 2] };
+    let number = KdfNumber { bits: 32, little_endian: true };
+    let fields = vec![KdfField::Counter(number), KdfField::Bytes(vec![1]), KdfField::Length(number)];
+    let hkdf = HkdfParams {
+        extract: true,
+        expand: false,
+        hash: sha256,
+        salt: Some(vec![1]),
+        salt_key: Some(ObjectId([0x66; 16])),
+        info: vec![2],
+    };
+    let password = Password(vec![3; 4]);
+    let pbkdf2 = Pbkdf2Params { prf: MechanismType::SHA512_HMAC, salt: vec![1], iterations: 600_000, password };
+    vec![
+        ("Iv", MechanismType::AES_CBC, Parameter::Iv(Some(vec![1; 16]))),
+        ("Iv-made", MechanismType::AES_CBC_PAD, Parameter::Iv(None)),
+        ("Ctr", MechanismType::AES_CTR, Parameter::Ctr(CtrParams { bits: 32, block: vec![2; 16] })),
+        ("Ccm", MechanismType::AES_CCM, Parameter::Ccm(CcmParams { nonce: Some(vec![3; 7]), aad: vec![4], tag: 8 })),
+        ("MacLength", MechanismType::SHA256_HMAC_GENERAL, Parameter::MacLength(16)),
+        ("Pss", MechanismType::RSA_PKCS_PSS, Parameter::Pss(PssParams { hash: sha256, mgf: sha384, salt: 32 })),
+        ("Oaep", MechanismType::RSA_PKCS_OAEP, Parameter::Oaep(oaep.clone())),
+        (
+            "MlDsa",
+            MechanismType::HASH_ML_DSA,
+            Parameter::MlDsa(MlDsaParams { context: vec![5], hash: Some(MechanismType::SHA3_512) }),
+        ),
+        (
+            "Ecdh",
+            MechanismType::ECDH1_DERIVE,
+            Parameter::Ecdh(EcdhParams { kdf: Some(sha256), shared: vec![6], public: vec![7; 3] }),
+        ),
+        ("Hkdf", MechanismType::HKDF_DERIVE, Parameter::Hkdf(hkdf)),
+        (
+            "CounterKdf",
+            MechanismType::SP800_108_COUNTER_KDF,
+            Parameter::CounterKdf(CounterKdfParams { prf: MechanismType::AES_CMAC, fields }),
+        ),
+        ("Pbkdf2", MechanismType::PKCS5_PBKD2, Parameter::Pbkdf2(pbkdf2)),
+        ("RsaAes", MechanismType::RSA_AES_KEY_WRAP, Parameter::RsaAes(RsaAesParams { aes_bits: 256, oaep })),
+    ]
+}
+
+/// What carries keys, and what a key that asks for the PIN each time needs.
+fn key_commands() -> Vec<(&'static str, String)> {
+    let (object, other, ticket) = (ObjectId([0x22; 16]), ObjectId([0x33; 16]), Some(UseTicket([0x77; 16])));
+    let inner = Template::default().with(A::CLASS, class::SECRET_KEY).with(A::SENSITIVE, true).with(A::ID, &b"id"[..]);
+    let template = || Template::default().with(A::UNWRAP_TEMPLATE, Value::Template(inner.0.clone()));
+    let kw = Mechanism::from(MechanismType::AES_KEY_WRAP);
+    let kem = Mechanism::from(MechanismType::ML_KEM);
+    vec![
+        ("KeyWrap", head(&KeyWrap { wrapping: object, mechanism: kw.clone(), key: other })),
+        ("KeyWrapReply", head(&KeyWrapReply { iv: Some(vec![7; 12]) })),
+        (
+            "KeyUnwrap",
+            head(&KeyUnwrap { unwrapping: object, mechanism: kw.clone(), template: template(), ticket: None }),
+        ),
+        (
+            "KeyUnwrap-ticket",
+            head(&KeyUnwrap { unwrapping: object, mechanism: kw.clone(), template: template(), ticket }),
+        ),
+        ("KeyDerive", head(&KeyDerive { base: object, mechanism: kw.clone(), template: template(), ticket: None })),
+        ("KeyDerive-ticket", head(&KeyDerive { base: object, mechanism: kw.clone(), template: template(), ticket })),
+        ("KeyEncapsulate", head(&KeyEncapsulate { key: object, mechanism: kem.clone(), template: template() })),
+        ("KeyEncapsulateReply", head(&KeyEncapsulateReply { object, ciphertext: vec![8; 3] })),
+        (
+            "KeyDecapsulate",
+            head(&KeyDecapsulate { key: object, mechanism: kem.clone(), template: template(), ticket: None }),
+        ),
+        ("KeyDecapsulate-ticket", head(&KeyDecapsulate { key: object, mechanism: kem, template: template(), ticket })),
+        ("ContextLogin", head(&ContextLogin { pin: b"123456"[..].into() })),
+        ("ContextLoginReply", head(&ContextLoginReply { ticket: UseTicket([0x77; 16]) })),
+        ("Sign-ticket", head(&Sign { key: object, mechanism: kw.clone(), ticket })),
+        ("Decrypt-ticket", head(&Decrypt { key: object, mechanism: kw, ticket })),
+    ]
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Caller {
     }
 
     fn sign(&self, pair: &KeyPairReply) -> Result<Vec<u8>> {
-        let sign = Sign { key: pair.private, mechanism: MechanismType::ECDSA_SHA256.into() };
+        let sign = Sign { key: pair.private, mechanism: MechanismType::ECDSA_SHA256.into(), ticket: None };
         self.call(&sign, &Sha256::digest(DOCUMENT)).map(|(_, signature)| signature).map_err(explained)
     }
 }

@@ -1,9 +1,11 @@
-//! Every command's head from hostile CBOR (B1): nothing panics, and what parses round-trips.
+//! Heads, mechanisms and templates from hostile CBOR (B1): nothing panics, and what parses round-trips.
 #![no_main]
 
-use coloa_wire::command::{self, Command, decode_head, encode_head};
+use coloa_wire::command::{self, decode_head, encode_head};
+use coloa_wire::{Mechanism, Template};
+use minicbor::{Decode, Encode};
 
-fn round_trip<C: Command>(head: &[u8]) {
+fn round_trip<C: Encode<()> + for<'b> Decode<'b, ()>>(head: &[u8]) {
     if let Ok(value) = decode_head::<C>(head) {
         let mut once = Vec::new();
         encode_head(&value, &mut once);
@@ -26,6 +28,19 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     round_trip::<command::ObjectFind>(bytes);
     round_trip::<command::KeyGenerate>(bytes);
     round_trip::<command::KeyPairGenerate>(bytes);
+    round_trip::<command::KeyWrap>(bytes);
+    round_trip::<command::KeyUnwrap>(bytes);
+    round_trip::<command::KeyDerive>(bytes);
+    round_trip::<command::KeyEncapsulate>(bytes);
+    round_trip::<command::KeyEncapsulateReply>(bytes);
+    round_trip::<command::KeyDecapsulate>(bytes);
+    round_trip::<command::ContextLogin>(bytes);
+    round_trip::<command::MechanismListReply>(bytes);
+    round_trip::<command::AttributesReadReply>(bytes);
     round_trip::<command::Sign>(bytes);
+    round_trip::<command::Verify>(bytes);
     round_trip::<command::Encrypt>(bytes);
+    round_trip::<command::Decrypt>(bytes);
+    round_trip::<Mechanism>(bytes);
+    round_trip::<Template>(bytes);
 });

@@ -116,17 +116,17 @@ fn object(i: usize) -> Tmpl {
 
 /// Creates the persistent objects for the find operation; prints the creation rate.
 fn populate(m: &Module, slot: CK_SLOT_ID, s: CK_SESSION_HANDLE, n: usize, budget: f64) -> Res<usize> {
-    let has = |i: usize| -> Res<bool> {
+    let has = |s, i: usize| -> Res<bool> {
         Ok(!m.find(s, &Tmpl::new().bytes(CKA_LABEL, obj_name(i).as_bytes()), 1)?.is_empty())
     };
-    if n == 0 || has(n - 1)? {
+    if n == 0 || has(s, n - 1)? {
         return Ok(n);
     }
     // objects are created in order, so the first absent one is where an earlier run stopped
     let (mut lo, mut hi) = (0, n - 1);
     while lo < hi {
         let mid = (lo + hi) / 2;
-        if has(mid)? { lo = mid + 1 } else { hi = mid }
+        if has(s, mid)? { lo = mid + 1 } else { hi = mid }
     }
     // Those beside the last one may be missing, for several threads make them.
     let (from, t0, budget) =
@@ -140,7 +140,7 @@ fn populate(m: &Module, slot: CK_SLOT_ID, s: CK_SESSION_HANDLE, n: usize, budget
                 if i >= n {
                     break;
                 }
-                if i >= lo || !has(i)? {
+                if i >= lo || !has(own, i)? {
                     m.create(own, &object(i))?;
                 }
             }

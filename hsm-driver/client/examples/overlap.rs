@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         private: Template::default().with(A::TOKEN, false).with(A::SIGN, true),
     };
     let key = client.call(Some(session), None, &pair, &[])?.0.private;
-    let sign = Sign { key, mechanism: MechanismType::ECDSA.into() };
+    let sign = Sign { key, mechanism: MechanismType::ECDSA.into(), ticket: None };
     compare(&client, session, "P-256 sign", &sign, &[7; 32])?;
     compare(&client, session, "random, 32 bytes", &Random { length: 32 }, &[])
 }

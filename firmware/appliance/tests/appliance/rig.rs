@@ -243,7 +243,7 @@ pub fn key_pair(client: &Client, session: SessionId) -> Result<ObjectId, CallErr
 
 /// Signs a digest.
 pub fn sign(client: &Client, session: SessionId, key: ObjectId) -> Result<(), CallError> {
-    let sign = Sign { key, mechanism: MechanismType::ECDSA.into() };
+    let sign = Sign { key, mechanism: MechanismType::ECDSA.into(), ticket: None };
     let (_, signature) = client.call(Some(session), None, &sign, &[7; 32])?;
     assert_eq!(signature.len(), 64);
     Ok(())

@@ -82,6 +82,10 @@ impl KemKey {
         self.set
     }
 
+    pub(crate) fn expanded(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.key.secret(self.set.private())
+    }
+
     pub(crate) fn public(&self) -> Option<Vec<u8>> {
         self.key.public(self.set.public())
     }

@@ -4,6 +4,7 @@ use core::ffi::c_int;
 
 use aws_lc_sys as sys;
 use coloa_engine::crypto::MlDsa;
+use zeroize::Zeroizing;
 
 use super::done;
 use super::pkey::Pkey;
@@ -31,6 +32,10 @@ impl MlDsaKey {
         // SAFETY: `public` is readable for its length, which the function checks.
         let key = unsafe { sys::EVP_PKEY_pqdsa_new_raw_public_key(nid(set), public.as_ptr(), public.len()) };
         Pkey::new(key).map(|key| MlDsaKey { key, set })
+    }
+
+    pub(crate) fn expanded(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.key.secret(self.set.private())
     }
 
     pub(crate) fn public(&self) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@
 use core::ptr;
 
 use aws_lc_sys as sys;
+use zeroize::Zeroizing;
 
 use super::{Owned, done, forget_errors};
 
@@ -43,6 +44,14 @@ impl Pkey {
         // `Owned::new`, and stands for "no engine" in the argument.
         let context = unsafe { sys::EVP_PKEY_CTX_new(self.0.as_ptr().cast_mut(), ptr::null_mut()) };
         Owned::new(context, sys::EVP_PKEY_CTX_free)
+    }
+
+    /// The expanded private key, `length` bytes.
+    pub(super) fn secret(&self, length: usize) -> Option<Zeroizing<Vec<u8>>> {
+        let (mut bytes, mut written) = (Zeroizing::new(vec![0; length]), length);
+        // SAFETY: the key is live, and `bytes` is writable for the length given.
+        done(unsafe { sys::EVP_PKEY_get_raw_private_key(self.as_ptr(), bytes.as_mut_ptr(), &mut written) })?;
+        (written == length).then_some(bytes)
     }
 
     /// The public key, `length` bytes.

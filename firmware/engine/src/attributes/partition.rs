@@ -1,6 +1,6 @@
 //! What a partition's rules ask of a key (ARCHITECTURE decision 8, R9, R10, R12).
 
-use super::{Origin, Wanted};
+use super::{Origin, Wanted, natural};
 use crate::period;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -41,14 +41,39 @@ pub(crate) fn only_narrows(old: &Template, new: &Template) -> Result<(), ErrorCo
 }
 
 /// On a strict partition nobody but the unwrapping key says what an unwrapped key may do (R13): its purposes are those of
-/// `CKA_UNWRAP_TEMPLATE`, or the natural ones of its type, and only that template makes it extractable.
+/// `CKA_UNWRAP_TEMPLATE`, or the natural ones of its type, and only that template makes it extractable. Without a type in
+/// that template it unwraps what [`travels_freely`].
 pub(crate) fn narrowest(wanted: &Wanted, demanded: &[Attribute]) -> Result<(), ErrorCode> {
     let demands = |kind: A| demanded.iter().any(|a| a.kind == kind && a.value == Value::Bool(true));
+    let kind = wanted.number(A::KEY_TYPE);
+    let typed = demanded.iter().any(|a| a.kind == A::KEY_TYPE) || is_free_type(wanted.class(), kind);
     let named = PURPOSES.iter().any(|kind| demands(*kind));
-    let allowed = |kind: A| if named { demands(kind) } else { wanted.natural().contains(&kind) };
-    let widened = PURPOSES.iter().any(|kind| wanted.flag(*kind) && !allowed(*kind));
+    let allowed = |purpose: A| {
+        if named { demands(purpose) } else { natural(wanted.class(), kind).contains(&purpose) }
+    };
+    let widened = PURPOSES.iter().any(|purpose| wanted.flag(*purpose) && !allowed(*purpose));
     let extractable = wanted.flag(A::EXTRACTABLE) && !demands(A::EXTRACTABLE);
-    if widened || extractable { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
+    if !typed || widened || extractable { Err(ErrorCode::TemplateInconsistent) } else { Ok(()) }
+}
+
+/// The value of a secret key does not tell its type, so without a template it is AES; PKCS#8 does.
+fn is_free_type(class: u64, kind: Option<u64>) -> bool {
+    class == class::PRIVATE_KEY || kind == Some(key_type::AES)
+}
+
+/// Whether a key comes out of an unwrapping key without a template as what it was: an AES key that encrypts, or a private
+/// key with the natural purpose of its type. Other keys of a strict partition leave under wrapping keys whose
+/// `CKA_WRAP_TEMPLATE` names their type (R13).
+pub(crate) fn travels_freely(class: u64, kind: Option<u64>, flag: impl Fn(A) -> bool) -> bool {
+    let kept = |purpose: &A| !flag(*purpose) || natural(class, kind).contains(purpose);
+    is_free_type(class, kind) && PURPOSES.iter().all(kept)
+}
+
+/// Whether what leaves under a key with these templates comes back as what it was: both name the same type and purposes.
+pub(crate) fn mirrors(wrap: &[Attribute], unwrap: &[Attribute]) -> bool {
+    let binds = |a: &&Attribute| a.kind == A::KEY_TYPE || (PURPOSES.contains(&a.kind) && a.value == Value::Bool(true));
+    let within = |one: &[Attribute], other: &[Attribute]| one.iter().filter(binds).all(|a| other.contains(a));
+    within(wrap, unwrap) && within(unwrap, wrap)
 }
 
 /// Whether a key wraps and does nothing else but unwrap.

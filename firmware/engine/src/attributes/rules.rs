@@ -12,6 +12,8 @@ pub(super) enum Form {
     /// What the engine does not have is not promised.
     False,
     Uint,
+    /// A number from 0 to this.
+    UpTo(u64),
     Bytes,
     Uints,
     /// `CK_DATE`, or nothing.
@@ -55,9 +57,12 @@ const CERT: u8 = 2;
 const PUBLIC: u8 = 4;
 const PRIVATE: u8 = 8;
 const SECRET: u8 = 16;
+const TRUST: u8 = 32;
 const KEYS: u8 = PUBLIC | PRIVATE | SECRET;
 const HIDDEN: u8 = PRIVATE | SECRET;
-const ALL: u8 = DATA | CERT | KEYS;
+const ALL: u8 = DATA | CERT | KEYS | TRUST;
+/// `CK_TRUST`: unknown, trusted, anchor, not trusted, to be verified (PKCS#11 3.2 §4.16).
+const TRUST_LEVEL: Form = Form::UpTo(4);
 
 const fn rule(kind: A, form: Form, classes: u8, given: Given, change: Change) -> Rule {
     Rule { kind, form, classes, given, change }
@@ -74,11 +79,30 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::DESTROYABLE, Form::Bool, ALL, Given::Always, Change::No),
     rule(A::APPLICATION, Form::Bytes, DATA, Given::Always, Change::Yes),
     rule(A::OBJECT_ID, Form::Bytes, DATA, Given::Always, Change::Yes),
-    rule(A::VALUE, Form::Bytes, DATA | CERT | KEYS, Given::Imported, Change::No),
+    rule(A::VALUE, Form::Bytes, DATA, Given::Always, Change::Yes),
+    rule(A::VALUE, Form::Bytes, CERT | KEYS, Given::Imported, Change::No),
     rule(A::CERTIFICATE_TYPE, Form::Uint, CERT, Given::Always, Change::No),
-    rule(A::CERTIFICATE_CATEGORY, Form::Uint, CERT, Given::Always, Change::No),
+    rule(A::CERTIFICATE_CATEGORY, Form::UpTo(3), CERT, Given::Always, Change::No),
+    rule(A::JAVA_MIDP_SECURITY_DOMAIN, Form::UpTo(3), CERT, Given::Always, Change::No),
+    rule(A::URL, Form::Bytes, CERT, Given::Always, Change::No),
+    rule(A::HASH_OF_SUBJECT_PUBLIC_KEY, Form::Bytes, CERT, Given::Always, Change::No),
+    rule(A::HASH_OF_ISSUER_PUBLIC_KEY, Form::Bytes, CERT, Given::Always, Change::No),
+    rule(A::NAME_HASH_ALGORITHM, Form::Uint, CERT | TRUST, Given::Always, Change::No),
+    rule(A::TRUSTED, Form::False, CERT, Given::Always, Change::No),
+    rule(A::PUBLIC_KEY_INFO, Form::Bytes, CERT, Given::Always, Change::No),
+    rule(A::CHECK_VALUE, Form::Bytes, CERT | SECRET, Given::Always, Change::No),
     rule(A::ISSUER, Form::Bytes, CERT, Given::Always, Change::Yes),
     rule(A::SERIAL_NUMBER, Form::Bytes, CERT, Given::Always, Change::Yes),
+    rule(A::ISSUER, Form::Bytes, TRUST, Given::Always, Change::No),
+    rule(A::SERIAL_NUMBER, Form::Bytes, TRUST, Given::Always, Change::No),
+    rule(A::HASH_OF_CERTIFICATE, Form::Bytes, TRUST, Given::Always, Change::No),
+    rule(A::TRUST_SERVER_AUTH, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_CLIENT_AUTH, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_CODE_SIGNING, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_EMAIL_PROTECTION, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_IPSEC_IKE, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_TIME_STAMPING, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
+    rule(A::TRUST_OCSP_SIGNING, TRUST_LEVEL, TRUST, Given::Always, Change::Yes),
     rule(A::SUBJECT, Form::Bytes, CERT | PUBLIC | PRIVATE, Given::Always, Change::Yes),
     rule(A::ID, Form::Bytes, CERT | KEYS, Given::Always, Change::Yes),
     rule(A::START_DATE, Form::Date, CERT | KEYS, Given::Always, Change::Yes),
@@ -105,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::WRAP_TEMPLATE, Form::Template, PUBLIC | SECRET, Given::Always, Change::No),
     rule(A::UNWRAP_TEMPLATE, Form::Template, HIDDEN, Given::Always, Change::No),
     rule(A::DERIVE_TEMPLATE, Form::Template, HIDDEN, Given::Always, Change::No),
-    rule(A::ALWAYS_AUTHENTICATE, Form::False, PRIVATE, Given::Always, Change::No),
+    rule(A::ALWAYS_AUTHENTICATE, Form::Bool, PRIVATE, Given::Always, Change::No),
     rule(A::ENCAPSULATE, Form::Bool, PUBLIC, Given::Always, Change::Yes),
     rule(A::DECAPSULATE, Form::Bool, PRIVATE, Given::Always, Change::Yes),
     rule(A::MODULUS, Form::Bytes, PUBLIC | PRIVATE, Given::Imported, Change::No),
@@ -148,6 +172,7 @@ pub(super) fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCo
     let fits = match (&attribute.value, rule.form) {
         (Value::Bool(_), Form::Bool) | (Value::Uint(_), Form::Uint) | (Value::Uints(_), Form::Uints) => true,
         (Value::Bool(value), Form::False) => !value,
+        (Value::Uint(value), Form::UpTo(most)) => *value <= most,
         (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
         (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
         (Value::Template(list), Form::Template) => may_be_demanded(list),
@@ -175,6 +200,7 @@ pub(super) fn class_bit(class: u64) -> Option<u8> {
         class::PUBLIC_KEY => Some(PUBLIC),
         class::PRIVATE_KEY => Some(PRIVATE),
         class::SECRET_KEY => Some(SECRET),
+        class::TRUST => Some(TRUST),
         _ => None,
     }
 }

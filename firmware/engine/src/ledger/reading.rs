@@ -72,6 +72,9 @@ pub(super) fn read_object<P: Platform>(
     partition: &Partition<P>,
     id: ObjectId,
 ) -> Result<(), ErrorCode> {
+    if partition.is_retired() {
+        return Err(ErrorCode::SessionUnknown);
+    }
     if !partition.objects.read().is_unread(id) {
         return Ok(());
     }

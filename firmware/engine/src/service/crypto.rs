@@ -29,7 +29,7 @@ pub(super) fn authorize<U: policy::Use, P: Platform>(
 ) -> Result<Permitted<U, P>, ErrorCode> {
     let (session, partition) = call.session()?;
     let object = policy::look_up(&session, &partition, key)?;
-    match policy::authorize(&session, object, mechanism, call.engine.platform()) {
+    match policy::authorize(&session, object, mechanism, call.engine.platform(), call.leave()) {
         Ok(authorized) => Ok((authorized, session)),
         Err(error) => call.used(&session, key, mechanism, Err(error)),
     }

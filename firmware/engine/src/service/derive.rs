@@ -5,7 +5,7 @@ pub(super) mod kdf;
 
 use super::crypto::authorize;
 use super::object::place;
-use super::secret::{self, demanded};
+use super::secret;
 use crate::attributes::{Origin, Wanted};
 use crate::call::Call;
 use crate::keypair;
@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 pub(crate) fn derive<P: Platform>(call: &mut Call<'_, P>, command: KeyDerive) -> Result<ObjectReply, ErrorCode> {
     let place = place(call)?;
     let kind = command.mechanism.kind;
+    call.present(command.ticket);
     let (base, session) = authorize::<policy::Derive, P>(call, command.base, kind)?;
     let (base, mode) = (base.object(), place.partition.mode);
     let derivation = Derivation::parse(&command.mechanism)?;
@@ -30,7 +31,7 @@ pub(crate) fn derive<P: Platform>(call: &mut Call<'_, P>, command: KeyDerive) ->
     }
     let (sensitive, unextractable) = (base.flag(A::ALWAYS_SENSITIVE), base.flag(A::NEVER_EXTRACTABLE));
     let origin = Origin::Derived { sensitive, unextractable };
-    let mut wanted = secret::wanted(command.template, demanded(base, A::DERIVE_TEMPLATE), origin)?;
+    let mut wanted = secret::wanted(command.template, base.template(A::DERIVE_TEMPLATE), origin)?;
     let natural = natural_length(base, &derivation);
     let length = secret::length(&wanted, natural, mode)?;
     if strict && is_raw(&derivation) {

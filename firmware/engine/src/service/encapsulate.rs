@@ -33,6 +33,7 @@ pub(crate) fn decapsulate<P: Platform>(
 ) -> Result<ObjectReply, ErrorCode> {
     let place = place(call)?;
     let kind = plain(&command.mechanism)?;
+    call.present(command.ticket);
     let (key, session) = authorize::<policy::Decapsulate, P>(call, command.key, kind)?;
     let mut wanted = secret::wanted(command.template, &[], Origin::Carried)?;
     let crypto = call.engine.platform().crypto();

@@ -1,5 +1,6 @@
 //! Commands about objects.
 
+use super::check_value;
 use crate::attributes::{self, Origin, Wanted};
 use crate::call::{Call, Effect, removal};
 use crate::keypair::{self, Described};
@@ -9,7 +10,7 @@ use crate::mechanism::{MAX_SECRET, hash_of_key_type};
 use crate::object::{Object, Search, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, record};
+use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, profile, record};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -38,6 +39,7 @@ pub(crate) fn draft<P: Platform>(
     template: Template,
     secret: Zeroizing<Vec<u8>>,
 ) -> Result<Draft<P>, ErrorCode> {
+    let template = check_value::settle(call.engine.platform().crypto(), template, &secret)?;
     draft_from(call, place, template, None, |id, version, template| Object::new(id, version, template, secret))
 }
 
@@ -136,12 +138,10 @@ pub(crate) fn create<P: Platform>(call: &mut Call<'_, P>, command: ObjectCreate)
         class::PUBLIC_KEY => import_public(call, &mut wanted)?,
         class::PRIVATE_KEY => import_private(call, &mut wanted)?,
         class::SECRET_KEY => import_secret(call, &mut wanted)?,
-        _ if wanted.has(A::VALUE) => Zeroizing::default(),
-        _ => return Err(ErrorCode::TemplateIncomplete),
+        class::CERTIFICATE => wanted.check_certificate().map(|()| Zeroizing::default())?,
+        class::TRUST => wanted.check_trust().map(|()| Zeroizing::default())?,
+        _ => Zeroizing::default(),
     };
-    if wanted.class() == class::CERTIFICATE && !wanted.has(A::CERTIFICATE_TYPE) {
-        return Err(ErrorCode::TemplateIncomplete);
-    }
     let template = wanted.complete(place.partition.mode)?;
     let draft = draft(call, &place, template, secret)?;
     let reply = ObjectReply { object: draft.object.id };
@@ -166,10 +166,15 @@ fn import_failed(error: CryptoError) -> ErrorCode {
 
 fn import_private<P: Platform>(call: &Call<'_, P>, wanted: &mut Wanted) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
     let kind = Described::by(wanted).kind()?;
-    let secret = keypair::take_private(wanted, kind)?;
+    let (secret, expanded) = (keypair::take_private(wanted, kind)?, keypair::take(wanted, A::VALUE).ok());
     let crypto = call.engine.platform().crypto();
     crypto.load(KeyKind::Pair(kind), &secret).map_err(import_failed)?;
     let public = crypto.public(kind, &secret).map_err(import_failed)?;
+    // A seed that came with its expanded key: both are of one pair.
+    if let Some(expanded) = expanded {
+        let same = crypto.public(kind, &expanded).map_err(import_failed)? == public;
+        same.then_some(()).ok_or(ErrorCode::AttributeValueInvalid)?;
+    }
     keypair::write_private(wanted, kind, &public)?;
     Ok(secret)
 }
@@ -256,7 +261,7 @@ pub(crate) fn read_attributes<P: Platform>(
     let size = if asked_for_size { record::encoded_length(&object.to_record()) as u64 } else { 0 };
     let mut reply = AttributesReadReply { values: vec![], sensitive: vec![], invalid: vec![], size };
     for kind in command.kinds {
-        match readable_value(&object, kind) {
+        match readable_value(call.engine.platform().crypto(), &object, kind) {
             Ok(value) => reply.values.push(coloa_wire::Attribute { kind, value }),
             Err(ErrorCode::AttributeSensitive) => reply.sensitive.push(kind),
             Err(_) => reply.invalid.push(kind),
@@ -266,12 +271,14 @@ pub(crate) fn read_attributes<P: Platform>(
 }
 
 /// The one place where a key's value could leave (R9).
-fn readable_value<K>(object: &Object<K>, kind: A) -> Result<Value, ErrorCode> {
+fn readable_value<C: Crypto>(crypto: &C, object: &Object<C::Key>, kind: A) -> Result<Value, ErrorCode> {
     if kind.is_secret() && object.has_secret_value() {
         if !object.is_readable() {
             return Err(ErrorCode::AttributeSensitive);
         }
-        let part = object.secret_part(kind).ok_or(ErrorCode::AttributeTypeInvalid)?;
+        let expanded = || object.pair().and_then(|pair| crypto.expand(pair, object.secret()).ok());
+        let part = object.secret_part(kind).or_else(|| expanded().filter(|_| kind == A::VALUE));
+        let part = part.ok_or(ErrorCode::AttributeTypeInvalid)?;
         return Ok(Value::Bytes(part.to_vec()));
     }
     object.value(kind).cloned().ok_or(ErrorCode::AttributeTypeInvalid)
@@ -308,6 +315,9 @@ pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> 
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
     let (template, after) = (&command.template, command.after);
+    if profile::are_wanted(template) {
+        return Ok(ObjectFindReply { objects: profile::find(template, after, max) });
+    }
     let search = Search { template, after, max, sees_private: policy::sees_private(session.role()) };
     let mut objects = loop {
         let known = partition.objects.read().find(&search);

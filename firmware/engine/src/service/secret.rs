@@ -5,7 +5,7 @@ use crate::Platform;
 use crate::attributes::{Origin, Wanted, merged};
 use crate::call::Call;
 use crate::mechanism::MAX_SECRET;
-use crate::object::{Object, secret_kind};
+use crate::object::secret_kind;
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -18,14 +18,6 @@ use zeroize::Zeroizing;
 const MIN_SECRET: usize = 14;
 /// The same on a strict partition (ARCHITECTURE decision 8).
 const STRICT_SECRET: usize = 16;
-
-/// What a key demands of those it makes.
-pub(super) fn demanded<K>(key: &Object<K>, template: A) -> &[Attribute] {
-    match key.value(template) {
-        Some(Value::Template(list)) => list,
-        _ => &[],
-    }
-}
 
 /// Parses the template of a computed secret key; without a type it is a generic secret.
 pub(super) fn wanted(template: Template, demanded: &[Attribute], origin: Origin) -> Result<Wanted, ErrorCode> {

@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::command::*;
-use coloa_wire::{ErrorCode, SessionId};
+use coloa_wire::{ErrorCode, SessionId, UseTicket};
 
 pub(crate) fn list<P: Platform>(call: &mut Call<'_, P>, _: TokenList) -> Result<TokenListReply, ErrorCode> {
     let partitions = call.engine.state().partitions();
@@ -124,16 +124,39 @@ pub(crate) fn log_in<P: Platform>(call: &mut Call<'_, P>, command: Login) -> Res
     let (session, partition) = call.session()?;
     policy::may_log_in(call.peer, command.role)?;
     session.may_log_in(command.role)?;
-    let outcome = pin::check(call.engine, &partition, command.role, &command.pin);
+    check_logged(call, &partition, command.role, &command.pin)?;
+    session.log_in(command.role)?;
+    Ok(Done {})
+}
+
+fn check_logged<P: Platform>(
+    call: &mut Call<'_, P>,
+    partition: &Arc<Partition<P>>,
+    role: Role,
+    given: &Pin,
+) -> Result<(), ErrorCode> {
+    let outcome = pin::check(call.engine, partition, role, given);
     if matches!(outcome, Err(ErrorCode::Conflict)) {
         return Err(ErrorCode::Conflict);
     }
     call.logged = true;
     let event = call.event(Some(partition.id), None, result_number(&outcome));
     call.engine.commit(Request { events: vec![event], ..Request::default() })?;
-    outcome?;
-    session.log_in(command.role)?;
-    Ok(Done {})
+    outcome.map(|_| ())
+}
+
+/// The user's PIN once more, for one use of a key with `CKA_ALWAYS_AUTHENTICATE`.
+pub(crate) fn log_in_for_one_use<P: Platform>(
+    call: &mut Call<'_, P>,
+    command: ContextLogin,
+) -> Result<ContextLoginReply, ErrorCode> {
+    let (session, partition) = call.session()?;
+    policy::may_log_in(call.peer, Role::User)?;
+    session.require(Role::User)?;
+    check_logged(call, &partition, Role::User, &command.pin)?;
+    let ticket = UseTicket(call.engine.random()?);
+    session.grant(ticket)?;
+    Ok(ContextLoginReply { ticket })
 }
 
 pub(crate) fn log_out<P: Platform>(call: &mut Call<'_, P>, _: Logout) -> Result<Done, ErrorCode> {

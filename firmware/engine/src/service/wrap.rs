@@ -7,7 +7,7 @@
 
 use super::crypto::{authorize, make_iv, open, seal};
 use super::object::{is_secret_type, place};
-use super::secret::{self, demanded};
+use super::secret;
 use crate::attributes::{Origin, Wanted, merged, narrowest};
 use crate::call::Call;
 use crate::crypto::{Mode, Padding};
@@ -22,7 +22,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::class;
 use coloa_wire::command::{KeyUnwrap, KeyWrap, KeyWrapReply, ObjectReply, PartitionMode};
-use coloa_wire::{Attribute, AttributeType as A, ErrorCode};
+use coloa_wire::{AttributeType as A, ErrorCode};
 use zeroize::Zeroizing;
 
 /// What KWP adds at most.
@@ -114,13 +114,14 @@ fn wrap_rsa_aes<P: Platform>(
 pub(crate) fn unwrap<P: Platform>(call: &mut Call<'_, P>, command: KeyUnwrap) -> Result<ObjectReply, ErrorCode> {
     let place = place(call)?;
     let kind = command.mechanism.kind;
+    call.present(command.ticket);
     let (key, session) =
         authorize::<policy::Unwrap, P>(call, command.unwrapping, kind).map_err(|error| match error {
             ErrorCode::KeyTypeInconsistent => ErrorCode::UnwrappingKeyType,
             other => other,
         })?;
     let way = Wrapping::parse(&command.mechanism)?;
-    let template = merged(command.template, demanded(key.object(), A::UNWRAP_TEMPLATE))?;
+    let template = merged(command.template, key.object().template(A::UNWRAP_TEMPLATE))?;
     let mut wanted = Wanted::parse(template, &[], Origin::Carried)?;
     admit(&mut wanted, key.object(), place.partition.mode)?;
     let secret = unwrap_into(call, key.object(), way, &mut wanted);
@@ -130,7 +131,7 @@ pub(crate) fn unwrap<P: Platform>(call: &mut Call<'_, P>, command: KeyUnwrap) ->
 
 /// Whether such a key may come out of that one.
 fn admit<K>(wanted: &mut Wanted, unwrapping: &Object<K>, mode: PartitionMode) -> Result<(), ErrorCode> {
-    let demanded: &[Attribute] = demanded(unwrapping, A::UNWRAP_TEMPLATE);
+    let demanded = unwrapping.template(A::UNWRAP_TEMPLATE);
     let kind = wanted.number(A::KEY_TYPE).ok_or(ErrorCode::TemplateIncomplete)?;
     let fits = match wanted.class() {
         class::SECRET_KEY => is_secret_type(kind),

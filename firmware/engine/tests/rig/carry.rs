@@ -27,12 +27,12 @@ impl Caller<'_> {
         wrapped: &[u8],
         template: Template,
     ) -> Result<ObjectId, ErrorCode> {
-        let request = KeyUnwrap { unwrapping, mechanism: mechanism.clone(), template };
+        let request = KeyUnwrap { unwrapping, mechanism: mechanism.clone(), template, ticket: None };
         self.call_with(&request, wrapped).map(|(reply, _)| reply.object)
     }
 
     pub fn derive(&self, base: ObjectId, mechanism: Mechanism, template: Template) -> Result<ObjectId, ErrorCode> {
-        self.call(&KeyDerive { base, mechanism, template }).map(|reply| reply.object)
+        self.call(&KeyDerive { base, mechanism, template, ticket: None }).map(|reply| reply.object)
     }
 
     pub fn create(&self, template: Template) -> Result<ObjectId, ErrorCode> {
@@ -81,7 +81,7 @@ pub fn joined(mut one: Template, other: Template) -> Template {
 
 /// A template as an attribute's value.
 pub fn nested(template: Template) -> Value {
-    Value::Template(template.0.iter().cloned().collect::<Vec<Attribute>>())
+    Value::Template(template.0.to_vec())
 }
 
 /// The SO on a token.

@@ -43,6 +43,21 @@ impl Crypto for Hooked {
         }
         if self.1.load(Ordering::Relaxed) { Err(CryptoError::Entropy) } else { Native.random(out) }
     }
-    forward!(supports, digest, generate, generate_rsa, load, load_public, public, sign, verify, mac, cmac, seal, open);
+    forward!(
+        supports,
+        digest,
+        generate,
+        generate_rsa,
+        load,
+        load_public,
+        public,
+        expand,
+        sign,
+        verify,
+        mac,
+        cmac,
+        seal,
+        open
+    );
     forward!(encrypt, decrypt, rsa_encrypt, rsa_decrypt, agree, encapsulate, decapsulate, derive);
 }

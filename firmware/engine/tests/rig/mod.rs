@@ -17,7 +17,7 @@ use coloa_wire::command::*;
 use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::Body;
 use coloa_wire::{AttributeType as A, ErrorCode, Frame, Identity, Mechanism, MechanismType, ObjectId, PartitionId};
-use coloa_wire::{RetryId, SessionId, Template, command};
+use coloa_wire::{RetryId, SessionId, Template, Value, command};
 pub use hooked::Hooked;
 pub use pairs::*;
 pub use plans::*;
@@ -179,12 +179,31 @@ impl<'a> Caller<'a> {
     }
 
     pub fn sign(&self, key: ObjectId, mechanism: MechanismType, data: &[u8]) -> Result<Vec<u8>, ErrorCode> {
-        self.call_with(&Sign { key, mechanism: mechanism.into() }, data).map(|(_, bulk)| bulk)
+        self.call_with(&Sign { key, mechanism: mechanism.into(), ticket: None }, data).map(|(_, bulk)| bulk)
     }
 
     pub fn verify(&self, key: ObjectId, mechanism: MechanismType, data: &[u8], made: &[u8]) -> Result<Done, ErrorCode> {
         let request = Verify { key, mechanism: mechanism.into(), signature: made.len() as u32 };
         self.call_with(&request, &[data, made].concat()).map(|(reply, _)| reply)
+    }
+
+    /// The value of one attribute, or why there is none.
+    pub fn look_at(&self, object: ObjectId, kind: A) -> Result<Value, ErrorCode> {
+        let mut reply = self.call(&AttributesRead { object, kinds: vec![kind] })?;
+        match (reply.values.pop(), reply.sensitive.is_empty()) {
+            (Some(attribute), _) => Ok(attribute.value.clone()),
+            (None, true) => Err(ErrorCode::AttributeTypeInvalid),
+            (None, false) => Err(ErrorCode::AttributeSensitive),
+        }
+    }
+
+    /// Asserts the value of one attribute.
+    pub fn shows(&self, object: ObjectId, kind: A, value: impl Into<Value>) {
+        assert!(self.look_at(object, kind) == Ok(value.into()), "{kind:x?}");
+    }
+
+    pub fn change(&self, object: ObjectId, template: Template) -> Result<Done, ErrorCode> {
+        self.call(&AttributesWrite { object, template })
     }
 
     pub fn find(&self, template: Template) -> Vec<ObjectId> {

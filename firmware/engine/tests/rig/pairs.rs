@@ -46,7 +46,7 @@ impl Caller<'_> {
     }
 
     pub fn sign_by(&self, key: ObjectId, mechanism: &Mechanism, data: &[u8]) -> Result<Vec<u8>, ErrorCode> {
-        self.call_with(&Sign { key, mechanism: mechanism.clone() }, data).map(|(_, made)| made)
+        self.call_with(&Sign { key, mechanism: mechanism.clone(), ticket: None }, data).map(|(_, made)| made)
     }
 
     pub fn verify_by(&self, key: ObjectId, mechanism: &Mechanism, data: &[u8], made: &[u8]) -> Result<(), ErrorCode> {
@@ -65,6 +65,6 @@ impl Caller<'_> {
     }
 
     pub fn decrypt(&self, key: ObjectId, mechanism: &Mechanism, data: &[u8]) -> Result<Vec<u8>, ErrorCode> {
-        self.call_with(&Decrypt { key, mechanism: mechanism.clone() }, data).map(|(_, text)| text)
+        self.call_with(&Decrypt { key, mechanism: mechanism.clone(), ticket: None }, data).map(|(_, text)| text)
     }
 }

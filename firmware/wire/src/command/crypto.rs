@@ -1,6 +1,6 @@
 //! Commands that use keys. Each is whole in itself: multi-part state stays with the caller.
 
-use crate::{Mechanism, ObjectId};
+use crate::{Mechanism, ObjectId, UseTicket};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -17,6 +17,9 @@ pub struct Sign {
     /// How.
     #[n(1)]
     pub mechanism: Mechanism,
+    /// Leave from [`super::ContextLogin`], when the key has `CKA_ALWAYS_AUTHENTICATE`.
+    #[n(2)]
+    pub ticket: Option<UseTicket>,
 }
 
 /// Checks the signature or MAC at the end of the bulk over what stands before it, as [`Sign`] takes it.
@@ -65,6 +68,9 @@ pub struct Decrypt {
     /// How.
     #[n(1)]
     pub mechanism: Mechanism,
+    /// Leave from [`super::ContextLogin`], when the key has `CKA_ALWAYS_AUTHENTICATE`.
+    #[n(2)]
+    pub ticket: Option<UseTicket>,
 }
 
 /// Random bytes from the engine's DRBG, as the reply's bulk.

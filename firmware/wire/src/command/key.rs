@@ -1,6 +1,6 @@
 //! Commands that make keys, and carry them under other keys.
 
-use crate::{Mechanism, ObjectId, Template};
+use crate::{Mechanism, ObjectId, Template, UseTicket};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -80,6 +80,9 @@ pub struct KeyUnwrap {
     /// The new key's attributes.
     #[n(2)]
     pub template: Template,
+    /// Leave from [`super::ContextLogin`], when the key has `CKA_ALWAYS_AUTHENTICATE`.
+    #[n(3)]
+    pub ticket: Option<UseTicket>,
 }
 
 /// `C_DeriveKey`.
@@ -95,6 +98,9 @@ pub struct KeyDerive {
     /// The new key's attributes.
     #[n(2)]
     pub template: Template,
+    /// Leave from [`super::ContextLogin`], when the key has `CKA_ALWAYS_AUTHENTICATE`.
+    #[n(3)]
+    pub ticket: Option<UseTicket>,
 }
 
 /// `C_EncapsulateKey`.
@@ -137,4 +143,7 @@ pub struct KeyDecapsulate {
     /// The shared secret's attributes.
     #[n(2)]
     pub template: Template,
+    /// Leave from [`super::ContextLogin`], when the key has `CKA_ALWAYS_AUTHENTICATE`.
+    #[n(3)]
+    pub ticket: Option<UseTicket>,
 }

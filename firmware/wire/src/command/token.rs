@@ -1,7 +1,7 @@
 //! Commands about a token, its PINs, sessions and roles.
 
 use super::{PartitionMode, Pin};
-use crate::{PartitionId, SessionId};
+use crate::{PartitionId, SessionId, UseTicket};
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -153,3 +153,25 @@ pub struct Login {
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct Logout {}
+
+/// `C_Login` with `CKU_CONTEXT_SPECIFIC`: the user, who is logged in, gives the PIN once more for one use of a key that has
+/// `CKA_ALWAYS_AUTHENTICATE`. The PIN is checked and counted as by [`Login`].
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct ContextLogin {
+    /// The user's PIN.
+    #[n(0)]
+    pub pin: Pin,
+}
+
+/// See [`ContextLogin`].
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct ContextLoginReply {
+    /// Goes with one use of such a key in this session. The session's [`MAX_TICKETS`] newest count; a logout ends them all.
+    #[n(0)]
+    pub ticket: UseTicket,
+}
+
+/// Tickets that one session holds at most.
+pub const MAX_TICKETS: usize = 32;

@@ -50,7 +50,7 @@ impl Session {
         let facts = self.key(unwrapping).map_err(Rv::of_unwrapping)?;
         let token = wants_token(&template) || facts.unwraps_to_token();
         self.may_create(token)?;
-        let command = KeyUnwrap { unwrapping: facts.id, mechanism, template };
+        let command = KeyUnwrap { unwrapping: facts.id, mechanism, template, ticket: None };
         let reply = self.slot.call(&mut self.state().scratch, &command, wrapped.bytes()).map_err(Rv::of_unwrapping)?;
         Ok(self.adopt(reply.object, token))
     }
@@ -66,7 +66,8 @@ impl Session {
         let facts = self.key(base)?;
         let token = wants_token(&template) || facts.derives_to_token();
         self.may_create(token)?;
-        let reply = self.slot.ask(&KeyDerive { base: facts.id, mechanism, template }).map_err(Rv::of_key)?;
+        let reply =
+            self.slot.ask(&KeyDerive { base: facts.id, mechanism, template, ticket: None }).map_err(Rv::of_key)?;
         Ok(self.adopt(reply.object, token))
     }
 
@@ -107,7 +108,7 @@ impl Session {
         is_kem(&facts, class::PRIVATE_KEY, A::DECAPSULATE)?;
         let token = wants_token(&template);
         self.may_create(token)?;
-        let command = KeyDecapsulate { key: facts.id, mechanism, template };
+        let command = KeyDecapsulate { key: facts.id, mechanism, template, ticket: None };
         let reply = self.slot.call(&mut self.state().scratch, &command, ciphertext.bytes());
         Ok(self.adopt(reply.map_err(|e| e.of_key().of_ciphertext())?.object, token))
     }

@@ -130,5 +130,7 @@ impl Session {
 /// Has the engine sign; the signature is then in `scratch`.
 pub(super) fn make(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), data: &[u8]) -> Outcome {
     let (key, signing) = by;
-    slot.call(scratch, &Sign { key, mechanism: signing.into_mechanism() }, data).map_err(Rv::of_key).map(drop)
+    slot.call(scratch, &Sign { key, mechanism: signing.into_mechanism(), ticket: None }, data)
+        .map_err(Rv::of_key)
+        .map(drop)
 }

@@ -85,6 +85,7 @@ fn mode_of(cipher: Cipher<'_>, length: usize) -> Result<Mode<'_>, ErrorCode> {
 
 pub(crate) fn decrypt<P: Platform>(call: &mut Call<'_, P>, command: Decrypt) -> Result<Done, ErrorCode> {
     let kind = command.mechanism.kind;
+    call.present(command.ticket);
     let (key, session) = authorize::<policy::Decrypt, P>(call, command.key, kind)?;
     let cipher = Cipher::parse(&command.mechanism)?;
     let opened = open(call, key.object(), cipher, call.bulk);

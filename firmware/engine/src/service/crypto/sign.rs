@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 pub(crate) fn sign<P: Platform>(call: &mut Call<'_, P>, command: Sign) -> Result<Done, ErrorCode> {
     let kind = command.mechanism.kind;
+    call.present(command.ticket);
     let (key, session) = authorize::<policy::Sign, P>(call, command.key, kind)?;
     let made = make(call, &key, &command.mechanism);
     call.out = call.used(&session, command.key, kind, made)?;

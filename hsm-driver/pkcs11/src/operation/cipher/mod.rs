@@ -77,7 +77,7 @@ impl By {
         if self.encrypts {
             return Ok(slot.call(scratch, &Encrypt { key, mechanism }, data).map_err(Rv::of_key)?.iv);
         }
-        let opened = slot.call(scratch, &Decrypt { key, mechanism }, data);
+        let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket: None }, data);
         opened.map_err(|e| e.of_key().of_ciphertext()).map(|_| None)
     }
 
