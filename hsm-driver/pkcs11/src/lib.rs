@@ -20,6 +20,9 @@
 //! - **Lengths** are exact, but for plaintexts whose padding only the engine sees (CBC-PAD, RSA): there a question is answered
 //!   with the most it can be, and a buffer that fits is filled. A question for the length of a wrapped key wraps it.
 //! - **Messages** of GCM and CCM give what comes of them with their last part.
+//! - **Keys with `CKA_ALWAYS_AUTHENTICATE`:** after the init of each signature or decryption, `C_Login` with
+//!   `CKU_CONTEXT_SPECIFIC`; in messages before the end of each. Functions without an init (unwrap, derive, decapsulate)
+//!   answer `CKR_USER_NOT_LOGGED_IN` for such a key.
 //! - **Of two threads** that begin the same operation in one session, one gets `CKR_OPERATION_ACTIVE`.
 //! - **A restarted appliance** is reconnected to. Sessions and handles stay good; a login is lost, and calls answer
 //!   `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Without a connection calls answer `CKR_DEVICE_ERROR`.

@@ -12,8 +12,7 @@ impl Session {
         let role = match user {
             CKU_USER => Role::User,
             CKU_SO => Role::SecurityOfficer,
-            // No key asks for a login before each use.
-            CKU_CONTEXT_SPECIFIC => return Err(Rv(CKR_OPERATION_NOT_INITIALIZED)),
+            CKU_CONTEXT_SPECIFIC => return self.log_in_for_one_use(pin),
             _ => return Err(Rv(CKR_USER_TYPE_INVALID)),
         };
         let gate = self.slot.gate();

@@ -238,3 +238,33 @@ fn a_strict_partition_lists_what_its_rules_leave() {
     assert_ne!(flags(CKM_SHA256_RSA_PKCS).unwrap() & CKF_SIGN, 0);
     finalize();
 }
+
+#[test]
+fn what_is_listed_is_tried_somewhere_here() {
+    let _rig = Rig::new("compatible");
+    set_up();
+    let with = |flag: CK_FLAGS| -> Vec<_> {
+        listed().into_iter().filter(|(_, info)| info.flags & flag != 0).map(|(kind, _)| kind).collect()
+    };
+    let ciphers = [
+        CKM_RSA_PKCS,
+        CKM_RSA_PKCS_OAEP,
+        CKM_AES_XTS,
+        CKM_AES_ECB,
+        CKM_AES_CBC,
+        CKM_AES_CBC_PAD,
+        CKM_AES_CTR,
+        CKM_AES_GCM,
+        CKM_AES_CCM,
+    ];
+    assert_eq!(with(CKF_ENCRYPT), ciphers, "modes.rs");
+    assert_eq!(with(CKF_DECRYPT), ciphers, "modes.rs");
+    assert_eq!(with(CKF_DERIVE), [CKM_SP800_108_COUNTER_KDF, CKM_ECDH1_DERIVE, CKM_HKDF_DERIVE], "keys.rs");
+    assert_eq!(with(CKF_ENCAPSULATE), [CKM_ML_KEM], "keys.rs");
+    assert_eq!(with(CKF_MESSAGE_ENCRYPT), [CKM_AES_GCM, CKM_AES_CCM], "message.rs");
+    assert_eq!(with(CKF_MESSAGE_SIGN), with(CKF_SIGN));
+    assert_eq!(with(CKF_SIGN), with(CKF_VERIFY));
+    assert_eq!(with(CKF_WRAP), with(CKF_UNWRAP));
+    assert!(with(CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER).is_empty());
+    finalize();
+}

@@ -157,3 +157,44 @@ fn ccm_messages_and_a_callers_iv_where_it_may_be_chosen() {
     assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID);
     finalize();
 }
+
+#[test]
+fn parameters_of_messages_are_looked_at() {
+    let _rig = Rig::new("strict");
+    let s = set_up();
+    let (key, mut how) = (aes(s), mechanism(CKM_AES_GCM));
+    assert_eq!(ck!(C_MessageEncryptInit(s, &mut how, key)), CKR_OK);
+    let wrong: [fn(&mut CK_GCM_MESSAGE_PARAMS); 8] = [
+        |p| p.pTag = null_mut(),
+        |p| p.pIv = null_mut(),
+        |p| p.ulIvLen = CK_ULONG::MAX,
+        |p| p.ulIvLen = 0,
+        |p| p.ulIvLen = 11,
+        |p| p.ulTagBits = 32,
+        |p| p.ulTagBits = CK_ULONG::MAX,
+        |p| p.ulIvFixedBits = 32,
+    ];
+    for (n, spoil) in wrong.into_iter().enumerate() {
+        let mut gcm = Gcm::new(CKG_GENERATE_RANDOM, [0; 12]);
+        spoil(&mut gcm.params);
+        assert_eq!(encrypt_message(s, &mut gcm, b"", PLAIN), Err(CKR_MECHANISM_PARAM_INVALID), "{n}");
+    }
+    let (mut gcm, mut length, mut data) = (Gcm::new(CKG_GENERATE_RANDOM, [0; 12]), 64, [7_u8; 64]);
+    let ((at, _), start) = (gcm.at(), data.as_mut_ptr());
+    for size in [1, 47, 49, 56, CK_ULONG::MAX] {
+        let rv = ck!(C_EncryptMessage(s, at, size, null_mut(), 0, start, 8, start, &mut length));
+        assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID, "{size:#x}");
+    }
+    // A message that failed ends; the operation goes on, here in one buffer.
+    let rv = ck!(C_EncryptMessage(s, at, 48, null_mut(), 0, start, 40, start, &mut length));
+    assert_eq!((rv, length), (CKR_OK, 40));
+    assert_eq!(ck!(C_MessageDecryptInit(s, &mut how, key)), CKR_OK);
+    assert_eq!(decrypt_message(s, &mut gcm, b"", &data[..40]).unwrap(), [7; 40]);
+    // Signatures have no parameters.
+    let template = Attributes::new().number(CKA_VALUE_LEN, 32).yes(&[CKA_SIGN]);
+    let mac = generate(s, mechanism(CKM_GENERIC_SECRET_KEY_GEN), template).unwrap();
+    assert_eq!(ck!(C_MessageSignInit(s, &mut mechanism(CKM_SHA256_HMAC), mac)), CKR_OK);
+    let rv = ck!(C_SignMessage(s, at, 48, start, 8, start, &mut length));
+    assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID);
+    finalize();
+}

@@ -165,3 +165,19 @@ fn a_place_that_does_not_answer_is_an_empty_slot_and_a_wrong_key_is_named() {
     rig.configure("[[token]]\nbody = \"embedded\"\ndirectroy = \"x\"\n");
     assert_eq!(ck!(C_Initialize(std::ptr::null_mut())), cryptoki_sys::CKR_GENERAL_ERROR);
 }
+
+#[test]
+fn a_user_has_no_name_and_nothing_is_validated() {
+    let _rig = Rig::new("strict");
+    let s = rig::c::set_up();
+    assert_eq!(ck!(C_Logout(s)), cryptoki_sys::CKR_OK);
+    let (mut pin, mut name) = (PIN.as_bytes().to_vec(), *b"an");
+    let (pin, user) = (pin.as_mut_ptr(), cryptoki_sys::CKU_USER);
+    assert_eq!(ck!(C_LoginUser(s, user, pin, 6, name.as_mut_ptr(), 2)), cryptoki_sys::CKR_USER_TYPE_INVALID);
+    assert_eq!(ck!(C_LoginUser(s, user, pin, 6, std::ptr::null_mut(), 0)), cryptoki_sys::CKR_OK);
+    let mut flags = 7;
+    assert_eq!(ck!(C_GetSessionValidationFlags(s, 1, &mut flags)), cryptoki_sys::CKR_OK);
+    assert_eq!(flags, 0);
+    assert_eq!(ck!(C_GetSessionValidationFlags(s, 2, &mut flags)), cryptoki_sys::CKR_ARGUMENTS_BAD);
+    rig::c::finalize();
+}

@@ -23,7 +23,10 @@ fn der(signature: &[u8]) -> Vec<u8> {
     };
     let (r, s) = signature.split_at(signature.len() / 2);
     let body = [integer(r), integer(s)].concat();
-    [&[0x30, body.len() as u8], &body[..]].concat()
+    match body.len() {
+        short @ 0..128 => [&[0x30, short as u8], &body[..]].concat(),
+        long => [&[0x30, 0x81, long as u8], &body[..]].concat(),
+    }
 }
 
 fn public_key_info(session: &Session, key: ObjectHandle) -> Vec<u8> {
@@ -60,6 +63,54 @@ fn openssl_verifies_what_was_signed_at_once_and_in_parts() {
         openssl_verifies(&token, &session, public, hash, &in_parts);
         session.verify(&mechanism, public, MESSAGE, &in_parts).unwrap();
     }
+}
+
+#[test]
+fn openssl_verifies_rsa_ed25519_and_p521() {
+    use cryptoki_sys::*;
+    use rig::c::*;
+    let rig = rig::Rig::new("compatible");
+    let s = set_up();
+    let directory = rig.directory.path();
+    std::fs::write(directory.join("message"), MESSAGE).unwrap();
+    let (signs, verifies) = (Attributes::new().yes(&[CKA_SIGN]), Attributes::new().yes(&[CKA_VERIFY]));
+    let pair = |kind, public| generate_pair(s, kind, public, signs.clone()).unwrap();
+    let rsa = pair(CKM_RSA_PKCS_KEY_PAIR_GEN, verifies.clone().number(CKA_MODULUS_BITS, 2048));
+    let p521 = pair(CKM_EC_KEY_PAIR_GEN, verifies.clone().bytes(CKA_EC_PARAMS, &[6, 5, 0x2b, 0x81, 4, 0, 0x23]));
+    let ed = pair(CKM_EC_EDWARDS_KEY_PAIR_GEN, verifies.bytes(CKA_EC_PARAMS, &[6, 3, 0x2b, 0x65, 0x70]));
+    let mut pss = CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA384, mgf: CKG_MGF1_SHA256, sLen: 40 };
+    let pss_options = [
+        "-sha384",
+        "-sigopt",
+        "rsa_padding_mode:pss",
+        "-sigopt",
+        "rsa_mgf1_md:sha256",
+        "-sigopt",
+        "rsa_pss_saltlen:40",
+    ];
+    let cases: [(CK_MECHANISM, _, &[&str]); 6] = [
+        (mechanism(CKM_SHA256_RSA_PKCS), rsa, &["-sha256"]),
+        (mechanism(CKM_SHA3_384_RSA_PKCS), rsa, &["-sha3-384"]),
+        (with(CKM_SHA384_RSA_PKCS_PSS, &mut pss), rsa, &pss_options),
+        (mechanism(CKM_ECDSA_SHA512), p521, &["-sha512"]),
+        (mechanism(CKM_ECDSA_SHA3_224), p521, &["-sha3-224"]),
+        (mechanism(CKM_EDDSA), ed, &["-rawin"]),
+    ];
+    for (how, (public, private), options) in cases {
+        let signature = sign(s, how, private, MESSAGE).unwrap();
+        let ecdsa = matches!(how.mechanism, CKM_ECDSA_SHA512 | CKM_ECDSA_SHA3_224);
+        std::fs::write(directory.join("signature"), if ecdsa { der(&signature) } else { signature }).unwrap();
+        std::fs::write(directory.join("public.der"), value(s, public, CKA_PUBLIC_KEY_INFO).unwrap()).unwrap();
+        let said = if how.mechanism == CKM_EDDSA {
+            let verify = ["pkeyutl", "-verify", "-pubin", "-inkey", "public.der", "-keyform", "DER"];
+            run("openssl", &[&verify[..], options, &["-in", "message", "-sigfile", "signature"]].concat(), directory)
+        } else {
+            let verify = ["-verify", "public.der", "-keyform", "DER", "-signature", "signature", "message"];
+            run("openssl", &[&["dgst"], options, &verify[..]].concat(), directory)
+        };
+        assert!(said.contains("Verified"), "{:#x}: {said}", how.mechanism);
+    }
+    finalize();
 }
 
 #[test]

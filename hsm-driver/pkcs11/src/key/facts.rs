@@ -78,6 +78,11 @@ impl KeyFacts {
         if self.permitted.contains(&purpose) { Ok(()) } else { Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)) }
     }
 
+    /// Whether each use wants a login of its own.
+    pub(crate) fn always_authenticates(&self) -> bool {
+        self.permitted.contains(&A::ALWAYS_AUTHENTICATE)
+    }
+
     /// Whether `CKA_ALLOWED_MECHANISMS` leaves a mechanism.
     pub(crate) fn allows(&self, mechanism: MechanismType) -> bool {
         self.mechanisms.as_ref().is_none_or(|list| list.contains(&mechanism.0.into()))

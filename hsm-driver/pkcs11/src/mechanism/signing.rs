@@ -14,7 +14,9 @@ const CMAC_BYTES: usize = 16;
 /// A mechanism that signs and verifies.
 #[derive(Clone)]
 pub(crate) struct Signing {
-    pub(crate) mechanism: Mechanism,
+    pub(crate) kind: M,
+    /// Few have one, and it is large.
+    parameter: Option<Box<Wire>>,
     /// What is hashed here before the engine sees it.
     pub(crate) digest: Option<&'static Hash>,
     algorithm: Algorithm,
@@ -133,8 +135,13 @@ impl Signing {
             (Algorithm::Ecdsa(_) | Algorithm::Eddsa | Algorithm::Pkcs1(_), Parameter::None) => (None, None),
             _ => return Err(Rv(CKR_MECHANISM_PARAM_INVALID)),
         };
-        let mechanism = Mechanism { kind, gcm: None, parameter };
-        Ok(Signing { mechanism, digest: algorithm.digest(), algorithm, mac_bytes })
+        let parameter = parameter.map(Box::new);
+        Ok(Signing { kind, parameter, digest: algorithm.digest(), algorithm, mac_bytes })
+    }
+
+    /// As it goes to the engine.
+    pub(crate) fn into_mechanism(self) -> Mechanism {
+        Mechanism { kind: self.kind, gcm: None, parameter: self.parameter.map(|parameter| *parameter) }
     }
 
     /// Whether data may come in parts: what takes one digest or one encoded message does not (PKCS#11 §6.3.12, §6.1.6).

@@ -35,7 +35,7 @@ impl Session {
     /// `C_SignEncryptUpdate`.
     pub(crate) fn sign_encrypt(&self, part: &Input, out: &Output) -> Outcome {
         let State { sign, encrypt, scratch, .. } = &mut *self.state();
-        let active = sign.as_mut().filter(|o| o.signing.takes_parts()).ok_or(NOT_INITIALIZED)?;
+        let active = sign.as_mut().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
         let plain = Zeroizing::new(part.bytes().to_vec());
         if update(encrypt, (&self.slot, scratch), part, out)?.is_some() {
             active.update(&plain, &self.slot).inspect_err(|_| *sign = None)?;

@@ -8,6 +8,7 @@ mod cipher;
 mod combined;
 mod digest;
 mod find;
+mod leave;
 mod message;
 mod random;
 mod sign;

@@ -1,5 +1,6 @@
 //! `C_Sign*`: signatures and MACs (§5.13). What `verify` and messages need of the same state is here too.
 
+use super::leave::Leave;
 use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
 use crate::abi::memory::{Input, Output};
 use crate::hash::Hashing;
@@ -15,11 +16,18 @@ use cryptoki_sys::*;
 
 /// A signature or a MAC that is not made, or not verified, yet.
 pub(crate) struct SignOperation {
-    pub(super) key: ObjectId,
-    pub(super) signing: Signing,
+    pub(super) by: Signer,
     pub(super) output_bytes: usize,
     pub(super) in_parts: bool,
     data: Data,
+}
+
+/// Who signs or verifies.
+#[derive(Clone)]
+pub(super) struct Signer {
+    pub(super) key: ObjectId,
+    pub(super) signing: Signing,
+    pub(super) leave: Leave,
 }
 
 /// The data so far.
@@ -33,16 +41,24 @@ impl SignOperation {
     pub(super) fn new(signing: Signing, key: &KeyFacts, signs: bool) -> Outcome<Self> {
         let output_bytes = signing.output_bytes(key, signs)?;
         key.permits(if signs { AttributeType::SIGN } else { AttributeType::VERIFY })?;
-        Ok(SignOperation::begun(signing, key.id, output_bytes))
+        Ok(SignOperation::begun(Signer { key: key.id, signing, leave: Leave::for_key(key) }, output_bytes))
     }
 
     /// With a key that was decided on.
-    pub(super) fn begun(signing: Signing, key: ObjectId, output_bytes: usize) -> Self {
-        let data = match signing.digest {
+    pub(super) fn begun(by: Signer, output_bytes: usize) -> Self {
+        let data = match by.signing.digest {
             Some(hash) => Data::Hashed(Box::new(hash.start())),
             None => Data::Whole(Buffer::default()),
         };
-        SignOperation { key, signing, output_bytes, in_parts: false, data }
+        SignOperation { by, output_bytes, in_parts: false, data }
+    }
+
+    pub(super) fn leave(&mut self) -> &mut Leave {
+        &mut self.by.leave
+    }
+
+    pub(super) fn takes_parts(&self) -> bool {
+        self.by.signing.takes_parts()
     }
 
     /// Takes a part.
@@ -57,30 +73,30 @@ impl SignOperation {
         }
     }
 
-    /// Ends with data that came at once: `then` gets the operation's key and mechanism, and the digest or the data itself.
+    /// Ends with data that came at once: `then` gets who signs, and the digest or the data itself.
     pub(super) fn whole<T>(
         self,
         data: &[u8],
         slot: &Slot,
-        then: impl FnOnce((ObjectId, Signing), &[u8]) -> Outcome<T>,
+        then: impl FnOnce(Signer, &[u8]) -> Outcome<T>,
     ) -> Outcome<T> {
-        let SignOperation { key, signing, output_bytes, data: state, .. } = self;
+        let SignOperation { by, output_bytes, data: state, .. } = self;
         match state {
             Data::Hashed(mut state) => {
                 state.update(data);
-                then((key, signing), state.finish().as_ref())
+                then(by, state.finish().as_ref())
             }
             Data::Whole(_) if data.len() > data_limit(slot, output_bytes) => Err(Rv(CKR_DATA_LEN_RANGE)),
-            Data::Whole(_) => then((key, signing), data),
+            Data::Whole(_) => then(by, data),
         }
     }
 
     /// Ends with data that came in parts.
-    pub(super) fn parts<T>(self, then: impl FnOnce((ObjectId, Signing), &[u8]) -> Outcome<T>) -> Outcome<T> {
-        let SignOperation { key, signing, data, .. } = self;
+    pub(super) fn parts<T>(self, then: impl FnOnce(Signer, &[u8]) -> Outcome<T>) -> Outcome<T> {
+        let SignOperation { by, data, .. } = self;
         match data {
-            Data::Hashed(state) => then((key, signing), state.finish().as_ref()),
-            Data::Whole(buffer) => then((key, signing), &buffer.0),
+            Data::Hashed(state) => then(by, state.finish().as_ref()),
+            Data::Whole(buffer) => then(by, &buffer.0),
         }
     }
 }
@@ -90,7 +106,7 @@ impl Session {
         let state = &mut *self.state();
         let Some(given) = begin(&mut state.sign, given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
-        self.slot.offers(signing.mechanism.kind, CKF_SIGN)?;
+        self.slot.offers(signing.kind, CKF_SIGN)?;
         state.sign = Some(SignOperation::new(signing, &*self.key(key)?, true)?);
         Ok(())
     }
@@ -111,13 +127,13 @@ impl Session {
 
     pub(crate) fn sign_update(&self, part: &Input) -> Outcome {
         let mut state = self.state();
-        let operation = state.sign.as_mut().filter(|o| o.signing.takes_parts()).ok_or(NOT_INITIALIZED)?;
+        let operation = state.sign.as_mut().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
         operation.update(part.bytes(), &self.slot).inspect_err(|_| state.sign = None)
     }
 
     pub(crate) fn sign_final(&self, out: &Output) -> Outcome {
         let State { sign, scratch, .. } = &mut *self.state();
-        let operation = sign.as_ref().filter(|o| o.signing.takes_parts()).ok_or(NOT_INITIALIZED)?;
+        let operation = sign.as_ref().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
         if !out.has_room(operation.output_bytes)? {
             return Ok(());
         }
@@ -128,7 +144,8 @@ impl Session {
 }
 
 /// Has the engine sign; the signature is then in `scratch`.
-pub(super) fn make(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), data: &[u8]) -> Outcome {
-    let (key, Signing { mechanism, .. }) = by;
-    slot.call(scratch, &Sign { key, mechanism, ticket: None }, data).map_err(Rv::of_key).map(drop)
+pub(super) fn make(slot: &Slot, scratch: &mut Scratch, by: Signer, data: &[u8]) -> Outcome {
+    let Signer { key, signing, mut leave } = by;
+    let ticket = leave.spend()?;
+    slot.call(scratch, &Sign { key, mechanism: signing.into_mechanism(), ticket }, data).map_err(Rv::of_key).map(drop)
 }

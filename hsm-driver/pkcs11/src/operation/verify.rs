@@ -1,5 +1,6 @@
 //! `C_Verify*` and `C_VerifySignature*` (§5.14, §5.15): they end the operation whatever comes of it.
 
+use super::sign::Signer;
 use super::{Begin, NOT_INITIALIZED, SignOperation, begin};
 use crate::abi::memory::Input;
 use crate::mechanism::Signing;
@@ -7,7 +8,6 @@ use crate::rv::{Outcome, Rv};
 use crate::session::{Session, State};
 use crate::slot::Slot;
 use coloa_client::Scratch;
-use coloa_wire::ObjectId;
 use coloa_wire::command::Verify;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
@@ -32,7 +32,7 @@ impl Session {
         let state = &mut *self.state();
         let Some(given) = begin(&mut state.verify, given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
-        self.slot.offers(signing.mechanism.kind, CKF_VERIFY)?;
+        self.slot.offers(signing.kind, CKF_VERIFY)?;
         let operation = SignOperation::new(signing, &*self.key(key)?, false)?;
         if signature.is_some_and(|s| s.len() != operation.output_bytes) {
             return Err(Rv(CKR_SIGNATURE_LEN_RANGE));
@@ -82,7 +82,7 @@ impl Session {
 
 impl Verification {
     fn takes_parts(&self) -> bool {
-        self.operation.signing.takes_parts()
+        self.operation.takes_parts()
     }
 
     /// Whether parts come before the signature (`C_VerifyInit`).
@@ -126,8 +126,8 @@ fn has_length(operation: &SignOperation, signature: &[u8]) -> Outcome {
     if signature.len() == operation.output_bytes { Ok(()) } else { Err(Rv(CKR_SIGNATURE_LEN_RANGE)) }
 }
 
-fn ask(slot: &Slot, scratch: &mut Scratch, by: (ObjectId, Signing), (data, end): (&[u8], &[u8])) -> Outcome {
-    let (key, Signing { mechanism, .. }) = by;
+fn ask(slot: &Slot, scratch: &mut Scratch, by: Signer, (data, end): (&[u8], &[u8])) -> Outcome {
+    let (key, mechanism) = (by.key, by.signing.into_mechanism());
     let bulk = Zeroizing::new([data, end].concat());
     let signature = u32::try_from(end.len()).map_err(|_| Rv(CKR_SIGNATURE_LEN_RANGE))?;
     slot.call(scratch, &Verify { key, mechanism, signature }, &bulk).map_err(Rv::of_key).map(drop)

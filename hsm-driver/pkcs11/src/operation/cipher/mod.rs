@@ -7,6 +7,7 @@
 mod chain;
 mod whole;
 
+use super::leave::Leave;
 use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
 use crate::abi::memory::{Home, Input, Output};
 use crate::key::KeyFacts;
@@ -20,6 +21,7 @@ use coloa_wire::attribute::class;
 use coloa_wire::command::{Decrypt, Encrypt};
 use coloa_wire::{AttributeType, Mechanism, MechanismType, ObjectId};
 use cryptoki_sys::*;
+use std::cell::Cell;
 use whole::{Size, Whole};
 use zeroize::Zeroizing;
 
@@ -29,6 +31,8 @@ pub(crate) struct Cipher {
     way: Way,
     /// Parts that did not go to the engine yet.
     held: Buffer,
+    /// A plaintext that did not fit its buffer, where the leave to make it is spent.
+    kept: Option<Zeroizing<Vec<u8>>>,
     in_parts: bool,
 }
 
@@ -38,6 +42,7 @@ pub(super) struct By {
     pub(super) encrypts: bool,
     /// The most data one command takes.
     pub(super) limit: usize,
+    leave: Cell<Leave>,
 }
 
 enum Way {
@@ -77,7 +82,10 @@ impl By {
         if self.encrypts {
             return Ok(slot.call(scratch, &Encrypt { key, mechanism }, data).map_err(Rv::of_key)?.iv);
         }
-        let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket: None }, data);
+        let mut leave = self.leave.get();
+        let ticket = leave.spend()?;
+        self.leave.set(leave);
+        let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket }, data);
         opened.map_err(|e| e.of_key().of_ciphertext()).map(|_| None)
     }
 
@@ -97,7 +105,7 @@ impl By {
             return Err(Rv(CKR_KEY_TYPE_INCONSISTENT));
         }
         key.permits(if encrypts { AttributeType::ENCRYPT } else { AttributeType::DECRYPT })?;
-        Ok(By { key: key.id, encrypts, limit })
+        Ok(By { key: key.id, encrypts, limit, leave: Cell::new(Leave::for_key(key)) })
     }
 }
 
@@ -113,7 +121,7 @@ impl Cipher {
         };
         let by = By::new(&key, ciphering.key_type(), encrypts, data_limit(&session.slot, head))?;
         let way = Way::new(ciphering, &key, encrypts, session.slot.is_strict());
-        Ok(Cipher { by, way, held: Buffer::default(), in_parts: false })
+        Ok(Cipher { by, way, held: Buffer::default(), kept: None, in_parts: false })
     }
 }
 
@@ -233,10 +241,14 @@ fn last(
     if room < most && active.is_exact() {
         return out.has_room(most).map(drop);
     }
-    let made = run(active, (slot, scratch)).inspect_err(|_| *operation = None)?;
+    let made = match active.kept.take() {
+        Some(kept) => Made::Joined(kept),
+        None => run(active, (slot, &mut *scratch)).inspect_err(|_| *operation = None)?,
+    };
     let delivered = out.put_within(room, made.bytes(scratch));
-    if delivered != Err(Rv(CKR_BUFFER_TOO_SMALL)) {
-        *operation = None;
+    match operation {
+        Some(active) if delivered == Err(Rv(CKR_BUFFER_TOO_SMALL)) => active.keep(made.bytes(scratch)),
+        _ => *operation = None,
     }
     delivered
 }
@@ -263,6 +275,17 @@ pub(super) fn update(
 }
 
 impl Cipher {
+    pub(super) fn leave(&mut self) -> &mut Leave {
+        self.by.leave.get_mut()
+    }
+
+    /// Keeps what can be made only once.
+    fn keep(&mut self, made: &[u8]) {
+        if !matches!(self.by.leave.get(), Leave::Free) {
+            self.kept = Some(Zeroizing::new(made.to_vec()));
+        }
+    }
+
     /// Whether data may come in parts: RSA takes one block (§6.1.6, §6.1.8).
     fn takes_parts(&self) -> bool {
         !matches!(&self.way, Way::Whole(Whole { size: Size::Modulus(_), .. }))

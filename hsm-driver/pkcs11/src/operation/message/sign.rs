@@ -3,16 +3,16 @@
 use super::without_parameters;
 use crate::abi::memory::{Input, Output};
 use crate::mechanism::{Message, Signing};
+use crate::operation::leave::Leave;
+use crate::operation::sign::Signer;
 use crate::operation::{Begin, NOT_INITIALIZED, SignOperation, begin, sign, verify};
 use crate::rv::{Outcome, Rv};
 use crate::session::{Session, State};
-use coloa_wire::ObjectId;
 use cryptoki_sys::*;
 
 /// Signing or verifying messages with one key.
 pub(crate) struct MessageSigning {
-    key: ObjectId,
-    signing: Signing,
+    by: Signer,
     output_bytes: usize,
     /// A message that comes in parts.
     open: Option<SignOperation>,
@@ -20,14 +20,24 @@ pub(crate) struct MessageSigning {
 
 impl MessageSigning {
     fn new(session: &Session, signing: Signing, key: CK_OBJECT_HANDLE, signs: bool) -> Outcome<Self> {
-        session.slot.offers(signing.mechanism.kind, if signs { CKF_MESSAGE_SIGN } else { CKF_MESSAGE_VERIFY })?;
-        let SignOperation { key, signing, output_bytes, .. } = SignOperation::new(signing, &*session.key(key)?, signs)?;
-        Ok(MessageSigning { key, signing, output_bytes, open: None })
+        session.slot.offers(signing.kind, if signs { CKF_MESSAGE_SIGN } else { CKF_MESSAGE_VERIFY })?;
+        let SignOperation { by, output_bytes, .. } = SignOperation::new(signing, &*session.key(key)?, signs)?;
+        Ok(MessageSigning { by, output_bytes, open: None })
     }
 
-    /// A message of its own.
-    fn message(&self) -> SignOperation {
-        SignOperation::begun(self.signing.clone(), self.key, self.output_bytes)
+    /// A message of its own, with the leave there is for it.
+    fn message(&mut self) -> SignOperation {
+        let by = self.by.clone();
+        let _ = self.by.leave.spend();
+        SignOperation::begun(by, self.output_bytes)
+    }
+
+    /// Of the message that has begun, or of the next one.
+    pub(in crate::operation) fn leave(&mut self) -> &mut Leave {
+        match &mut self.open {
+            Some(message) => message.leave(),
+            None => &mut self.by.leave,
+        }
     }
 
     fn begin(&mut self) -> Outcome {
