@@ -3,9 +3,6 @@
 
 mod rig;
 
-use coloa_crypto_native::Native;
-use coloa_engine::crypto::Mode;
-use coloa_engine::{Crypto, KeyKind};
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::{class, key_type, parameter_set};
 use coloa_wire::command::*;
@@ -231,14 +228,6 @@ fn receiver(there: &Caller<'_>, here: &Caller<'_>, only: Template) -> (ObjectId,
         template = template.with(kind, there.attribute(pair.public, kind).unwrap());
     }
     (here.create(template).unwrap(), pair.private)
-}
-
-/// A blob as an outsider makes it who knows the key-encryption key.
-fn wrapped_outside(kek: &[u8], plain: &[u8]) -> Vec<u8> {
-    let key = Native.load(KeyKind::Aes, kek).unwrap();
-    let mut text = plain.to_vec();
-    Native.encrypt(&key, Mode::Kwp, &mut text).unwrap();
-    text
 }
 
 /// What is listed as wrapping wraps and unwraps, by each mechanism; what a strict partition takes away it takes both ways.
