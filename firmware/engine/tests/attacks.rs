@@ -108,6 +108,8 @@ fn a_known_wrapping_key() {
         let hidden = treasure(&caller);
         let mut got = Vec::new();
         for kek in known_keks(&engine, &caller, partition) {
+            // A strict partition does not even make it a wrapping key.
+            assert_eq!(kek.is_err(), mode == PartitionMode::Strict);
             let wrapped = kek.and_then(|(kek, value)| {
                 let marked = trust(&engine, partition, kek);
                 assert!(marked.is_err(), "the SO cannot trust what others may know");
