@@ -1,5 +1,6 @@
 //! The checks, a file a chapter. Each is a sentence that holds on every target.
 
+mod clients;
 mod encryption;
 mod login;
 mod objects;
@@ -58,5 +59,9 @@ pub const CHECKS: &[Check] = &[
     check("two_processes_share_a_token", &[Need::Processes, Need::LiveView], &[processes::share]),
     check("what_two_processes_made_is_kept", &[Need::Processes], &[processes::make, processes::find_made]),
     check("a_login_is_not_inherited", &[Need::Processes], &[processes::login_is_mine]),
+    check("pkcs11_tool_finds_no_error", &[Need::Clients], &[clients::pkcs11_tool]),
+    check("openssl_serves_with_a_key_in_the_token", &[Need::Clients], &[clients::openssl_engine]),
+    check("gnutls_signs_with_the_token", &[Need::Clients], &[clients::gnutls]),
+    check("java_keeps_its_keys_in_the_token", &[Need::Clients], &[clients::java]),
     check("a_forked_child_starts_over", &[Need::Processes, Need::Fork], &[processes::fork]),
 ];

@@ -44,4 +44,6 @@ pub enum Need {
     Bulk,
     /// A forked child that inherits nothing.
     Fork,
+    /// RSA beside EC, and time for the programs that people use.
+    Clients,
 }

@@ -112,6 +112,7 @@ impl Target for Board {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::Bulk => Some("a board's frame holds 8 KiB"),
+            Need::Clients => Some("a board has no RSA"),
             Need::P384
             | Need::Lockout
             | Need::Server

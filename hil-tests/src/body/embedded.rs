@@ -57,7 +57,8 @@ impl Target for Embedded {
             | Need::Processes
             | Need::LiveView
             | Need::HashedEcdsa
-            | Need::Fork => None,
+            | Need::Fork
+            | Need::Clients => None,
         }
     }
 }

@@ -59,6 +59,7 @@ impl Target for SoftHsm {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
+            Need::Clients => Some("its own users have tried them"),
             Need::Lockout => Some("SoftHSM2 never locks a PIN"),
             Need::Server => Some("SoftHSM2 lives in the caller's process"),
             Need::HashedEcdsa => Some("SoftHSM2 2.6 signs digests only"),
