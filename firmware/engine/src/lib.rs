@@ -57,6 +57,7 @@ pub mod store;
 pub use allowance::MAX_GCM_INVOCATIONS;
 pub use conversation::Conversation;
 pub use engine::{Engine, StartError};
+pub use mechanism::mechanisms;
 pub use peer::Peer;
 
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};

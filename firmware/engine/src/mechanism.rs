@@ -78,16 +78,20 @@ pub(crate) fn served<C: Crypto>(
 ) -> Result<Served, ErrorCode> {
     let at = ROWS.binary_search_by_key(&kind, |row| row.kind).map_err(|_| ErrorCode::MechanismUnsupported)?;
     let row = ROWS.get(at).ok_or(ErrorCode::MechanismUnsupported)?;
-    if row.flags & service.flag() == 0 || !crypto.supports(row.needs) {
+    if row.flags & service.flag() == 0 || !has(crypto, row) {
         return Err(ErrorCode::MechanismUnsupported);
     }
     let taken = mode == PartitionMode::Strict && row.not_strict & service.flag() != 0;
     if taken { Err(ErrorCode::MechanismForbidden) } else { Ok(Served(row)) }
 }
 
-/// What this provider can serve.
-pub(crate) fn list<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> {
-    ROWS.iter().filter(|row| crypto.supports(row.needs)).map(|row| MechanismInfo {
+fn has<C: Crypto>(crypto: &C, row: &table::Row) -> bool {
+    crypto.supports(row.needs) && crypto.supports(row.also)
+}
+
+/// The mechanisms an engine with this provider serves, sorted by number.
+pub fn mechanisms<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> {
+    ROWS.iter().filter(|row| has(crypto, row)).map(|row| MechanismInfo {
         kind: row.kind,
         min_key: row.keys.0,
         max_key: row.keys.1,

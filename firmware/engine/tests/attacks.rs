@@ -108,6 +108,8 @@ fn a_known_wrapping_key() {
         let hidden = treasure(&caller);
         let mut got = Vec::new();
         for kek in known_keks(&engine, &caller, partition) {
+            // A strict partition does not even make it a wrapping key.
+            assert_eq!(kek.is_err(), mode == PartitionMode::Strict);
             let wrapped = kek.and_then(|(kek, value)| {
                 let marked = trust(&engine, partition, kek);
                 assert!(marked.is_err(), "the SO cannot trust what others may know");
@@ -161,7 +163,7 @@ fn agreed(caller: &Caller<'_>) -> Known {
     let mine = Native.generate(kind).unwrap();
     let public = Template::default().with(A::EC_PARAMS, P256);
     let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
-    let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+    let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
     let params = EcdhParams { kdf: Some(M::SHA256), shared: vec![], public: mine.public.clone() };
     let template = aes().with(A::VALUE_LEN, 32).with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
     let kek = caller.derive(pair.private, Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(params)), template)?;
@@ -173,7 +175,7 @@ fn agreed(caller: &Caller<'_>) -> Known {
 fn decapsulated(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::PARAMETER_SET, parameter_set::ML_KEM_768);
     let pair = caller.pair_by(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
-    let Some(Value::Bytes(key)) = caller.attribute(pair.public, A::VALUE) else { panic!("no key") };
+    let Some(Value::Bytes(key)) = caller.shown(pair.public, A::VALUE) else { panic!("no key") };
     let key = Native.load_public(PairKind::MlKem(coloa_engine::crypto::MlKem::L768), &key).unwrap();
     let (ciphertext, shared) = Native.encapsulate(&key).unwrap();
     let template = aes().with(A::WRAP, true).with(A::TOKEN, true).with(A::PRIVATE, false);
@@ -197,7 +199,7 @@ fn brought(caller: &Caller<'_>) -> Known {
     let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
     let private = yes(&[A::UNWRAP]).with(A::UNWRAP_TEMPLATE, nested(yes(&[A::WRAP])));
     let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
-    let Some(Value::Bytes(info)) = caller.attribute(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
+    let Some(Value::Bytes(info)) = caller.shown(pair.public, A::PUBLIC_KEY_INFO) else { panic!("no key") };
     // What follows the algorithm and the bit string's head.
     let key = Native.load_public(PairKind::Rsa, &info[24..]).unwrap();
     let padding = Padding::Oaep { hash: Hash::Sha256, mgf: Hash::Sha256, label: &[] };
@@ -331,7 +333,7 @@ fn derives_of_a_byte_at_a_time() {
         let secret = caller.call(&generate).unwrap().object;
         let public = Template::default().with(A::EC_PARAMS, P256);
         let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, public, yes(&[A::DERIVE])).unwrap();
-        let Some(Value::Bytes(point)) = caller.attribute(pair.public, A::EC_POINT) else { panic!("no point") };
+        let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
         let agree = |kdf| {
             let params = EcdhParams { kdf, shared: vec![], public: point.clone() };
             Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(params))
@@ -369,174 +371,4 @@ fn derives_of_a_byte_at_a_time() {
             assert!(caller.derive(pair.private, agree(None), signs).is_err(), "a bare shared secret only derives");
         }
     }
-}
-
-/// Noise is no wrapped key, so nobody makes keys of it and learns from what they do.
-#[test]
-fn keys_conjured_from_noise() {
-    let engine = start(&RamStore::new()).unwrap();
-    for mode in BOTH {
-        let caller = user(&engine, token(&engine, mode));
-        let kek = caller.kek(Template::default());
-        let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-        let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
-        let by_oaep = Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()));
-        let before = caller.find(Template::default()).len();
-        let mut noise = vec![0; 384 + 40];
-        for _ in 0..100 {
-            Native.random(&mut noise).unwrap();
-            noise[0] = 0;
-            let tries = [
-                (kek, M::AES_KEY_WRAP.into(), 40),
-                (kek, kwp(), 40),
-                (kek, gcm(Some(&[1; 12])), 32),
-                (kek, gcm(Some(&[1; 12])), 48),
-                (pair.private, by_oaep.clone(), 384),
-                (pair.private, rsa_aes(), 384 + 40),
-            ];
-            for (key, mechanism, length) in tries {
-                let strict = mode == PartitionMode::Strict;
-                for kind in if strict { [key_type::AES; 2] } else { [key_type::GENERIC_SECRET, key_type::AES] } {
-                    let made = caller.unwrap(key, &mechanism, &noise[..length], of_class(class::SECRET_KEY, kind));
-                    assert_eq!(made, Err(ErrorCode::WrappedKeyInvalid));
-                }
-            }
-        }
-        assert_eq!(caller.find(Template::default()).len(), before);
-    }
-}
-
-/// The same IV twice opens GCM (SP 800-38D appendix A): the caller does not get to choose.
-#[test]
-fn an_iv_of_the_attackers_choice() {
-    let engine = start(&RamStore::new()).unwrap();
-    let partition = token(&engine, PartitionMode::Strict);
-    let caller = user(&engine, partition);
-    let kek = caller.kek(Template::default());
-    trust(&engine, partition, kek).unwrap();
-    let (known, hidden) =
-        (caller.create(aes().with(A::VALUE, vec![1; 32]).with(A::EXTRACTABLE, true)), treasure(&caller));
-    for key in [known.unwrap(), hidden] {
-        assert_eq!(caller.wrap(kek, &gcm(Some(&[0; 12])), key), Err(ErrorCode::MechanismParameter));
-    }
-    let ivs: std::collections::BTreeSet<_> =
-        (0..50).map(|_| caller.wrap_with_iv(kek, &gcm(None), hidden).unwrap().0.unwrap()).collect();
-    assert_eq!(ivs.len(), 50);
-    assert!(ivs.iter().all(|iv| iv.len() == 12));
-}
-
-/// Vaudenay's and Bleichenbacher's oracles: a strict partition has no unwrapping that pads without authenticating.
-#[test]
-fn padding_oracles() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = user(&engine, token(&engine, PartitionMode::Strict));
-    let kek = caller.kek(Template::default());
-    let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
-    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
-    let asked = |key, mechanism: &Mechanism, text: &[u8]| caller.unwrap(key, mechanism, text, aes());
-    assert_eq!(asked(kek, &cbc_pad(Some(&[0; 16])), &[0; 32]), Err(ErrorCode::MechanismForbidden));
-    assert_eq!(asked(pair.private, &M::RSA_PKCS.into(), &[0; 384]), Err(ErrorCode::MechanismForbidden));
-    assert_eq!(caller.wrap(kek, &cbc_pad(None), kek), Err(ErrorCode::MechanismForbidden));
-    assert_eq!(caller.wrap(pair.public, &M::RSA_PKCS.into(), kek), Err(ErrorCode::MechanismForbidden));
-}
-
-/// What a compatible partition answers to a text that is not as it was is one code, wherever it was changed, and PKCS#1
-/// never says that its padding is wrong (R25).
-#[test]
-fn a_wrapped_key_that_was_changed_is_one_error() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = user(&engine, token(&engine, PartitionMode::Compatible));
-    let kek = caller.kek(Template::default());
-    let key = caller.generate_aes(yes(&[A::EXTRACTABLE])).unwrap();
-    let public = Template::default().with(A::MODULUS_BITS, 2048).with(A::WRAP, true);
-    let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, yes(&[A::UNWRAP])).unwrap();
-    let ways: [(ObjectId, ObjectId, fn(Option<&[u8]>) -> Mechanism); 4] = [
-        (kek, kek, gcm),
-        (kek, kek, cbc_pad),
-        (pair.public, pair.private, |_| rsa_aes()),
-        (pair.public, pair.private, |_| Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()))),
-    ];
-    for (wrapping, unwrapping, mechanism) in ways {
-        let (iv, wrapped) = caller.wrap_with_iv(wrapping, &mechanism(None), key).unwrap();
-        let mechanism = mechanism(iv.as_deref());
-        caller.unwrap(unwrapping, &mechanism, &wrapped, aes()).unwrap();
-        for at in 0..wrapped.len() {
-            let mut changed = wrapped.clone();
-            changed[at] ^= 1;
-            match caller.unwrap(unwrapping, &mechanism, &changed, aes()) {
-                Err(error) => assert_eq!(error, ErrorCode::WrappedKeyInvalid, "{at}"),
-                // CBC does not notice: another key comes out.
-                Ok(object) => {
-                    assert_eq!(mechanism.kind, M::AES_CBC_PAD);
-                    caller.call(&ObjectDestroy { object }).unwrap();
-                }
-            }
-        }
-    }
-    // As a generic secret of any length, what PKCS#1 yields for noise is a key like another: nothing tells the padding.
-    let wrapped = caller.wrap(pair.public, &M::RSA_PKCS.into(), key).unwrap();
-    for at in [1, 7, 200, 255] {
-        let mut changed = wrapped.clone();
-        changed[at] ^= 1;
-        let template = || of_class(class::SECRET_KEY, key_type::GENERIC_SECRET);
-        let once = caller.unwrap(pair.private, &M::RSA_PKCS.into(), &changed, template());
-        assert!(matches!(once, Ok(_) | Err(ErrorCode::WrappedKeyInvalid)), "{once:?}");
-    }
-}
-
-/// Trust is the SO's to give, on what nobody can know, and nobody's to take along.
-#[test]
-fn trust_that_was_not_given() {
-    let engine = start(&RamStore::new()).unwrap();
-    for mode in BOTH {
-        let partition = token(&engine, mode);
-        let caller = user(&engine, partition);
-        let kek = caller.kek(Template::default());
-        let hidden = treasure(&caller);
-        assert_eq!(caller.write(kek, yes(&[A::TRUSTED])).err(), Some(ErrorCode::AttributeReadOnly));
-        let born = caller.generate_aes(yes(&[A::WRAP, A::TRUSTED]));
-        assert_eq!(born, Err(ErrorCode::AttributeReadOnly));
-        assert_eq!(caller.wrap(kek, &kwp(), hidden), Err(ErrorCode::KeyNotWrappable));
-        trust(&engine, partition, kek).unwrap();
-        assert_eq!(
-            caller.write(kek, Template::default().with(A::TRUSTED, false)).err(),
-            Some(ErrorCode::AttributeReadOnly)
-        );
-        assert_eq!(
-            caller.copy(kek, Template::default().with(A::TRUSTED, false)).err(),
-            Some(ErrorCode::AttributeReadOnly)
-        );
-        let copy = caller.copy(kek, Template::default()).unwrap();
-        assert!(caller.wrap(copy, &kwp(), hidden).is_ok(), "the same key is as trusted");
-        // Trust taken back is gone.
-        officer(&engine, partition).write(kek, Template::default().with(A::TRUSTED, false)).unwrap();
-        assert_eq!(caller.wrap(kek, &kwp(), hidden), Err(ErrorCode::KeyNotWrappable));
-        // The SO marks, and does no more: it changes nothing else of a secret key, and wraps none.
-        let officer = officer(&engine, partition);
-        let more = yes(&[A::TRUSTED]).with(A::LABEL, &b"x"[..]);
-        assert_eq!(officer.write(kek, more).is_err(), mode == PartitionMode::Strict);
-        assert_eq!(officer.wrap(copy, &kwp(), kek).err(), Some(ErrorCode::NotLoggedIn));
-    }
-}
-
-/// Keys that are not private are seen without a login; a strict partition lets nobody use them so (R1).
-#[test]
-fn a_wrapping_without_a_login() {
-    let engine = start(&RamStore::new()).unwrap();
-    let partition = token(&engine, PartitionMode::Strict);
-    let caller = user(&engine, partition);
-    let kek = caller.kek(Template::default());
-    trust(&engine, partition, kek).unwrap();
-    let shown = Template::default().with(A::TOKEN, true).with(A::PRIVATE, false).with(A::EXTRACTABLE, true);
-    let key = caller.generate_aes(shown).unwrap();
-    let mine = Native.generate_rsa(3072).unwrap();
-    let parts = rsa_parts(&mine.public);
-    let public = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::WRAP, true).with(A::TOKEN, true);
-    let public = public.with(A::MODULUS, parts.0).with(A::PUBLIC_EXPONENT, parts.1);
-    let public = caller.create(public).unwrap();
-    trust(&engine, partition, public).unwrap();
-    let mut nobody = Caller::new(&engine, client(1));
-    nobody.open(partition).unwrap();
-    assert_eq!(nobody.wrap(kek, &kwp(), key), Err(ErrorCode::NotLoggedIn));
-    assert_eq!(nobody.wrap(public, &rsa_aes(), key), Err(ErrorCode::NotLoggedIn));
 }

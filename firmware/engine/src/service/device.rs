@@ -186,5 +186,5 @@ pub(crate) fn list_mechanisms<P: Platform>(
     call: &mut Call<'_, P>,
     _: MechanismList,
 ) -> Result<MechanismListReply, ErrorCode> {
-    Ok(MechanismListReply { mechanisms: mechanism::list(call.engine.platform().crypto()).collect() })
+    Ok(MechanismListReply { mechanisms: mechanism::mechanisms(call.engine.platform().crypto()).collect() })
 }

@@ -314,10 +314,10 @@ pub(crate) fn write_attributes<P: Platform>(
 pub(crate) fn find<P: Platform>(call: &mut Call<'_, P>, command: ObjectFind) -> Result<ObjectFindReply, ErrorCode> {
     let (session, partition) = call.session()?;
     let max = usize::try_from(command.max.min(MAX_FIND)).unwrap_or_default();
-    let (template, after) = (&command.template, command.after);
-    if profile::are_wanted(template) {
-        return Ok(ObjectFindReply { objects: profile::find(template, after, max) });
+    if profile::are_wanted(&command.template) {
+        return Ok(ObjectFindReply { objects: profile::find(&command.template, command.after, max) });
     }
+    let (template, after) = (&command.template, command.after);
     let search = Search { template, after, max, sees_private: policy::sees_private(session.role()) };
     let mut objects = loop {
         let known = partition.objects.read().find(&search);

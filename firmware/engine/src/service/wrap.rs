@@ -18,11 +18,12 @@ use crate::object::Object;
 use crate::policy::{self, Authorized, Wrappable};
 use crate::session::Session;
 use crate::{Crypto, CryptoError, KeyKind, Platform, allowance};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::class;
 use coloa_wire::command::{KeyUnwrap, KeyWrap, KeyWrapReply, ObjectReply, PartitionMode};
-use coloa_wire::{AttributeType as A, ErrorCode};
+use coloa_wire::{AttributeType as A, ErrorCode, Mechanism};
 use zeroize::Zeroizing;
 
 /// What KWP adds at most.
@@ -35,7 +36,8 @@ pub(crate) fn wrap<P: Platform>(call: &mut Call<'_, P>, command: KeyWrap) -> Res
             ErrorCode::KeyTypeInconsistent => ErrorCode::WrappingKeyType,
             other => other,
         })?;
-    let made = make(call, &session, &wrapping, &command);
+    let key = policy::look_up(&session, &session.partition, command.key)?;
+    let made = make(call, &session, &wrapping, key, &command.mechanism);
     if matches!(made, Err(ErrorCode::Conflict)) {
         return Err(ErrorCode::Conflict);
     }
@@ -51,10 +53,10 @@ fn make<P: Platform>(
     call: &Call<'_, P>,
     session: &Session<P>,
     wrapping: &Authorized<policy::Wrap, Key<P>>,
-    command: &KeyWrap,
+    key: Arc<Object<Key<P>>>,
+    mechanism: &Mechanism,
 ) -> Result<(Option<Vec<u8>>, Vec<u8>), ErrorCode> {
-    let way = Wrapping::parse(&command.mechanism)?;
-    let key = policy::look_up(session, &session.partition, command.key)?;
+    let way = Wrapping::parse(mechanism)?;
     let key = policy::wrappable(session, wrapping, key)?;
     if session.partition.mode == PartitionMode::Strict && way.has_chosen_iv() {
         return Err(ErrorCode::MechanismParameter);

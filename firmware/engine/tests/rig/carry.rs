@@ -2,7 +2,7 @@
 
 use super::*;
 use coloa_wire::mechanism::{OaepParams, RsaAesParams};
-use coloa_wire::{Attribute, Parameter, Value};
+use coloa_wire::{Parameter, Value};
 
 impl Caller<'_> {
     /// The wrapped key, with the IV in front that the engine made.
@@ -40,18 +40,18 @@ impl Caller<'_> {
     }
 
     /// An attribute's value, if it may be read.
-    pub fn attribute(&self, object: ObjectId, kind: A) -> Option<Value> {
+    pub fn shown(&self, object: ObjectId, kind: A) -> Option<Value> {
         let reply = self.call(&AttributesRead { object, kinds: vec![kind] }).expect("the object is there");
         reply.values.first().map(|attribute| attribute.value.clone())
     }
 
     pub fn flag(&self, object: ObjectId, kind: A) -> bool {
-        self.attribute(object, kind) == Some(Value::Bool(true))
+        self.shown(object, kind) == Some(Value::Bool(true))
     }
 
     /// A key's value, if it may be read.
     pub fn value(&self, object: ObjectId) -> Option<Vec<u8>> {
-        match self.attribute(object, A::VALUE) {
+        match self.shown(object, A::VALUE) {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
@@ -59,10 +59,6 @@ impl Caller<'_> {
 
     pub fn write(&self, object: ObjectId, template: Template) -> Result<Done, ErrorCode> {
         self.call(&AttributesWrite { object, template })
-    }
-
-    pub fn copy(&self, object: ObjectId, template: Template) -> Result<ObjectId, ErrorCode> {
-        self.call(&ObjectCopy { object, template }).map(|reply| reply.object)
     }
 
     /// A token key that the SO may mark: it wraps, unwraps and is seen without a login.

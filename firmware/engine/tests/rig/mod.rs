@@ -188,7 +188,7 @@ impl<'a> Caller<'a> {
     }
 
     /// The value of one attribute, or why there is none.
-    pub fn look_at(&self, object: ObjectId, kind: A) -> Result<Value, ErrorCode> {
+    pub fn attribute(&self, object: ObjectId, kind: A) -> Result<Value, ErrorCode> {
         let mut reply = self.call(&AttributesRead { object, kinds: vec![kind] })?;
         match (reply.values.pop(), reply.sensitive.is_empty()) {
             (Some(attribute), _) => Ok(attribute.value.clone()),
@@ -199,11 +199,15 @@ impl<'a> Caller<'a> {
 
     /// Asserts the value of one attribute.
     pub fn shows(&self, object: ObjectId, kind: A, value: impl Into<Value>) {
-        assert!(self.look_at(object, kind) == Ok(value.into()), "{kind:x?}");
+        assert!(self.attribute(object, kind) == Ok(value.into()), "{kind:x?}");
     }
 
     pub fn change(&self, object: ObjectId, template: Template) -> Result<Done, ErrorCode> {
         self.call(&AttributesWrite { object, template })
+    }
+
+    pub fn copy(&self, object: ObjectId, template: Template) -> Result<ObjectId, ErrorCode> {
+        self.call(&ObjectCopy { object, template }).map(|reply| reply.object)
     }
 
     pub fn find(&self, template: Template) -> Vec<ObjectId> {

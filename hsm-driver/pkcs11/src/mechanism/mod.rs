@@ -6,6 +6,8 @@
 mod cipher;
 mod list;
 mod signing;
+#[cfg(test)]
+mod table;
 
 pub(crate) use cipher::{Aead, BLOCK, Chaining, Ciphering, Message, Nonce};
 pub(crate) use list::{left, offered};
