@@ -9,7 +9,7 @@ mod whole;
 
 use super::leave::Leave;
 use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
-use crate::abi::memory::{Home, Input, Output};
+use crate::abi::memory::{Input, Output};
 use crate::key::KeyFacts;
 use crate::mechanism::{Chaining, Ciphering};
 use crate::rv::{Outcome, Rv};
@@ -19,7 +19,7 @@ use chain::Chain;
 use coloa_client::Scratch;
 use coloa_wire::attribute::class;
 use coloa_wire::command::{Decrypt, Encrypt};
-use coloa_wire::{AttributeType, Mechanism, MechanismType, ObjectId};
+use coloa_wire::{AttributeType, Mechanism, MechanismType, ObjectId, UseTicket};
 use cryptoki_sys::*;
 use std::cell::Cell;
 use whole::{Size, Whole};
@@ -82,11 +82,17 @@ impl By {
         if self.encrypts {
             return Ok(slot.call(scratch, &Encrypt { key, mechanism }, data).map_err(Rv::of_key)?.iv);
         }
-        let mut leave = self.leave.get();
-        let ticket = leave.spend()?;
-        self.leave.set(leave);
+        let ticket = self.spend()?;
         let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket }, data);
         opened.map_err(|e| e.of_key().of_ciphertext()).map(|_| None)
+    }
+
+    /// Spends the leave to use the key once.
+    fn spend(&self) -> Outcome<Option<UseTicket>> {
+        let mut leave = self.leave.get();
+        let ticket = leave.spend();
+        self.leave.set(leave);
+        ticket
     }
 
     /// `CKR_DATA_LEN_RANGE`, or what it is for ciphertext.
@@ -120,26 +126,21 @@ impl Cipher {
             _ => 0,
         };
         let by = By::new(&key, ciphering.key_type(), encrypts, data_limit(&session.slot, head))?;
-        let way = Way::new(ciphering, &key, encrypts, session.slot.is_strict());
+        let way = Way::new(ciphering, &by, &key, session.slot.is_strict());
         Ok(Cipher { by, way, held: Buffer::default(), kept: None, in_parts: false })
     }
 }
 
 impl Way {
-    fn new(ciphering: Ciphering, key: &KeyFacts, encrypts: bool, strict: bool) -> Self {
-        let whole = |mechanism, size| Way::Whole(Whole { mechanism, iv_home: Home::nowhere(), size, data_bytes: None });
+    fn new(ciphering: Ciphering, by: &By, key: &KeyFacts, strict: bool) -> Self {
         match ciphering {
-            Ciphering::Aead(aead) => {
-                let (iv_home, size, data_bytes) = (aead.iv_home.clone(), Size::Tag(aead.tag_bytes), aead.data_bytes);
-                let mechanism = if encrypts { aead.encrypting(strict) } else { aead.decrypting() };
-                Way::Whole(Whole { mechanism, iv_home, size, data_bytes })
-            }
-            Ciphering::Xts(mechanism) => whole(mechanism, Size::Same),
-            Ciphering::Rsa(mechanism) => whole(mechanism, Size::Modulus(key.output_bytes)),
+            Ciphering::Aead(aead) => Way::Whole(Whole::aead(by, aead, strict)),
+            Ciphering::Xts(mechanism) => Way::Whole(Whole::new(by, mechanism, Size::Same)),
+            Ciphering::Rsa(mechanism) => Way::Whole(Whole::new(by, mechanism, Size::Modulus(key.output_bytes))),
             // Blocks before the last go by plain CBC: a key that is for the padded mode only has all at once.
             Ciphering::Chained(Chaining::CbcPad(iv)) if !key.allows(MechanismType::AES_CBC) => {
                 let iv = coloa_wire::Parameter::Iv(Some(iv.to_vec()));
-                whole(Mechanism::with(MechanismType::AES_CBC_PAD, iv), Size::Padded)
+                Way::Whole(Whole::new(by, Mechanism::with(MechanismType::AES_CBC_PAD, iv), Size::Padded))
             }
             Ciphering::Chained(chaining) => Way::Chain(Chain(chaining)),
         }

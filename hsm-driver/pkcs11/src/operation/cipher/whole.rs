@@ -2,18 +2,25 @@
 
 use super::{By, Line, Made};
 use crate::abi::memory::Home;
-use crate::mechanism::BLOCK;
-use crate::rv::Outcome;
+use crate::mechanism::{Aead, BLOCK};
+use crate::rv::{Outcome, Rv};
 use coloa_wire::Mechanism;
+use coloa_wire::command::{Decrypt, Encrypt};
 
 /// A mechanism that is used once.
 pub(super) struct Whole {
-    pub(super) mechanism: Mechanism,
+    command: Command,
     /// Where an IV goes that the engine makes.
-    pub(super) iv_home: Home,
+    iv_home: Home,
     pub(super) size: Size,
     /// CCM's `ulDataLen`.
-    pub(super) data_bytes: Option<usize>,
+    data_bytes: Option<usize>,
+}
+
+/// What goes to the engine, ready from the beginning: mechanisms are large, and this one is not moved again.
+enum Command {
+    Encrypt(Encrypt),
+    Decrypt(Decrypt),
 }
 
 /// How long a ciphertext is.
@@ -30,6 +37,23 @@ pub(super) enum Size {
 }
 
 impl Whole {
+    pub(super) fn new(by: &By, mechanism: Mechanism, size: Size) -> Self {
+        let key = by.key;
+        let command = if by.encrypts {
+            Command::Encrypt(Encrypt { key, mechanism })
+        } else {
+            Command::Decrypt(Decrypt { key, mechanism, ticket: None })
+        };
+        Whole { command, iv_home: Home::nowhere(), size, data_bytes: None }
+    }
+
+    /// Authenticated encryption. `strict` is whether the engine chooses IVs.
+    pub(super) fn aead(by: &By, aead: Aead, strict: bool) -> Self {
+        let (iv_home, size, data_bytes) = (aead.iv_home.clone(), Size::Tag(aead.tag_bytes), aead.data_bytes);
+        let mechanism = if by.encrypts { aead.encrypting(strict) } else { aead.decrypting() };
+        Whole { iv_home, data_bytes, ..Whole::new(by, mechanism, size) }
+    }
+
     /// The most that comes of `given` bytes; an error for lengths that cannot be.
     pub(super) fn most(&self, by: &By, given: usize) -> Outcome<usize> {
         if given > by.limit || !self.has_said_length(by.encrypts, given) {
@@ -61,16 +85,17 @@ impl Whole {
         encrypts || matches!(self.size, Size::Tag(_) | Size::Same)
     }
 
-    /// Does it. The mechanism stays, for a caller whose buffer is too small for the result.
+    /// Does it. The command stays, for a caller whose buffer is too small for the result.
     pub(super) fn run(&mut self, by: &By, (slot, scratch): Line<'_>, data: &[u8]) -> Outcome<Made> {
-        let mechanism = if self.is_exact(by.encrypts) {
-            let used = self.mechanism.kind.into();
-            std::mem::replace(&mut self.mechanism, used)
-        } else {
-            self.mechanism.clone()
-        };
-        if let Some(iv) = by.run(slot, scratch, mechanism, data)? {
-            self.iv_home.write(&iv)?;
+        match &mut self.command {
+            Command::Encrypt(encrypt) => {
+                let reply = slot.call(scratch, encrypt, data).map_err(Rv::of_key)?;
+                reply.iv.map_or(Ok(()), |iv| self.iv_home.write(&iv))?;
+            }
+            Command::Decrypt(decrypt) => {
+                decrypt.ticket = by.spend()?;
+                slot.call(scratch, decrypt, data).map_err(|e| e.of_key().of_ciphertext())?;
+            }
         }
         Ok(Made::Bulk)
     }
