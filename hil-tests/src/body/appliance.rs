@@ -96,9 +96,14 @@ impl Appliance {
         self.port
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("coload does not run")?.pid())
+    }
+
     /// Memory that its process has now.
     pub fn resident_kib(&self) -> Result<u64> {
-        let pid = self.process.as_ref().context("coload does not run")?.pid();
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS {line}"))
