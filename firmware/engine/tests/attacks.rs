@@ -360,6 +360,9 @@ fn derives_of_a_byte_at_a_time() {
                 // What comes out is hidden, whole, and never a key that wraps.
                 let template = open_secret(key_type::GENERIC_SECRET).with(A::VALUE_LEN, 32);
                 assert!(caller.derive(base, mechanism.clone(), template).is_err());
+                let bare = of_class(class::SECRET_KEY, key_type::GENERIC_SECRET).with(A::VALUE_LEN, 32);
+                let bare = caller.derive(base, mechanism.clone(), bare.with(A::SENSITIVE, false));
+                assert_eq!(bare, Err(ErrorCode::TemplateInconsistent), "what stays in is sensitive all the same");
                 let wraps = aes().with(A::VALUE_LEN, 32).with(A::WRAP, true);
                 assert!(caller.derive(base, mechanism.clone(), wraps).is_err());
             }

@@ -44,6 +44,12 @@ fn trust_that_was_not_given() {
         let born = caller.generate_aes(yes(&[A::WRAP, A::TRUSTED]));
         assert_eq!(born, Err(ErrorCode::AttributeReadOnly));
         assert_eq!(caller.wrap(kek, &kwp(), hidden), Err(ErrorCode::KeyNotWrappable));
+        if mode == PartitionMode::Strict {
+            // There every key is one that only trusted keys wrap, whatever it says of itself.
+            let loose = yes(&[A::EXTRACTABLE, A::ENCRYPT]).with(A::WRAP_WITH_TRUSTED, false);
+            let loose = caller.generate_aes(loose).unwrap();
+            assert_eq!(caller.wrap(kek, &kwp(), loose), Err(ErrorCode::KeyNotWrappable));
+        }
         trust(&engine, partition, kek).unwrap();
         assert_eq!(
             caller.write(kek, Template::default().with(A::TRUSTED, false)).err(),
