@@ -123,12 +123,45 @@ fn packages(need: Need) -> Result<()> {
         c.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y", "-o", "DPkg::Lock::Timeout=600"]).args(args);
         c
     };
+    let _quiet = NoServices::hold();
     run::quiet(Task::start("apt-get update"), &mut apt(&["update"]))
         .and_then(|()| {
             let task = Task::start(format!("apt-get install {}", names.join(" ")));
             run::quiet(task, apt(&["install", "--no-install-recommends"]).args(&names))
         })
-        .with_context(|| format!("run this as root, then try again: {typed}"))
+        .with_context(|| format!("run this as root, then try again: {typed}"))?;
+    if names.contains(&"nginx-light") && run::on_path("systemctl").is_some() {
+        // Nor does it start with the machine. Where there is no systemd there is nothing to do.
+        run::program("systemctl").args(["disable", "--quiet", "nginx"]).status().ok();
+    }
+    Ok(())
+}
+
+/// While it is held no package that is installed starts a service: the tests start their own nginx, and port 80 is not theirs.
+struct NoServices(bool);
+
+/// Asked by Debian's packages before they start a service (`invoke-rc.d`(8)).
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl NoServices {
+    /// Leaves a policy that is there already alone.
+    fn hold() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let text = "#!/bin/sh\n# Of `cargo xtask setup`, while it installs packages. If that does not run, remove this file.\nexit 101\n";
+        let ours = !std::path::Path::new(POLICY).exists() && std::fs::write(POLICY, text).is_ok();
+        if ours {
+            std::fs::set_permissions(POLICY, std::fs::Permissions::from_mode(0o755)).ok();
+        }
+        NoServices(ours)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.0 {
+            std::fs::remove_file(POLICY).ok();
+        }
+    }
 }
 
 fn has_thumb() -> bool {
