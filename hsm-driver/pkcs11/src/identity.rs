@@ -57,7 +57,7 @@ pub(crate) fn token(slot: &Slot, token: &TokenInfo) -> CK_TOKEN_INFO {
         manufacturerID: padded(manufacturer(slot.target.body()).as_str()),
         model: padded(&model(slot.target.body(), token.mode)),
         serialNumber: padded(&serial),
-        flags: flags(token),
+        flags: flags(token) | if slot.target.overlaps() { CKF_ASYNC_SESSION_SUPPORTED } else { 0 },
         ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
         ulSessionCount: sessions,
         ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,

@@ -8,7 +8,7 @@
 //! What an application may rely on:
 //! - **Mechanisms:** what a slot lists it does, and nothing else; a strict partition lists less. Hashes (SHA-2, SHA-3) are
 //!   computed here, signatures, MACs, ciphers, key generation, wrapping, derivation and encapsulation in the engine.
-//!   `C_SignRecover*`, `C_VerifyRecover*`, operation states and `C_Async*` answer `CKR_FUNCTION_NOT_SUPPORTED`.
+//!   `C_SignRecover*`, `C_VerifyRecover*`, and operation states answer `CKR_FUNCTION_NOT_SUPPORTED`.
 //! - **AES-GCM and AES-CCM in a strict partition:** the engine makes the IV. Give 12 zero bytes, or in a message
 //!   `CKG_GENERATE` or `CKG_GENERATE_RANDOM`; they hold the IV when the ciphertext is delivered, so the buffer must live until
 //!   then. A compatible partition uses the IV as given. `CKG_GENERATE_COUNTER*` and fixed bits are refused: the engine makes
@@ -23,6 +23,11 @@
 //! - **Keys with `CKA_ALWAYS_AUTHENTICATE`:** after the init of each signature or decryption, `C_Login` with
 //!   `CKU_CONTEXT_SPECIFIC`; in messages before the end of each. Functions without an init (unwrap, derive, decapsulate)
 //!   answer `CKR_USER_NOT_LOGGED_IN` for such a key.
+//! - **Asynchronous sessions** (`CKF_ASYNC_SESSION`), on an appliance: `C_Sign` and `C_SignFinal` answer `CKR_PENDING`, and
+//!   `C_AsyncComplete` delivers; all else is done at once. One signature a session is under way, so one thread overlaps as
+//!   many as it has sessions. An engine without a wire to overlap on refuses the flag (`CKR_SESSION_ASYNC_NOT_SUPPORTED`).
+//!   A call does not outlive its session: `C_AsyncGetID` answers `CKR_STATE_UNSAVEABLE`, `C_AsyncJoin`
+//!   `CKR_SAVED_STATE_INVALID`.
 //! - **Of two threads** that begin the same operation in one session, one gets `CKR_OPERATION_ACTIVE`.
 //! - **A restarted appliance** is reconnected to. Sessions and handles stay good; a login is lost, and calls answer
 //!   `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Without a connection calls answer `CKR_DEVICE_ERROR`.

@@ -1,7 +1,7 @@
 //! PKCS#11 sessions: opening, closing, their rules, and what each holds (§5.6).
 
 use crate::module::Module;
-use crate::operation::{Cipher, Digesting, Find, MessageCipher, MessageSigning, SignOperation, Verification};
+use crate::operation::{Cipher, Digesting, Find, MessageCipher, MessageSigning, Pending, SignOperation, Verification};
 use crate::rv::{Outcome, Rv};
 use crate::slot::Slot;
 use coloa_client::Scratch;
@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Session {
     pub(crate) slot: Arc<Slot>,
     pub(crate) read_write: bool,
+    /// Whether it was opened with `CKF_ASYNC_SESSION`.
+    pub(crate) overlaps: bool,
     state: Mutex<State>,
 }
 
@@ -31,6 +33,8 @@ pub(crate) struct State {
     pub(crate) decrypt_messages: Option<MessageCipher>,
     pub(crate) sign_messages: Option<MessageSigning>,
     pub(crate) verify_messages: Option<MessageSigning>,
+    /// The call that `C_AsyncComplete` is asked for.
+    pub(crate) pending: Option<Pending>,
     /// Session objects made here: they go with the session.
     objects: Vec<ObjectId>,
 }
@@ -64,6 +68,7 @@ impl Session {
             (Some(Role::SecurityOfficer), _) => CKS_RW_SO_FUNCTIONS,
         };
         let flags = CKF_SERIAL_SESSION | if self.read_write { CKF_RW_SESSION } else { 0 };
+        let flags = flags | if self.overlaps { CKF_ASYNC_SESSION } else { 0 };
         CK_SESSION_INFO { slotID: self.slot.id, state, flags, ulDeviceError: 0 }
     }
 
@@ -71,6 +76,7 @@ impl Session {
     pub(crate) fn cancel(&self, flags: CK_FLAGS) {
         let mut state = self.state();
         let named = |flag: CK_FLAGS| flags & flag != 0;
+        state.pending.take_if(|p| p.has_flag(flags));
         state.sign.take_if(|_| named(CKF_SIGN));
         state.verify.take_if(|_| named(CKF_VERIFY));
         state.encrypt.take_if(|_| named(CKF_ENCRYPT));
@@ -109,6 +115,10 @@ impl Module {
         if !slot.token()?.initialized {
             return Err(Rv(CKR_TOKEN_NOT_RECOGNIZED));
         }
+        let overlaps = flags & CKF_ASYNC_SESSION != 0;
+        if overlaps && !slot.target.overlaps() {
+            return Err(Rv(CKR_SESSION_ASYNC_NOT_SUPPORTED));
+        }
         let read_write = flags & CKF_RW_SESSION != 0;
         let mut gate = slot.gate();
         if !read_write && slot.role() == Some(Role::SecurityOfficer) {
@@ -116,7 +126,7 @@ impl Module {
         }
         slot.open_channel()?;
         *gate.count(read_write) += 1;
-        Ok(self.keep(Session { slot: slot.clone(), read_write, state: Mutex::default() }))
+        Ok(self.keep(Session { slot: slot.clone(), read_write, overlaps, state: Mutex::default() }))
     }
 
     /// `C_CloseSession`: with the last one the login ends too.

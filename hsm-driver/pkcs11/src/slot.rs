@@ -8,12 +8,13 @@ use crate::handle::Handles;
 use crate::mechanism::left;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
-use coloa_client::{CallError, Client, Scratch};
+use coloa_client::{CallError, Client, Scratch, Ticket};
 use coloa_wire::command::{MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
 use coloa_wire::{Command, ErrorCode, MechanismType, PartitionId, SessionId};
 use cryptoki_sys::*;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use zeroize::Zeroizing;
 
 /// Login states, as they fit an atomic.
 const NOBODY: u8 = 0;
@@ -177,6 +178,32 @@ impl Slot {
             Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
                 let anew = self.reopen(session)?;
                 Ok(client.call_with(scratch, (Some(anew), retry), command, bulk)?)
+            }
+            Err(CallError::Engine(ErrorCode::ObjectUnknown)) if self.login.load(Ordering::Acquire) == LOST => {
+                Err(Rv(CKR_USER_NOT_LOGGED_IN))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Puts a command of the engine session on the wire; also says which session that was.
+    pub(crate) fn begin<C: Command>(&self, command: &C, bulk: &[u8]) -> Outcome<(SessionId, Ticket<C>)> {
+        let open = *self.channel.read().unwrap_or_else(PoisonError::into_inner);
+        let session = open.ok_or(Rv(CKR_SESSION_HANDLE_INVALID))?;
+        Ok((session, self.target.client()?.begin((Some(session), None), command, bulk)?))
+    }
+
+    /// The reply's bulk, if it has come. A call that a restart of the engine has lost is not given again.
+    pub(crate) fn poll<C: Command>(
+        &self,
+        session: SessionId,
+        ticket: &mut Ticket<C>,
+    ) -> Outcome<Option<Zeroizing<Vec<u8>>>> {
+        match self.target.client()?.poll(ticket) {
+            Ok(answer) => Ok(answer.map(|(_, bulk)| bulk)),
+            Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
+                self.reopen(session)?;
+                Err(Rv(CKR_DEVICE_ERROR))
             }
             Err(CallError::Engine(ErrorCode::ObjectUnknown)) if self.login.load(Ordering::Acquire) == LOST => {
                 Err(Rv(CKR_USER_NOT_LOGGED_IN))

@@ -48,6 +48,11 @@ impl Target {
         matches!(self.settings.place, Place::Embedded(..))
     }
 
+    /// Whether calls overlap on the way there.
+    pub(crate) fn overlaps(&self) -> bool {
+        matches!(self.settings.place, Place::Network(..))
+    }
+
     /// Which body the engine has, once it was reached.
     pub(crate) fn body(&self) -> Option<Body> {
         if self.is_embedded() { Some(Body::Embedded) } else { self.hello.get().map(|h| h.body) }

@@ -1,5 +1,6 @@
 //! Function lists and interfaces (§3.6, §5.4): one table each for 2.40, 3.0 and 3.2, made of the same functions.
 
+use super::asynchronous::*;
 use super::crypto::*;
 use super::general::*;
 use super::key::*;

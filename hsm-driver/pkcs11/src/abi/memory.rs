@@ -171,6 +171,11 @@ impl Output {
         self.put(bytes)
     }
 
+    /// Where it is, for the caller to free.
+    pub(crate) fn address(&self) -> *mut u8 {
+        self.start.0
+    }
+
     /// Whether only the length is asked for.
     pub(crate) fn is_query(&self) -> bool {
         self.start.is_null()

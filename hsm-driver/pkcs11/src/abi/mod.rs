@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod entry;
+mod asynchronous;
 mod crypto;
 mod general;
 mod given;

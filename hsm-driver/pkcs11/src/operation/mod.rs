@@ -4,6 +4,7 @@
 //! the rest, never more than one frame takes. An operation ends when its result is delivered or it failed; a question for
 //! the length, and a buffer that is too small, leave it as it was (§5.2).
 
+mod asynchronous;
 mod cipher;
 mod combined;
 mod digest;
@@ -14,6 +15,7 @@ mod random;
 mod sign;
 mod verify;
 
+pub(crate) use asynchronous::Pending;
 pub(crate) use cipher::Cipher;
 pub(crate) use digest::Digesting;
 pub(crate) use find::Find;

@@ -1,7 +1,7 @@
 //! `C_Sign*`: signatures and MACs (§5.13). What `verify` and messages need of the same state is here too.
 
 use super::leave::Leave;
-use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
+use super::{Begin, Buffer, NOT_INITIALIZED, Pending, begin, data_limit};
 use crate::abi::memory::{Input, Output};
 use crate::hash::Hashing;
 use crate::key::KeyFacts;
@@ -112,7 +112,9 @@ impl Session {
     }
 
     pub(crate) fn sign(&self, data: &Input, out: &Output) -> Outcome {
-        let State { sign, scratch, .. } = &mut *self.state();
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let State { sign, scratch, pending, .. } = state;
         let operation = sign.as_ref().ok_or(NOT_INITIALIZED)?;
         if operation.in_parts {
             return Err(Rv(CKR_OPERATION_ACTIVE));
@@ -121,6 +123,13 @@ impl Session {
             return Ok(());
         }
         let operation = sign.take().ok_or(NOT_INITIALIZED)?;
+        if self.overlaps {
+            let to = (out, operation.output_bytes);
+            *pending = Some(
+                operation.whole(data.bytes(), &self.slot, |by, data| start(&self.slot, "C_Sign", to, (by, data)))?,
+            );
+            return Err(Rv(CKR_PENDING));
+        }
         operation.whole(data.bytes(), &self.slot, |by, data| make(&self.slot, scratch, by, data))?;
         out.put(scratch.bulk())
     }
@@ -132,15 +141,30 @@ impl Session {
     }
 
     pub(crate) fn sign_final(&self, out: &Output) -> Outcome {
-        let State { sign, scratch, .. } = &mut *self.state();
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let State { sign, scratch, pending, .. } = state;
         let operation = sign.as_ref().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
         if !out.has_room(operation.output_bytes)? {
             return Ok(());
         }
         let operation = sign.take().ok_or(NOT_INITIALIZED)?;
+        if self.overlaps {
+            let to = (out, operation.output_bytes);
+            *pending = Some(operation.parts(|by, data| start(&self.slot, "C_SignFinal", to, (by, data)))?);
+            return Err(Rv(CKR_PENDING));
+        }
         operation.parts(|by, data| make(&self.slot, scratch, by, data))?;
         out.put(scratch.bulk())
     }
+}
+
+/// Puts a signature's command on the wire.
+fn start(slot: &Slot, function: &'static str, to: (&Output, usize), (by, data): (Signer, &[u8])) -> Outcome<Pending> {
+    let Signer { key, signing, mut leave } = by;
+    let ticket = leave.spend()?;
+    let sign = Sign { key, mechanism: signing.into_mechanism(), ticket };
+    Pending::begin(slot, (function, CKF_SIGN), to, (&sign, data)).map_err(Rv::of_key)
 }
 
 /// Has the engine sign; the signature is then in `scratch`.
