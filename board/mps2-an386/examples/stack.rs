@@ -153,6 +153,7 @@ fn panicked(why: &PanicInfo<'_>) -> ! {
 
 /// What a stack that overflows ends in.
 #[exception]
+// SAFETY: `exception` wants the word; the handler touches nothing but the log and never returns.
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
     log!("fault: the stack is not enough");
     loop {

@@ -56,12 +56,13 @@ pub(crate) fn seal<P: Platform>(
 ) -> Result<Vec<u8>, ErrorCode> {
     let crypto = call.engine.platform().crypto();
     let opened = key.open(crypto)?;
-    let mut text = Vec::with_capacity(plain.len().saturating_add(GROWTH));
+    if let Cipher::Rsa(padding) = cipher {
+        return crypto.rsa_encrypt(opened, padding, plain).map_err(|error| call.engine.crypto_failed(error));
+    }
+    // What is encrypted may be a key, and stays in the text when the provider refuses.
+    let mut text = Zeroizing::new(Vec::with_capacity(plain.len().saturating_add(GROWTH)));
     text.extend_from_slice(plain);
     let sealed = match cipher {
-        Cipher::Rsa(padding) => {
-            return crypto.rsa_encrypt(opened, padding, plain).map_err(|error| call.engine.crypto_failed(error));
-        }
         Cipher::Aead { mode, iv, aad, tag } => {
             let iv = iv.ok_or(ErrorCode::MechanismParameter)?;
             crypto.seal(opened, &Aead { mode, iv, aad, tag }, &mut text)
@@ -69,7 +70,7 @@ pub(crate) fn seal<P: Platform>(
         other => crypto.encrypt(opened, mode_of(other, plain.len())?, &mut text),
     };
     sealed.map_err(|error| call.engine.crypto_failed(error))?;
-    Ok(text)
+    Ok(core::mem::take(&mut *text))
 }
 
 /// The provider's mode for data of this length.
@@ -89,7 +90,7 @@ pub(crate) fn decrypt<P: Platform>(call: &mut Call<'_, P>, command: Decrypt) -> 
     let (key, session) = authorize::<policy::Decrypt, P>(call, command.key, kind)?;
     let cipher = Cipher::parse(&command.mechanism)?;
     let opened = open(call, key.object(), cipher, call.bulk);
-    call.out = call.used(&session, command.key, kind, opened)?.to_vec();
+    call.out = core::mem::take(&mut *call.used(&session, command.key, kind, opened)?);
     Ok(Done {})
 }
 
