@@ -14,25 +14,6 @@ use coloa_wire::mechanism::{CounterKdfParams, EcdhParams, HkdfParams, KdfField, 
 use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Parameter, Template, Value};
 use rig::*;
 
-const BOTH: [PartitionMode; 2] = [PartitionMode::Strict, PartitionMode::Compatible];
-
-fn yes(kinds: &[A]) -> Template {
-    kinds.iter().fold(Template::default(), |template, kind| template.with(*kind, true))
-}
-
-/// A key that is to leave only under trusted keys, which is what every key of a strict partition is.
-fn treasure(caller: &Caller<'_>) -> ObjectId {
-    caller.generate_aes(yes(&[A::EXTRACTABLE, A::WRAP_WITH_TRUSTED, A::ENCRYPT, A::DECRYPT])).unwrap()
-}
-
-fn kwp() -> Mechanism {
-    M::AES_KEY_WRAP_KWP.into()
-}
-
-fn aes() -> Template {
-    of_class(class::SECRET_KEY, key_type::AES)
-}
-
 /// Ways to wrap under an AES key.
 fn aes_ways() -> [Mechanism; 5] {
     [M::AES_KEY_WRAP.into(), kwp(), M::AES_KEY_WRAP_PAD.into(), gcm(None), cbc_pad(None)]

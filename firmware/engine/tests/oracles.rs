@@ -11,25 +11,6 @@ use coloa_wire::command::*;
 use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Parameter, Template};
 use rig::*;
 
-const BOTH: [PartitionMode; 2] = [PartitionMode::Strict, PartitionMode::Compatible];
-
-fn yes(kinds: &[A]) -> Template {
-    kinds.iter().fold(Template::default(), |template, kind| template.with(*kind, true))
-}
-
-/// A key that is to leave only under trusted keys, which is what every key of a strict partition is.
-fn treasure(caller: &Caller<'_>) -> ObjectId {
-    caller.generate_aes(yes(&[A::EXTRACTABLE, A::WRAP_WITH_TRUSTED, A::ENCRYPT, A::DECRYPT])).unwrap()
-}
-
-fn kwp() -> Mechanism {
-    M::AES_KEY_WRAP_KWP.into()
-}
-
-fn aes() -> Template {
-    of_class(class::SECRET_KEY, key_type::AES)
-}
-
 /// Noise is no wrapped key, so nobody makes keys of it and learns from what they do.
 #[test]
 fn keys_conjured_from_noise() {

@@ -7,23 +7,8 @@ use coloa_engine::Crypto;
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::*;
-use coloa_wire::{AttributeType as A, ErrorCode, Mechanism, MechanismType as M, ObjectId, Template};
+use coloa_wire::{AttributeType as A, ErrorCode, Template};
 use rig::*;
-
-const BOTH: [PartitionMode; 2] = [PartitionMode::Strict, PartitionMode::Compatible];
-
-fn yes(kinds: &[A]) -> Template {
-    kinds.iter().fold(Template::default(), |template, kind| template.with(*kind, true))
-}
-
-/// A key that is to leave only under trusted keys, which is what every key of a strict partition is.
-fn treasure(caller: &Caller<'_>) -> ObjectId {
-    caller.generate_aes(yes(&[A::EXTRACTABLE, A::WRAP_WITH_TRUSTED, A::ENCRYPT, A::DECRYPT])).unwrap()
-}
-
-fn kwp() -> Mechanism {
-    M::AES_KEY_WRAP_KWP.into()
-}
 
 /// Modulus and exponent of a DER `RSAPublicKey` with a modulus of 3072 bits and the exponent 65537.
 fn rsa_parts(public: &[u8]) -> (Vec<u8>, Vec<u8>) {

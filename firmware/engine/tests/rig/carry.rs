@@ -115,3 +115,22 @@ pub fn rsa_aes() -> Mechanism {
 pub fn cbc_pad(iv: Option<&[u8]>) -> Mechanism {
     Mechanism::with(MechanismType::AES_CBC_PAD, Parameter::Iv(iv.map(<[u8]>::to_vec)))
 }
+
+pub const BOTH: [PartitionMode; 2] = [PartitionMode::Strict, PartitionMode::Compatible];
+
+pub fn yes(kinds: &[A]) -> Template {
+    kinds.iter().fold(Template::default(), |template, kind| template.with(*kind, true))
+}
+
+/// A key that is to leave only under trusted keys, which is what every key of a strict partition is.
+pub fn treasure(caller: &Caller<'_>) -> ObjectId {
+    caller.generate_aes(yes(&[A::EXTRACTABLE, A::WRAP_WITH_TRUSTED, A::ENCRYPT, A::DECRYPT])).unwrap()
+}
+
+pub fn kwp() -> Mechanism {
+    MechanismType::AES_KEY_WRAP_KWP.into()
+}
+
+pub fn aes() -> Template {
+    of_class(class::SECRET_KEY, key_type::AES)
+}
