@@ -60,6 +60,7 @@ pub const CHECKS: &[Check] = &[
     check("what_two_processes_made_is_kept", &[Need::Processes], &[processes::make, processes::find_made]),
     check("a_login_is_not_inherited", &[Need::Processes], &[processes::login_is_mine]),
     check("pkcs11_tool_finds_no_error", &[Need::Clients], &[clients::pkcs11_tool]),
+    check("pkcs11_tool_signs_with_ecdsa_and_sha1", &[Need::Clients], &[clients::pkcs11_tool_ec]),
     check("openssl_serves_with_a_key_in_the_token", &[Need::Clients], &[clients::openssl::serves]),
     check("gnutls_signs_with_the_token", &[Need::Clients], &[clients::gnutls::signs]),
     check("java_keeps_its_keys_in_the_token", &[Need::Clients], &[clients::java::keeps_keys]),

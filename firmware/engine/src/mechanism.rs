@@ -133,7 +133,7 @@ pub(crate) fn hash_of_key_type(key: u64) -> Option<Hash> {
 
 /// For each hash: digest, HMAC, HMAC of a chosen length, ECDSA, RSA PKCS#1, RSA PSS, HashML-DSA.
 const HASHES: [(Hash, &[M]); 9] = [
-    (Hash::Sha1, &[M::SHA_1, M::SHA_1_HMAC]),
+    (Hash::Sha1, &[M::SHA_1, M::SHA_1_HMAC, M::ECDSA_SHA1]),
     (
         Hash::Sha224,
         &[

@@ -89,6 +89,7 @@ mechanism_types! {
     PKCS5_PBKD2 = 0x03b0,
     EC_KEY_PAIR_GEN = 0x1040,
     ECDSA = 0x1041,
+    ECDSA_SHA1 = 0x1042,
     ECDSA_SHA224 = 0x1043,
     ECDSA_SHA256 = 0x1044,
     ECDSA_SHA384 = 0x1045,

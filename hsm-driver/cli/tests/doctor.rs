@@ -126,3 +126,15 @@ fn wrong_tries_are_seen_and_a_wrong_pin_costs_one() {
     let (verdict, words) = verdict(&found, "PIN");
     assert!(verdict == "warning" && words.contains("1 wrong tries, 9 left"), "{words}");
 }
+
+#[test]
+fn an_embedded_token_that_is_not_there_is_not_made() {
+    let site = Site::new();
+    fs::create_dir(site.path("court-srv-1")).unwrap();
+    let token = site.path("court-srv-1/token");
+    fs::write(site.path("court-srv-1/coloa.toml"), "[[token]]\nbody = \"embedded\"\ndirectory = \"token\"\n").unwrap();
+    let (_, found) = findings(&site, &[]);
+    let (verdict, words) = verdict(&found, "directory");
+    assert!(verdict == "warning" && words.contains("first use"), "{found:?}");
+    assert!(!token.exists(), "the doctor made it");
+}

@@ -63,6 +63,22 @@ hashes! {
         HASH_ML_DSA_SHA3_224 By::Sha3_224;
 }
 
+/// For ECDSA only, and a strict partition verifies with it but does not sign: old clients still ask for it. Nothing else here is made with it.
+pub(crate) static SHA1: Hash = Hash {
+    digest: M::SHA_1,
+    hmac: NONE,
+    hmac_general: NONE,
+    ecdsa: M::ECDSA_SHA1,
+    pkcs1: NONE,
+    pss: NONE,
+    ml_dsa: NONE,
+    key_type: u64::MAX,
+    by: By::AwsLc(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+};
+
+/// No mechanism's number.
+const NONE: M = M(u32::MAX);
+
 impl Hash {
     /// The hash of a digest mechanism.
     pub(crate) fn of_digest(kind: M) -> Option<&'static Hash> {

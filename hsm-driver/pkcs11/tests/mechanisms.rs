@@ -89,7 +89,7 @@ fn signing(kind: CK_MECHANISM_TYPE, place: &mut Place) -> (CK_MECHANISM, CK_KEY_
         CKM_AES_CMAC => (mechanism(kind), CKK_AES, 0, 16),
         CKM_EDDSA => (mechanism(kind), CKK_EC_EDWARDS, 0, 64),
         CKM_ECDSA => (mechanism(kind), CKK_EC, 32, 132),
-        CKM_ECDSA_SHA224..=CKM_ECDSA_SHA3_512 => (mechanism(kind), CKK_EC, 0, 132),
+        CKM_ECDSA_SHA1..=CKM_ECDSA_SHA3_512 => (mechanism(kind), CKK_EC, 0, 132),
         CKM_RSA_PKCS => (mechanism(kind), CKK_RSA, 51, 384),
         CKM_RSA_PKCS_PSS => (pss(1), CKK_RSA, 32, 384),
         CKM_SHA256_RSA_PKCS | CKM_SHA384_RSA_PKCS | CKM_SHA512_RSA_PKCS => (mechanism(kind), CKK_RSA, 0, 384),

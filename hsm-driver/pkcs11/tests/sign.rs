@@ -88,17 +88,18 @@ fn openssl_verifies_rsa_ed25519_and_p521() {
         "-sigopt",
         "rsa_pss_saltlen:40",
     ];
-    let cases: [(CK_MECHANISM, _, &[&str]); 6] = [
+    let cases: [(CK_MECHANISM, _, &[&str]); 7] = [
         (mechanism(CKM_SHA256_RSA_PKCS), rsa, &["-sha256"]),
         (mechanism(CKM_SHA3_384_RSA_PKCS), rsa, &["-sha3-384"]),
         (with(CKM_SHA384_RSA_PKCS_PSS, &mut pss), rsa, &pss_options),
         (mechanism(CKM_ECDSA_SHA512), p521, &["-sha512"]),
         (mechanism(CKM_ECDSA_SHA3_224), p521, &["-sha3-224"]),
+        (mechanism(CKM_ECDSA_SHA1), p521, &["-sha1"]),
         (mechanism(CKM_EDDSA), ed, &["-rawin"]),
     ];
     for (how, (public, private), options) in cases {
         let signature = sign(s, how, private, MESSAGE).unwrap();
-        let ecdsa = matches!(how.mechanism, CKM_ECDSA_SHA512 | CKM_ECDSA_SHA3_224);
+        let ecdsa = matches!(how.mechanism, CKM_ECDSA_SHA512 | CKM_ECDSA_SHA3_224 | CKM_ECDSA_SHA1);
         std::fs::write(directory.join("signature"), if ecdsa { der(&signature) } else { signature }).unwrap();
         std::fs::write(directory.join("public.der"), value(s, public, CKA_PUBLIC_KEY_INFO).unwrap()).unwrap();
         let said = if how.mechanism == CKM_EDDSA {

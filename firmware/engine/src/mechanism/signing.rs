@@ -90,6 +90,7 @@ enum Family {
 fn family(kind: M) -> Option<Family> {
     Some(match kind {
         M::ECDSA
+        | M::ECDSA_SHA1
         | M::ECDSA_SHA224
         | M::ECDSA_SHA256
         | M::ECDSA_SHA384

@@ -133,6 +133,7 @@ pub(super) const ROWS: &[Row] = &[
     row(M::PKCS5_PBKD2, K_SECRETS, SECRET_BYTES, GENERATE, Feature::Kdf),
     row(M::EC_KEY_PAIR_GEN, K_EC, EC_BITS, PAIR | CURVES, Feature::Core),
     row(M::ECDSA, K_EC, EC_BITS, SIGN | CURVES, Feature::Core),
+    row(M::ECDSA_SHA1, K_EC, EC_BITS, SIGN | CURVES, Feature::Sha2Short).not_strict(SIGNS),
     row(M::ECDSA_SHA224, K_EC, EC_BITS, SIGN | CURVES, Feature::Sha2Short),
     row(M::ECDSA_SHA256, K_EC, EC_BITS, SIGN | CURVES, Feature::Core),
     row(M::ECDSA_SHA384, K_EC, EC_BITS, SIGN | CURVES, Feature::Core),

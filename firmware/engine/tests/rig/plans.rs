@@ -124,7 +124,7 @@ pub fn signing(kind: M) -> Option<(u64, Mechanism, Vec<u8>)> {
         Some(match kind {
             M::RSA_PKCS => (K::RSA, kind.into(), b"a DigestInfo, or not".to_vec()),
             M::RSA_PKCS_PSS => (K::RSA, Mechanism::with(kind, pss(M::SHA256, 20)), vec![7; 32]),
-            M::ECDSA => (K::EC, kind.into(), vec![7; 20]),
+            M::ECDSA | M::ECDSA_SHA1 => (K::EC, kind.into(), vec![7; 20]),
             M::EDDSA => (K::EC_EDWARDS, kind.into(), b"message".to_vec()),
             M::ML_DSA => (K::ML_DSA, Mechanism::with(kind, context(None)), b"message".to_vec()),
             M::HASH_ML_DSA => (K::ML_DSA, Mechanism::with(kind, context(Some(M::SHA3_512))), vec![7; 64]),

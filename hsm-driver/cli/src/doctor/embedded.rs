@@ -13,14 +13,36 @@ pub(super) fn examine(report: &mut Report<'_>, directory: &Path) -> bool {
                 .into(),
         ),
     );
-    // A directory that is not there yet is made at the first use.
-    let Ok(metadata) = std::fs::metadata(directory) else { return true };
+    let name = directory.display();
+    let metadata = match std::fs::metadata(directory) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // To look further would make it.
+            report.warn(
+                "directory",
+                (
+                    format!("{name} is not there yet; the first use of the token makes it."),
+                    format!("{name} chưa có; sẽ được tạo khi token được dùng lần đầu."),
+                ),
+            );
+            return false;
+        }
+        Err(error) => {
+            report.fail(
+                "directory",
+                (
+                    format!("{name} cannot be read: {error}. Check the path and its rights."),
+                    format!("không đọc được {name}: {error}. Hãy kiểm tra đường dẫn và quyền."),
+                ),
+            );
+            return false;
+        }
+    };
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         report.good("directory", ("is for its owner only.".into(), "chỉ chủ sở hữu vào được.".into()));
         return true;
     }
-    let name = directory.display();
     report.fail(
         "directory",
         (

@@ -1,7 +1,7 @@
 //! Mechanisms that sign, or make a MAC: what is hashed here, how long the result is, and which keys fit.
 
 use super::{Given, Parameter, wire_number};
-use crate::hash::{HASHES, Hash};
+use crate::hash::{HASHES, Hash, SHA1};
 use crate::key::KeyFacts;
 use crate::rv::{Outcome, Rv};
 use coloa_wire::attribute::{class, key_type};
@@ -46,6 +46,7 @@ impl Algorithm {
     pub(crate) fn of(kind: M) -> Option<Self> {
         Some(match kind {
             M::ECDSA => Algorithm::Ecdsa(None),
+            M::ECDSA_SHA1 => Algorithm::Ecdsa(Some(&SHA1)),
             M::EDDSA => Algorithm::Eddsa,
             M::RSA_PKCS => Algorithm::Pkcs1(None),
             M::RSA_PKCS_PSS => Algorithm::Pss(None),
