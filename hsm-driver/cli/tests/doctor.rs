@@ -133,8 +133,15 @@ fn an_embedded_token_that_is_not_there_is_not_made() {
     fs::create_dir(site.path("court-srv-1")).unwrap();
     let token = site.path("court-srv-1/token");
     fs::write(site.path("court-srv-1/coloa.toml"), "[[token]]\nbody = \"embedded\"\ndirectory = \"token\"\n").unwrap();
-    let (_, found) = findings(&site, &[]);
-    let (verdict, words) = verdict(&found, "directory");
-    assert!(verdict == "warning" && words.contains("first use"), "{found:?}");
+    let not_made = || {
+        let (well, found) = findings(&site, &[]);
+        let (verdict, words) = verdict(&found, "directory");
+        assert!(well && verdict == "warning" && words.contains("first use"), "{found:?}");
+    };
+    not_made();
     assert!(!token.exists(), "the doctor made it");
+    fs::create_dir(&token).unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o700)).unwrap();
+    not_made();
+    assert_eq!(fs::read_dir(&token).unwrap().count(), 0, "the doctor made a store");
 }
