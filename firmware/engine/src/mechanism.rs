@@ -131,7 +131,7 @@ pub(crate) fn hash_of_key_type(key: u64) -> Option<Hash> {
     })
 }
 
-/// For each hash: digest, HMAC, HMAC of a chosen length, ECDSA, RSA PKCS#1, RSA PSS, HashML-DSA.
+/// For each hash: digest, HMAC, and what else is made with it.
 const HASHES: [(Hash, &[M]); 9] = [
     (Hash::Sha1, &[M::SHA_1, M::SHA_1_HMAC, M::ECDSA_SHA1]),
     (

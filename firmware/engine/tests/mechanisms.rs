@@ -92,6 +92,10 @@ fn signs(caller: &Caller<'_>, ring: &mut Ring, row: &MechanismInfo, taken: u32) 
         assert_eq!(made, Err(ErrorCode::MechanismForbidden), "{kind:x?}");
         let wrong = vec![9; if key_type == K::EC { 64 } else { 384 }];
         assert_eq!(caller.verify_by(keys.second, &mechanism, &data, &wrong), Err(ErrorCode::SignatureInvalid));
+        if key_type == K::EC {
+            let made = caller.sign_by(keys.first, &M::ECDSA.into(), &data).unwrap();
+            assert_eq!(caller.verify_by(keys.second, &mechanism, &data, &made), Ok(()), "{kind:x?}");
+        }
         return;
     }
     let made = made.unwrap_or_else(|error| panic!("{kind:x?} {error:?}"));

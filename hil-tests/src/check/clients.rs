@@ -27,7 +27,7 @@ pub fn pkcs11_tool(token: &Token) -> Result<()> {
     pair.remove(token)
 }
 
-/// `pkcs11-tool --test-ec`: makes a pair, renames it, asks for a certificate with ECDSA and SHA-1, and deletes it.
+/// `pkcs11-tool --test-ec`: makes a pair, renames it, signs with ECDSA and SHA-1, and deletes it.
 pub fn pkcs11_tool_ec(token: &Token) -> Result<()> {
     let told = tool(token, &["--session-rw", "--test-ec", "--id", "a2", "--key-type", "EC:prime256v1"])?;
     ensure!(told.contains("Doing a signature") && told.contains("==> OK"), "{told}");

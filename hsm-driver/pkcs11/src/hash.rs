@@ -8,14 +8,14 @@ use sha3::Digest as _;
 /// A hash function.
 pub(crate) struct Hash {
     pub(crate) digest: M,
-    pub(crate) hmac: M,
-    pub(crate) hmac_general: M,
+    pub(crate) hmac: Option<M>,
+    pub(crate) hmac_general: Option<M>,
     pub(crate) ecdsa: M,
-    pub(crate) pkcs1: M,
-    pub(crate) pss: M,
-    pub(crate) ml_dsa: M,
+    pub(crate) pkcs1: Option<M>,
+    pub(crate) pss: Option<M>,
+    pub(crate) ml_dsa: Option<M>,
     /// The type of a key that is for this hash's HMAC only.
-    pub(crate) key_type: u64,
+    pub(crate) key_type: Option<u64>,
     by: By,
 }
 
@@ -33,13 +33,13 @@ macro_rules! hashes {
         /// Every one that is offered.
         pub(crate) static HASHES: &[Hash] = &[$(Hash {
             digest: M::$digest,
-            hmac: M::$hmac,
-            hmac_general: M::$general,
+            hmac: Some(M::$hmac),
+            hmac_general: Some(M::$general),
             ecdsa: M::$ecdsa,
-            pkcs1: M::$pkcs1,
-            pss: M::$pss,
-            ml_dsa: M::$ml_dsa,
-            key_type: key_type::$hmac,
+            pkcs1: Some(M::$pkcs1),
+            pss: Some(M::$pss),
+            ml_dsa: Some(M::$ml_dsa),
+            key_type: Some(key_type::$hmac),
             by: $by,
         }),*];
     };
@@ -63,21 +63,18 @@ hashes! {
         HASH_ML_DSA_SHA3_224 By::Sha3_224;
 }
 
-/// For ECDSA only, and a strict partition verifies with it but does not sign: old clients still ask for it. Nothing else here is made with it.
+/// For ECDSA of old clients, and for nothing else: it is not among the digests that are offered.
 pub(crate) static SHA1: Hash = Hash {
     digest: M::SHA_1,
-    hmac: NONE,
-    hmac_general: NONE,
+    hmac: None,
+    hmac_general: None,
     ecdsa: M::ECDSA_SHA1,
-    pkcs1: NONE,
-    pss: NONE,
-    ml_dsa: NONE,
-    key_type: u64::MAX,
+    pkcs1: None,
+    pss: None,
+    ml_dsa: None,
+    key_type: None,
     by: By::AwsLc(&digest::SHA1_FOR_LEGACY_USE_ONLY),
 };
-
-/// No mechanism's number.
-const NONE: M = M(u32::MAX);
 
 impl Hash {
     /// The hash of a digest mechanism.
@@ -151,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_hash_gives_as_many_bytes_as_it_says() {
-        for hash in HASHES {
+        for hash in HASHES.iter().chain([&SHA1]) {
             assert_eq!(hash.start().finish().as_ref().len(), hash.length());
         }
     }

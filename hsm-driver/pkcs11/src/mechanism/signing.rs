@@ -46,7 +46,6 @@ impl Algorithm {
     pub(crate) fn of(kind: M) -> Option<Self> {
         Some(match kind {
             M::ECDSA => Algorithm::Ecdsa(None),
-            M::ECDSA_SHA1 => Algorithm::Ecdsa(Some(&SHA1)),
             M::EDDSA => Algorithm::Eddsa,
             M::RSA_PKCS => Algorithm::Pkcs1(None),
             M::RSA_PKCS_PSS => Algorithm::Pss(None),
@@ -54,18 +53,18 @@ impl Algorithm {
             M::HASH_ML_DSA => Algorithm::MlDsaOfDigest,
             M::AES_CMAC => Algorithm::Cmac,
             M::AES_CMAC_GENERAL => Algorithm::CmacGeneral,
-            _ => return HASHES.iter().find_map(|hash| Algorithm::with(hash, kind)),
+            _ => return HASHES.iter().chain([&SHA1]).find_map(|hash| Algorithm::with(hash, kind)),
         })
     }
 
     fn with(hash: &'static Hash, kind: M) -> Option<Self> {
         Some(match kind {
             _ if kind == hash.ecdsa => Algorithm::Ecdsa(Some(hash)),
-            _ if kind == hash.hmac => Algorithm::Hmac(hash),
-            _ if kind == hash.pkcs1 => Algorithm::Pkcs1(Some(hash)),
-            _ if kind == hash.pss => Algorithm::Pss(Some(hash)),
-            _ if kind == hash.hmac_general => Algorithm::HmacGeneral(hash),
-            _ if kind == hash.ml_dsa => Algorithm::MlDsaHashing(hash),
+            _ if Some(kind) == hash.hmac => Algorithm::Hmac(hash),
+            _ if Some(kind) == hash.pkcs1 => Algorithm::Pkcs1(Some(hash)),
+            _ if Some(kind) == hash.pss => Algorithm::Pss(Some(hash)),
+            _ if Some(kind) == hash.hmac_general => Algorithm::HmacGeneral(hash),
+            _ if Some(kind) == hash.ml_dsa => Algorithm::MlDsaHashing(hash),
             _ => return None,
         })
     }
@@ -109,7 +108,7 @@ impl Algorithm {
     fn takes_secret(self, kind: u64) -> bool {
         match self {
             Algorithm::Hmac(hash) | Algorithm::HmacGeneral(hash) => {
-                kind == key_type::GENERIC_SECRET || kind == hash.key_type
+                kind == key_type::GENERIC_SECRET || Some(kind) == hash.key_type
             }
             Algorithm::Cmac | Algorithm::CmacGeneral => kind == key_type::AES,
             _ => false,
