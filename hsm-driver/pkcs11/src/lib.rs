@@ -23,9 +23,10 @@
 //! - **Keys with `CKA_ALWAYS_AUTHENTICATE`:** after the init of each signature or decryption, `C_Login` with
 //!   `CKU_CONTEXT_SPECIFIC`; in messages before the end of each. Functions without an init (unwrap, derive, decapsulate)
 //!   answer `CKR_USER_NOT_LOGGED_IN` for such a key.
-//! - **Asynchronous sessions** (`CKF_ASYNC_SESSION`), on an appliance: `C_Sign` and `C_SignFinal` answer `CKR_PENDING`, and
-//!   `C_AsyncComplete` delivers; all else is done at once. One signature a session is under way, so one thread overlaps as
-//!   many as it has sessions. An engine without a wire to overlap on refuses the flag (`CKR_SESSION_ASYNC_NOT_SUPPORTED`).
+//! - **Asynchronous sessions** (`CKF_ASYNC_SESSION`), on an appliance: what ends a signature, a verification, an encryption
+//!   or a decryption, and what makes objects, answers `CKR_PENDING` and `C_AsyncComplete` delivers; `C_WrapKey`, messages,
+//!   parts before the last and all else are done at once. One call a session is under way, so one thread overlaps as many
+//!   as it has sessions. A decryption needs as much room as the question for its length says. An engine without a wire to overlap on refuses the flag (`CKR_SESSION_ASYNC_NOT_SUPPORTED`).
 //!   A call does not outlive its session: `C_AsyncGetID` answers `CKR_STATE_UNSAVEABLE`, `C_AsyncJoin`
 //!   `CKR_SAVED_STATE_INVALID`.
 //! - **Of two threads** that begin the same operation in one session, one gets `CKR_OPERATION_ACTIVE`.

@@ -26,8 +26,8 @@ impl Session {
     pub(crate) fn create_object(&self, template: Template) -> Outcome<CK_OBJECT_HANDLE> {
         let token = wants_token(&template);
         self.may_create(token)?;
-        let reply = self.slot.ask(&ObjectCreate { template })?;
-        Ok(self.adopt(reply.object, token))
+        let command = ObjectCreate { template };
+        self.make_object(("C_CreateObject", 0), (&command, &[], |rv| rv), (token, |reply| reply.object))
     }
 
     /// `C_CopyObject`: where the template does not say, the copy is a token object if the original is.
@@ -38,8 +38,8 @@ impl Session {
             None => self.is_token_object(object)?,
         };
         self.may_create(token)?;
-        let reply = self.slot.ask(&ObjectCopy { object, template })?;
-        Ok(self.adopt(reply.object, token))
+        let command = ObjectCopy { object, template };
+        self.make_object(("C_CopyObject", 0), (&command, &[], |rv| rv), (token, |reply| reply.object))
     }
 
     /// `C_DestroyObject`.

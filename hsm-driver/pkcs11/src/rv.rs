@@ -36,6 +36,11 @@ impl Rv {
     pub(crate) fn of_ciphertext(self) -> Self {
         if self.0 == CKR_DATA_LEN_RANGE { Rv(CKR_ENCRYPTED_DATA_LEN_RANGE) } else { self }
     }
+
+    /// The same error where a key was to open ciphertext.
+    pub(crate) fn of_decrypting(self) -> Self {
+        self.of_key().of_ciphertext()
+    }
 }
 
 impl From<ErrorCode> for Rv {

@@ -39,6 +39,16 @@ pub(crate) struct State {
     objects: Vec<ObjectId>,
 }
 
+impl State {
+    /// The handle of an object made here.
+    pub(crate) fn adopt(&mut self, slot: &Slot, id: ObjectId, token: bool) -> CK_OBJECT_HANDLE {
+        if !token {
+            self.objects.push(id);
+        }
+        slot.handles.of(id)
+    }
+}
+
 impl Session {
     /// Its state.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -48,14 +58,6 @@ impl Session {
     /// `CKR_SESSION_READ_ONLY` for a token object in a read-only session.
     pub(crate) fn may_create(&self, token: bool) -> Outcome {
         if token && !self.read_write { Err(Rv(CKR_SESSION_READ_ONLY)) } else { Ok(()) }
-    }
-
-    /// The handle of an object made here.
-    pub(crate) fn adopt(&self, id: ObjectId, token: bool) -> CK_OBJECT_HANDLE {
-        if !token {
-            self.state().objects.push(id);
-        }
-        self.slot.handles.of(id)
     }
 
     /// `C_GetSessionInfo`.

@@ -8,13 +8,12 @@ use crate::handle::Handles;
 use crate::mechanism::left;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
-use coloa_client::{CallError, Client, Scratch, Ticket};
+use coloa_client::{Answer, CallError, Client, Scratch, Ticket};
 use coloa_wire::command::{MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
 use coloa_wire::{Command, ErrorCode, MechanismType, PartitionId, SessionId};
 use cryptoki_sys::*;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use zeroize::Zeroizing;
 
 /// Login states, as they fit an atomic.
 const NOBODY: u8 = 0;
@@ -193,14 +192,10 @@ impl Slot {
         Ok((session, self.target.client()?.begin((Some(session), None), command, bulk)?))
     }
 
-    /// The reply's bulk, if it has come. A call that a restart of the engine has lost is not given again.
-    pub(crate) fn poll<C: Command>(
-        &self,
-        session: SessionId,
-        ticket: &mut Ticket<C>,
-    ) -> Outcome<Option<Zeroizing<Vec<u8>>>> {
+    /// The reply and its bulk, if they have come. A call that a restart of the engine has lost is not given again.
+    pub(crate) fn poll<C: Command>(&self, session: SessionId, ticket: &mut Ticket<C>) -> Outcome<Option<Answer<C>>> {
         match self.target.client()?.poll(ticket) {
-            Ok(answer) => Ok(answer.map(|(_, bulk)| bulk)),
+            Ok(answer) => Ok(answer),
             Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
                 self.reopen(session)?;
                 Err(Rv(CKR_DEVICE_ERROR))

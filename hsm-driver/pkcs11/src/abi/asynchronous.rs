@@ -11,10 +11,19 @@ const NAME_BYTES: usize = 64;
 entry! {
     C_AsyncComplete(session: CK_SESSION_HANDLE, function: *mut CK_UTF8CHAR, result: *mut CK_ASYNC_DATA) {
         let session = module()?.session(session)?;
-        let (function, given) = (name(function)?, result.read()?);
+        let function = name(function)?;
+        // Who asks for a function without a result gives NULL; for others that is wrong before anything is lost.
+        let given = if result.is_null() && session.awaits_nothing(&function) { None } else { Some(result.read()?) };
         let done = session.async_complete(&function)?;
-        let length = done.outcome.map_or(0, |bytes| bytes as CK_ULONG);
-        result.write(CK_ASYNC_DATA { pValue: done.value, ulValue: length, ..given })?;
+        let Some(given) = given else { return done.outcome.map(drop) };
+        let (bytes, [object, second]) = done.outcome.unwrap_or_default();
+        result.write(CK_ASYNC_DATA {
+            pValue: done.value.unwrap_or(given.pValue),
+            ulValue: bytes as CK_ULONG,
+            hObject: object,
+            hAdditionalObject: second,
+            ..given
+        })?;
         done.outcome.map(drop)
     }
 

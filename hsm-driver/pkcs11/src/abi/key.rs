@@ -79,7 +79,7 @@ entry! {
         let session = module()?.session(session)?;
         key.not_null()?;
         let wrapped = wrapped.not_null()?.input(wrapped_len)?;
-        key.write(session.unwrap_key(mechanism(how)?, unwrapping, &wrapped, template(start, count)?)?)
+        key.write(session.unwrap_key(("C_UnwrapKey", mechanism(how)?), unwrapping, &wrapped, template(start, count)?)?)
     }
 
     C_UnwrapKeyAuthenticated(
@@ -98,7 +98,8 @@ entry! {
         key.not_null()?;
         let wrapped = wrapped.not_null()?.input(wrapped_len)?;
         let given = mechanism(how)?.authenticating(additional(aad, aad_len)?)?;
-        key.write(session.unwrap_key(given, unwrapping, &wrapped, template(start, count)?)?)
+        let function = ("C_UnwrapKeyAuthenticated", given);
+        key.write(session.unwrap_key(function, unwrapping, &wrapped, template(start, count)?)?)
     }
 
     C_DeriveKey(

@@ -4,6 +4,7 @@ use super::KeyFacts;
 use crate::abi::memory::{Home, Input, Output};
 use crate::attribute::wants_token;
 use crate::mechanism::{Given, Parameter};
+use crate::operation::{Delivery, Naming};
 use crate::rv::{Outcome, Rv};
 use crate::session::Session;
 use coloa_wire::attribute::{class, key_type};
@@ -37,10 +38,10 @@ impl Session {
         out.put(scratch.bulk())
     }
 
-    /// `C_UnwrapKey`.
+    /// `C_UnwrapKey` and `C_UnwrapKeyAuthenticated`.
     pub(crate) fn unwrap_key(
         &self,
-        given: Given,
+        (function, given): (&'static str, Given),
         unwrapping: CK_OBJECT_HANDLE,
         wrapped: &Input,
         template: Template,
@@ -51,8 +52,8 @@ impl Session {
         let token = wants_token(&template) || facts.unwraps_to_token();
         self.may_create(token)?;
         let command = KeyUnwrap { unwrapping: facts.id, mechanism, template, ticket: None };
-        let reply = self.slot.call(&mut self.state().scratch, &command, wrapped.bytes()).map_err(Rv::of_unwrapping)?;
-        Ok(self.adopt(reply.object, token))
+        let call = (&command, wrapped.bytes(), Rv::of_unwrapping as Naming);
+        self.make_object((function, CKF_UNWRAP), call, (token, |reply| reply.object))
     }
 
     /// `C_DeriveKey`.
@@ -66,9 +67,8 @@ impl Session {
         let facts = self.key(base)?;
         let token = wants_token(&template) || facts.derives_to_token();
         self.may_create(token)?;
-        let reply =
-            self.slot.ask(&KeyDerive { base: facts.id, mechanism, template, ticket: None }).map_err(Rv::of_key)?;
-        Ok(self.adopt(reply.object, token))
+        let command = KeyDerive { base: facts.id, mechanism, template, ticket: None };
+        self.make_object(("C_DeriveKey", CKF_DERIVE), (&command, &[], Rv::of_key), (token, |reply| reply.object))
     }
 
     /// `C_EncapsulateKey`: no key is made by a question for the length; none comes of a buffer that is too small.
@@ -84,15 +84,18 @@ impl Session {
         is_kem(&facts, class::PUBLIC_KEY, A::ENCAPSULATE)?;
         let token = wants_token(&template);
         self.may_create(token)?;
-        if !out.has_room(facts.output_bytes)? {
+        let room = facts.output_bytes;
+        if !out.has_room(room)? {
             return Ok(None);
         }
-        let reply = self.slot.ask(&KeyEncapsulate { key: facts.id, mechanism, template }).map_err(Rv::of_key)?;
-        if reply.ciphertext.len() > facts.output_bytes {
-            return Err(Rv(CKR_DEVICE_ERROR));
-        }
-        out.put(&reply.ciphertext)?;
-        Ok(Some(self.adopt(reply.object, token)))
+        let command = KeyEncapsulate { key: facts.id, mechanism, template };
+        let function = ("C_EncapsulateKey", CKF_ENCAPSULATE);
+        let made =
+            self.carry_out(function, (&command, &[], Rv::of_key), Some((out, room)), move |of, state, (reply, _)| {
+                let object = state.adopt(&of.slot, reply.object, token);
+                Ok(Delivery { bytes: Some(reply.ciphertext.into()), objects: [object, 0] })
+            })?;
+        Ok(Some(made.objects[0]))
     }
 
     /// `C_DecapsulateKey`.
@@ -109,8 +112,8 @@ impl Session {
         let token = wants_token(&template);
         self.may_create(token)?;
         let command = KeyDecapsulate { key: facts.id, mechanism, template, ticket: None };
-        let reply = self.slot.call(&mut self.state().scratch, &command, ciphertext.bytes());
-        Ok(self.adopt(reply.map_err(|e| e.of_key().of_ciphertext())?.object, token))
+        let call = (&command, ciphertext.bytes(), Rv::of_decrypting as Naming);
+        self.make_object(("C_DecapsulateKey", CKF_DECAPSULATE), call, (token, |reply| reply.object))
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) use facts::KeyFacts;
 
 use crate::attribute::wants_token;
 use crate::mechanism::Given;
+use crate::operation::Delivery;
 use crate::rv::{Outcome, Rv};
 use crate::session::Session;
 use coloa_wire::command::{KeyGenerate, KeyPairGenerate};
@@ -19,8 +20,8 @@ impl Session {
         let mechanism = self.of_keys(given, CKF_GENERATE)?;
         let token = wants_token(&template);
         self.may_create(token)?;
-        let reply = self.slot.ask(&KeyGenerate { mechanism, template })?;
-        Ok(self.adopt(reply.object, token))
+        let command = KeyGenerate { mechanism, template };
+        self.make_object(("C_GenerateKey", CKF_GENERATE), (&command, &[], |rv| rv), (token, |reply| reply.object))
     }
 
     /// `C_GenerateKeyPair`: the public key's handle, then the private key's.
@@ -33,8 +34,14 @@ impl Session {
         let mechanism = self.of_keys(given, CKF_GENERATE_KEY_PAIR)?;
         let (public_token, private_token) = (wants_token(&public), wants_token(&private));
         self.may_create(public_token || private_token)?;
-        let reply = self.slot.ask(&KeyPairGenerate { mechanism, public, private })?;
-        Ok((self.adopt(reply.public, public_token), self.adopt(reply.private, private_token)))
+        let command = KeyPairGenerate { mechanism, public, private };
+        let function = ("C_GenerateKeyPair", CKF_GENERATE_KEY_PAIR);
+        let made = self.carry_out(function, (&command, &[], |rv| rv), None, move |of, state, (reply, _)| {
+            let public = state.adopt(&of.slot, reply.public, public_token);
+            let objects = [public, state.adopt(&of.slot, reply.private, private_token)];
+            Ok(Delivery { objects, ..Delivery::default() })
+        })?;
+        Ok(made.objects.into())
     }
 
     /// A mechanism that the slot offers for this service, as it goes to the engine.

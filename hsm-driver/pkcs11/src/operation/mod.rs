@@ -15,7 +15,7 @@ mod random;
 mod sign;
 mod verify;
 
-pub(crate) use asynchronous::Pending;
+pub(crate) use asynchronous::{Delivery, Naming, Pending};
 pub(crate) use cipher::Cipher;
 pub(crate) use digest::Digesting;
 pub(crate) use find::Find;
@@ -25,6 +25,7 @@ pub(crate) use verify::Verification;
 
 use crate::mechanism::Given;
 use crate::rv::{Outcome, Rv};
+use crate::session::State;
 use crate::slot::Slot;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
@@ -49,6 +50,19 @@ fn begin<T, G>(operation: &mut Option<T>, given: Option<G>) -> Outcome<Option<G>
         }
         (None, false) => Err(Rv(CKR_ARGUMENTS_BAD)),
     }
+}
+
+/// The same for an operation whose end may be under way still: it is over when that was fetched or ended.
+fn begin_idle<T, G>(
+    state: &mut State,
+    (flag, operation): (CK_FLAGS, fn(&mut State) -> &mut Option<T>),
+    given: Option<G>,
+) -> Outcome<Option<G>> {
+    if given.is_none() && state.pending.take_if(|p| p.has_flag(flag)).is_some() {
+        return Ok(None);
+    }
+    state.is_idle()?;
+    begin(operation(state), given)
 }
 
 /// Data of a multi-part operation that must go to the engine at once.

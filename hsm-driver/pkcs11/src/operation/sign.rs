@@ -1,7 +1,7 @@
 //! `C_Sign*`: signatures and MACs (§5.13). What `verify` and messages need of the same state is here too.
 
 use super::leave::Leave;
-use super::{Begin, Buffer, NOT_INITIALIZED, Pending, begin, data_limit};
+use super::{Begin, Buffer, Delivery, NOT_INITIALIZED, Pending, begin_idle, data_limit};
 use crate::abi::memory::{Input, Output};
 use crate::hash::Hashing;
 use crate::key::KeyFacts;
@@ -73,6 +73,11 @@ impl SignOperation {
         }
     }
 
+    /// To verify this signature; `CKR_SIGNATURE_LEN_RANGE` where it cannot be one.
+    pub(super) fn with(self, signature: &[u8]) -> Outcome<Self> {
+        if signature.len() == self.output_bytes { Ok(self) } else { Err(Rv(CKR_SIGNATURE_LEN_RANGE)) }
+    }
+
     /// Ends with data that came at once: `then` gets who signs, and the digest or the data itself.
     pub(super) fn whole<T>(
         self,
@@ -104,7 +109,7 @@ impl SignOperation {
 impl Session {
     pub(crate) fn sign_init(&self, given: Begin, key: CK_OBJECT_HANDLE) -> Outcome {
         let state = &mut *self.state();
-        let Some(given) = begin(&mut state.sign, given)? else { return Ok(()) };
+        let Some(given) = begin_idle(state, (CKF_SIGN, |s| &mut s.sign), given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
         self.slot.offers(signing.kind, CKF_SIGN)?;
         state.sign = Some(SignOperation::new(signing, &*self.key(key)?, true)?);
@@ -124,10 +129,9 @@ impl Session {
         }
         let operation = sign.take().ok_or(NOT_INITIALIZED)?;
         if self.overlaps {
-            let to = (out, operation.output_bytes);
-            *pending = Some(
-                operation.whole(data.bytes(), &self.slot, |by, data| start(&self.slot, "C_Sign", to, (by, data)))?,
-            );
+            let room = operation.output_bytes;
+            let call = operation.whole(data.bytes(), &self.slot, |by, data| start(&self.slot, "C_Sign", by, data))?;
+            *pending = Some(call.into_buffer(out, room));
             return Err(Rv(CKR_PENDING));
         }
         operation.whole(data.bytes(), &self.slot, |by, data| make(&self.slot, scratch, by, data))?;
@@ -150,8 +154,9 @@ impl Session {
         }
         let operation = sign.take().ok_or(NOT_INITIALIZED)?;
         if self.overlaps {
-            let to = (out, operation.output_bytes);
-            *pending = Some(operation.parts(|by, data| start(&self.slot, "C_SignFinal", to, (by, data)))?);
+            let room = operation.output_bytes;
+            let call = operation.parts(|by, data| start(&self.slot, "C_SignFinal", by, data))?;
+            *pending = Some(call.into_buffer(out, room));
             return Err(Rv(CKR_PENDING));
         }
         operation.parts(|by, data| make(&self.slot, scratch, by, data))?;
@@ -160,11 +165,11 @@ impl Session {
 }
 
 /// Puts a signature's command on the wire.
-fn start(slot: &Slot, function: &'static str, to: (&Output, usize), (by, data): (Signer, &[u8])) -> Outcome<Pending> {
+fn start(slot: &Slot, function: &'static str, by: Signer, data: &[u8]) -> Outcome<Pending> {
     let Signer { key, signing, mut leave } = by;
-    let ticket = leave.spend()?;
-    let sign = Sign { key, mechanism: signing.into_mechanism(), ticket };
-    Pending::begin(slot, (function, CKF_SIGN), to, (&sign, data)).map_err(Rv::of_key)
+    let sign = Sign { key, ticket: leave.spend()?, mechanism: signing.into_mechanism() };
+    let signed = |_: &Session, _: &mut State, (_, signature)| Ok(Delivery::bytes(signature));
+    Pending::begin(slot, (function, CKF_SIGN), (&sign, data, Rv::of_key), signed)
 }
 
 /// Has the engine sign; the signature is then in `scratch`.

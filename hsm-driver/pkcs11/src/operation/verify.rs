@@ -1,7 +1,7 @@
 //! `C_Verify*` and `C_VerifySignature*` (§5.14, §5.15): they end the operation whatever comes of it.
 
 use super::sign::Signer;
-use super::{Begin, NOT_INITIALIZED, SignOperation, begin};
+use super::{Begin, Delivery, NOT_INITIALIZED, Naming, Pending, SignOperation, begin_idle};
 use crate::abi::memory::Input;
 use crate::mechanism::Signing;
 use crate::rv::{Outcome, Rv};
@@ -30,7 +30,7 @@ impl Session {
 
     fn begin_verifying(&self, given: Begin, key: CK_OBJECT_HANDLE, signature: Option<&Input>) -> Outcome {
         let state = &mut *self.state();
-        let Some(given) = begin(&mut state.verify, given)? else { return Ok(()) };
+        let Some(given) = begin_idle(state, (CKF_VERIFY, |s| &mut s.verify), given)? else { return Ok(()) };
         let signing = Signing::parse(given)?;
         self.slot.offers(signing.kind, CKF_VERIFY)?;
         let operation = SignOperation::new(signing, &*self.key(key)?, false)?;
@@ -42,15 +42,21 @@ impl Session {
     }
 
     pub(crate) fn verify(&self, data: &Input, signature: &Input) -> Outcome {
-        let State { verify, scratch, .. } = &mut *self.state();
-        let operation = at_once(verify, false)?.operation;
-        whole(operation, &self.slot, scratch, (data.bytes(), signature.bytes()))
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let operation = at_once(&mut state.verify, false)?.operation;
+        let end = signature.bytes();
+        let end_here = |by, asked: &[u8]| self.verified(state, "C_Verify", by, (asked, end));
+        operation.with(end)?.whole(data.bytes(), &self.slot, end_here)
     }
 
     pub(crate) fn verify_signature(&self, data: &Input) -> Outcome {
-        let State { verify, scratch, .. } = &mut *self.state();
-        let Verification { operation, signature } = at_once(verify, true)?;
-        whole(operation, &self.slot, scratch, (data.bytes(), &signature.unwrap_or_default()))
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let Verification { operation, signature } = at_once(&mut state.verify, true)?;
+        let end = signature.unwrap_or_default();
+        let end_here = |by, asked: &[u8]| self.verified(state, "C_VerifySignature", by, (asked, &end));
+        operation.with(&end)?.whole(data.bytes(), &self.slot, end_here)
     }
 
     pub(crate) fn verify_update(&self, part: &Input) -> Outcome {
@@ -68,15 +74,31 @@ impl Session {
     }
 
     pub(crate) fn verify_final(&self, signature: &Input) -> Outcome {
-        let State { verify, scratch, .. } = &mut *self.state();
-        let ended = verify.take_if(|v| v.takes_parts_before_signature()).ok_or(NOT_INITIALIZED)?;
-        parts(ended.operation, &self.slot, scratch, signature.bytes())
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let ended = state.verify.take_if(|v| v.takes_parts_before_signature()).ok_or(NOT_INITIALIZED)?;
+        let end = signature.bytes();
+        ended.operation.with(end)?.parts(|by, asked| self.verified(state, "C_VerifyFinal", by, (asked, end)))
     }
 
     pub(crate) fn verify_signature_final(&self) -> Outcome {
-        let State { verify, scratch, .. } = &mut *self.state();
-        let ended = verify.take_if(|v| v.signature.is_some() && v.takes_parts()).ok_or(NOT_INITIALIZED)?;
-        parts(ended.operation, &self.slot, scratch, &ended.signature.unwrap_or_default())
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let ended = state.verify.take_if(|v| v.signature.is_some() && v.takes_parts()).ok_or(NOT_INITIALIZED)?;
+        let end = ended.signature.unwrap_or_default();
+        ended.operation.with(&end)?.parts(|by, asked| self.verified(state, "C_VerifySignatureFinal", by, (asked, &end)))
+    }
+
+    /// Asks the engine: now or, in an asynchronous session, for `C_AsyncComplete`.
+    fn verified(&self, state: &mut State, function: &'static str, by: Signer, what: (&[u8], &[u8])) -> Outcome {
+        if !self.overlaps {
+            return ask(&self.slot, &mut state.scratch, by, what);
+        }
+        let (command, bulk) = command(by, what)?;
+        let verified = |_: &Session, _: &mut State, _| Ok(Delivery::default());
+        let call = (&command, bulk.as_slice(), Rv::of_key as Naming);
+        state.pending = Some(Pending::begin(&self.slot, (function, CKF_VERIFY), call, verified)?);
+        Err(Rv(CKR_PENDING))
     }
 }
 
@@ -105,30 +127,14 @@ fn at_once(verify: &mut Option<Verification>, signature_first: bool) -> Outcome<
     }
 }
 
-/// Verifies data that came at once, with its signature.
-pub(super) fn whole(
-    operation: SignOperation,
-    slot: &Slot,
-    scratch: &mut Scratch,
-    (data, signature): (&[u8], &[u8]),
-) -> Outcome {
-    has_length(&operation, signature)?;
-    operation.whole(data, slot, |by, data| ask(slot, scratch, by, (data, signature)))
+/// Has the engine verify.
+pub(super) fn ask(slot: &Slot, scratch: &mut Scratch, by: Signer, what: (&[u8], &[u8])) -> Outcome {
+    let (command, bulk) = command(by, what)?;
+    slot.call(scratch, &command, &bulk).map_err(Rv::of_key).map(drop)
 }
 
-/// Verifies data that came in parts.
-pub(super) fn parts(operation: SignOperation, slot: &Slot, scratch: &mut Scratch, signature: &[u8]) -> Outcome {
-    has_length(&operation, signature)?;
-    operation.parts(|by, data| ask(slot, scratch, by, (data, signature)))
-}
-
-fn has_length(operation: &SignOperation, signature: &[u8]) -> Outcome {
-    if signature.len() == operation.output_bytes { Ok(()) } else { Err(Rv(CKR_SIGNATURE_LEN_RANGE)) }
-}
-
-fn ask(slot: &Slot, scratch: &mut Scratch, by: Signer, (data, end): (&[u8], &[u8])) -> Outcome {
-    let (key, mechanism) = (by.key, by.signing.into_mechanism());
-    let bulk = Zeroizing::new([data, end].concat());
+fn command(by: Signer, (data, end): (&[u8], &[u8])) -> Outcome<(Verify, Zeroizing<Vec<u8>>)> {
     let signature = u32::try_from(end.len()).map_err(|_| Rv(CKR_SIGNATURE_LEN_RANGE))?;
-    slot.call(scratch, &Verify { key, mechanism, signature }, &bulk).map_err(Rv::of_key).map(drop)
+    let verify = Verify { key: by.key, mechanism: by.signing.into_mechanism(), signature };
+    Ok((verify, Zeroizing::new([data, end].concat())))
 }

@@ -1,8 +1,11 @@
 //! Modes whose whole blocks go to the engine as they come: it gets the IV or the counter that the blocks before left.
 
 use super::{By, Line, Made};
+use crate::abi::memory::Home;
 use crate::mechanism::{BLOCK, Chaining};
+use crate::operation::Pending;
 use crate::rv::Outcome;
+use crate::slot::Slot;
 use zeroize::Zeroizing;
 
 /// A mode and where it stands.
@@ -33,20 +36,30 @@ impl Chain {
         encrypts || !matches!(self.0, Chaining::CbcPad(_))
     }
 
+    /// Whether one command is all that the last bytes need.
+    pub(super) fn is_one(&self, by: &By, data: &[u8]) -> bool {
+        data.len() <= blocks(by.limit) && (!data.is_empty() || self.ends_with_padding())
+    }
+
+    /// Puts that command on the wire.
+    pub(super) fn begin(&self, by: &By, at: (&Slot, &'static str), data: &[u8]) -> Outcome<Pending> {
+        by.command(self.0.mechanism(true)?).begin(by, at, (data, Home::nowhere()))
+    }
+
     /// The last bytes, however many.
     pub(super) fn all(&mut self, by: &By, (slot, scratch): Line<'_>, data: &[u8]) -> Outcome<Made> {
-        if data.len() <= blocks(by.limit) {
-            if data.is_empty() && !self.ends_with_padding() {
-                return Ok(Made::Nothing);
-            }
-            by.run(slot, scratch, self.0.mechanism(true)?, data)?;
+        if data.is_empty() && !self.ends_with_padding() {
+            return Ok(Made::Nothing);
+        }
+        if self.is_one(by, data) {
+            by.run((slot, &mut *scratch), self.0.mechanism(true)?, data)?;
             return Ok(Made::Bulk);
         }
         let place = self.0;
         let (first, rest) = data.split_at(self.ready(by, data.len()));
         let mut joined = self.pieces(by, (slot, &mut *scratch), first)?;
         if !rest.is_empty() || self.ends_with_padding() {
-            by.run(slot, scratch, self.0.mechanism(true)?, rest)?;
+            by.run((slot, &mut *scratch), self.0.mechanism(true)?, rest)?;
             joined.extend_from_slice(scratch.bulk());
         }
         // The caller's buffer may be too small: then all this is done once more.
@@ -77,7 +90,7 @@ impl Chain {
     }
 
     fn step(&mut self, by: &By, (slot, scratch): Line<'_>, data: &[u8]) -> Outcome {
-        by.run(slot, scratch, self.0.mechanism(false)?, data)?;
+        by.run((slot, &mut *scratch), self.0.mechanism(false)?, data)?;
         self.0.advance(if by.encrypts { scratch.bulk() } else { data });
         Ok(())
     }

@@ -5,10 +5,11 @@
 //! blocks as they come ([`chain`]). RSA takes one block.
 
 mod chain;
+mod command;
 mod whole;
 
 use super::leave::Leave;
-use super::{Begin, Buffer, NOT_INITIALIZED, begin, data_limit};
+use super::{Begin, Buffer, NOT_INITIALIZED, Pending, begin_idle, data_limit};
 use crate::abi::memory::{Input, Output};
 use crate::key::KeyFacts;
 use crate::mechanism::{Chaining, Ciphering};
@@ -20,6 +21,7 @@ use coloa_client::Scratch;
 use coloa_wire::attribute::class;
 use coloa_wire::command::{Decrypt, Encrypt};
 use coloa_wire::{AttributeType, Mechanism, MechanismType, ObjectId, UseTicket};
+use command::Command;
 use cryptoki_sys::*;
 use std::cell::Cell;
 use whole::{Size, Whole};
@@ -70,21 +72,19 @@ impl Made {
 }
 
 impl By {
-    /// Has the engine encrypt or decrypt; the result is then in `scratch`. Returns the IV that the engine made.
-    pub(super) fn run(
-        &self,
-        slot: &Slot,
-        scratch: &mut Scratch,
-        mechanism: Mechanism,
-        data: &[u8],
-    ) -> Outcome<Option<Vec<u8>>> {
+    /// What goes to the engine; it is given leave when it goes.
+    fn command(&self, mechanism: Mechanism) -> Command {
         let key = self.key;
         if self.encrypts {
-            return Ok(slot.call(scratch, &Encrypt { key, mechanism }, data).map_err(Rv::of_key)?.iv);
+            Command::Encrypt(Encrypt { key, mechanism })
+        } else {
+            Command::Decrypt(Decrypt { key, mechanism, ticket: None })
         }
-        let ticket = self.spend()?;
-        let opened = slot.call(scratch, &Decrypt { key, mechanism, ticket }, data);
-        opened.map_err(|e| e.of_key().of_ciphertext()).map(|_| None)
+    }
+
+    /// Has the engine encrypt or decrypt; the result is then in `scratch`. Returns the IV that the engine made.
+    pub(super) fn run(&self, line: Line<'_>, mechanism: Mechanism, data: &[u8]) -> Outcome<Option<Vec<u8>>> {
+        self.command(mechanism).run(self, line, data)
     }
 
     /// Spends the leave to use the key once.
@@ -150,26 +150,24 @@ impl Way {
 impl Session {
     pub(crate) fn encrypt_init(&self, given: Begin, key: CK_OBJECT_HANDLE) -> Outcome {
         let state = &mut *self.state();
-        let Some(given) = begin(&mut state.encrypt, given)? else { return Ok(()) };
+        let Some(given) = begin_idle(state, (CKF_ENCRYPT, |s| &mut s.encrypt), given)? else { return Ok(()) };
         state.encrypt = Some(Cipher::new(self, given, key, true)?);
         Ok(())
     }
 
     pub(crate) fn decrypt_init(&self, given: Begin, key: CK_OBJECT_HANDLE) -> Outcome {
         let state = &mut *self.state();
-        let Some(given) = begin(&mut state.decrypt, given)? else { return Ok(()) };
+        let Some(given) = begin_idle(state, (CKF_DECRYPT, |s| &mut s.decrypt), given)? else { return Ok(()) };
         state.decrypt = Some(Cipher::new(self, given, key, false)?);
         Ok(())
     }
 
     pub(crate) fn encrypt(&self, data: &Input, out: &Output) -> Outcome {
-        let State { encrypt, scratch, .. } = &mut *self.state();
-        at_once(encrypt, (&self.slot, scratch), data, out)
+        self.end(("C_Encrypt", true), Some(data), out)
     }
 
     pub(crate) fn decrypt(&self, data: &Input, out: &Output) -> Outcome {
-        let State { decrypt, scratch, .. } = &mut *self.state();
-        at_once(decrypt, (&self.slot, scratch), data, out)
+        self.end(("C_Decrypt", false), Some(data), out)
     }
 
     pub(crate) fn encrypt_update(&self, part: &Input, out: &Output) -> Outcome {
@@ -183,76 +181,54 @@ impl Session {
     }
 
     pub(crate) fn encrypt_final(&self, out: &Output) -> Outcome {
-        let State { encrypt, scratch, .. } = &mut *self.state();
-        finish(encrypt, (&self.slot, scratch), out)
+        self.end(("C_EncryptFinal", true), None, out)
     }
 
     pub(crate) fn decrypt_final(&self, out: &Output) -> Outcome {
-        let State { decrypt, scratch, .. } = &mut *self.state();
-        finish(decrypt, (&self.slot, scratch), out)
+        self.end(("C_DecryptFinal", false), None, out)
     }
+
+    /// The function that ends an operation: with all the data, or after its parts.
+    fn end(&self, (function, encrypts): (&'static str, bool), data: Option<&Input>, out: &Output) -> Outcome {
+        let state = &mut *self.state();
+        state.is_idle()?;
+        let State { encrypt, decrypt, scratch, pending, .. } = state;
+        let operation = if encrypts { encrypt } else { decrypt };
+        let active = operation.as_mut().ok_or(NOT_INITIALIZED)?;
+        match data {
+            Some(_) if active.in_parts => return Err(Rv(CKR_OPERATION_ACTIVE)),
+            None if !active.takes_parts() => return Err(NOT_INITIALIZED),
+            _ => (),
+        }
+        let later = self.overlaps.then_some(function);
+        match active.end((&self.slot, scratch), data, out, later) {
+            Ok(Ending::Asked) => return Ok(()),
+            stands @ Err(Rv(CKR_BUFFER_TOO_SMALL | CKR_ARGUMENTS_BAD)) => return stands.map(drop),
+            Ok(Ending::Done) => *operation = None,
+            Ok(Ending::Later(call)) => {
+                *operation = None;
+                *pending = Some(call);
+                return Err(Rv(CKR_PENDING));
+            }
+            Err(why) => {
+                *operation = None;
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the function that ends an operation went.
+enum Ending {
+    /// Only the length was asked for.
+    Asked,
+    Done,
+    Later(Pending),
 }
 
 /// The engine's end of a call, and its buffers.
 pub(super) type Line<'a> = (&'a Slot, &'a mut Scratch);
-
-/// Data at once.
-fn at_once(operation: &mut Option<Cipher>, line: Line<'_>, data: &Input, out: &Output) -> Outcome {
-    let active = operation.as_mut().ok_or(NOT_INITIALIZED)?;
-    if active.in_parts {
-        return Err(Rv(CKR_OPERATION_ACTIVE));
-    }
-    let most = match &active.way {
-        Way::Whole(whole) => whole.most(&active.by, data.len()),
-        Way::Chain(chain) => chain.most(&active.by, data.len()),
-    };
-    let most = most.inspect_err(|_| *operation = None)?;
-    last(operation, line, most, out, |cipher, line| match &mut cipher.way {
-        Way::Whole(whole) => whole.run(&cipher.by, line, data.bytes()),
-        Way::Chain(chain) => chain.all(&cipher.by, line, data.bytes()),
-    })
-}
-
-/// What is left, at the end of the parts.
-fn finish(operation: &mut Option<Cipher>, line: Line<'_>, out: &Output) -> Outcome {
-    let active = operation.as_mut().filter(|o| o.takes_parts()).ok_or(NOT_INITIALIZED)?;
-    let held = active.held.0.len();
-    let most = match &active.way {
-        Way::Whole(whole) => whole.most(&active.by, held),
-        Way::Chain(chain) => chain.most(&active.by, held),
-    };
-    let most = most.inspect_err(|_| *operation = None)?;
-    last(operation, line, most, out, |cipher, line| match &mut cipher.way {
-        Way::Whole(whole) => whole.run(&cipher.by, line, &cipher.held.0),
-        Way::Chain(chain) => chain.all(&cipher.by, line, &cipher.held.0),
-    })
-}
-
-/// The call that ends an operation. Where only the engine knows how long a plaintext is, a buffer that may be too small is
-/// tried, and the operation stays as it was when it is.
-fn last(
-    operation: &mut Option<Cipher>,
-    (slot, scratch): Line<'_>,
-    most: usize,
-    out: &Output,
-    run: impl FnOnce(&mut Cipher, Line<'_>) -> Outcome<Made>,
-) -> Outcome {
-    let active = operation.as_mut().ok_or(NOT_INITIALIZED)?;
-    let Some(room) = out.capacity(most)? else { return Ok(()) };
-    if room < most && active.is_exact() {
-        return out.has_room(most).map(drop);
-    }
-    let made = match active.kept.take() {
-        Some(kept) => Made::Joined(kept),
-        None => run(active, (slot, &mut *scratch)).inspect_err(|_| *operation = None)?,
-    };
-    let delivered = out.put_within(room, made.bytes(scratch));
-    match operation {
-        Some(active) if delivered == Err(Rv(CKR_BUFFER_TOO_SMALL)) => active.keep(made.bytes(scratch)),
-        _ => *operation = None,
-    }
-    delivered
-}
 
 /// Takes a part; `None` when only the length was asked for.
 pub(super) fn update(
@@ -278,6 +254,64 @@ pub(super) fn update(
 impl Cipher {
     pub(super) fn leave(&mut self) -> &mut Leave {
         self.by.leave.get_mut()
+    }
+
+    /// Where only the engine knows how long a plaintext is, a buffer that may be too small is tried, and the operation stays
+    /// as it was when it is; a call that is answered `later` begins with enough room only.
+    fn end(
+        &mut self,
+        (slot, scratch): Line<'_>,
+        data: Option<&Input>,
+        out: &Output,
+        later: Option<&'static str>,
+    ) -> Outcome<Ending> {
+        let most = self.most(data.map_or(self.held.0.len(), Input::len))?;
+        let Some(room) = out.capacity(most)? else { return Ok(Ending::Asked) };
+        if room < most && (later.is_some() || self.is_exact()) {
+            return out.has_room(most).map(|_| Ending::Asked);
+        }
+        let data = data.map(Input::bytes);
+        if let Some(function) = later
+            && let Some(call) = self.begin((slot, function), data)?
+        {
+            return Ok(Ending::Later(call.into_buffer(out, room)));
+        }
+        let made = match self.kept.take() {
+            Some(kept) => Made::Joined(kept),
+            None => self.run((slot, &mut *scratch), data)?,
+        };
+        let delivered = out.put_within(room, made.bytes(scratch));
+        if delivered == Err(Rv(CKR_BUFFER_TOO_SMALL)) {
+            self.keep(made.bytes(scratch));
+        }
+        delivered.map(|()| Ending::Done)
+    }
+
+    /// The most that comes of the last `given` bytes; an error for lengths that cannot be.
+    fn most(&self, given: usize) -> Outcome<usize> {
+        match &self.way {
+            Way::Whole(whole) => whole.most(&self.by, given),
+            Way::Chain(chain) => chain.most(&self.by, given),
+        }
+    }
+
+    /// Has the engine process the data, or what is held.
+    fn run(&mut self, line: Line<'_>, data: Option<&[u8]>) -> Outcome<Made> {
+        let data = data.unwrap_or(&self.held.0);
+        match &mut self.way {
+            Way::Whole(whole) => whole.run(&self.by, line, data),
+            Way::Chain(chain) => chain.all(&self.by, line, data),
+        }
+    }
+
+    /// Puts that on the wire, if it is one command.
+    fn begin(&mut self, at: (&Slot, &'static str), data: Option<&[u8]>) -> Outcome<Option<Pending>> {
+        let data = data.unwrap_or(&self.held.0);
+        match &mut self.way {
+            Way::Whole(whole) => whole.begin(&self.by, at, data).map(Some),
+            Way::Chain(chain) if chain.is_one(&self.by, data) => chain.begin(&self.by, at, data).map(Some),
+            Way::Chain(_) => Ok(None),
+        }
     }
 
     /// Keeps what can be made only once.

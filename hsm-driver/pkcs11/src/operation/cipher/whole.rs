@@ -1,11 +1,12 @@
 //! What the engine encrypts or decrypts at once.
 
-use super::{By, Line, Made};
+use super::{By, Command, Line, Made};
 use crate::abi::memory::Home;
 use crate::mechanism::{Aead, BLOCK};
-use crate::rv::{Outcome, Rv};
+use crate::operation::Pending;
+use crate::rv::Outcome;
+use crate::slot::Slot;
 use coloa_wire::Mechanism;
-use coloa_wire::command::{Decrypt, Encrypt};
 
 /// A mechanism that is used once.
 pub(super) struct Whole {
@@ -15,12 +16,6 @@ pub(super) struct Whole {
     pub(super) size: Size,
     /// CCM's `ulDataLen`.
     data_bytes: Option<usize>,
-}
-
-/// What goes to the engine, ready from the beginning: mechanisms are large, and this one is not moved again.
-enum Command {
-    Encrypt(Encrypt),
-    Decrypt(Decrypt),
 }
 
 /// How long a ciphertext is.
@@ -38,12 +33,7 @@ pub(super) enum Size {
 
 impl Whole {
     pub(super) fn new(by: &By, mechanism: Mechanism, size: Size) -> Self {
-        let key = by.key;
-        let command = if by.encrypts {
-            Command::Encrypt(Encrypt { key, mechanism })
-        } else {
-            Command::Decrypt(Decrypt { key, mechanism, ticket: None })
-        };
+        let command = by.command(mechanism);
         Whole { command, iv_home: Home::nowhere(), size, data_bytes: None }
     }
 
@@ -86,17 +76,14 @@ impl Whole {
     }
 
     /// Does it. The command stays, for a caller whose buffer is too small for the result.
-    pub(super) fn run(&mut self, by: &By, (slot, scratch): Line<'_>, data: &[u8]) -> Outcome<Made> {
-        match &mut self.command {
-            Command::Encrypt(encrypt) => {
-                let reply = slot.call(scratch, encrypt, data).map_err(Rv::of_key)?;
-                reply.iv.map_or(Ok(()), |iv| self.iv_home.write(&iv))?;
-            }
-            Command::Decrypt(decrypt) => {
-                decrypt.ticket = by.spend()?;
-                slot.call(scratch, decrypt, data).map_err(|e| e.of_key().of_ciphertext())?;
-            }
-        }
+    pub(super) fn run(&mut self, by: &By, line: Line<'_>, data: &[u8]) -> Outcome<Made> {
+        let iv = self.command.run(by, line, data)?;
+        iv.map_or(Ok(()), |iv| self.iv_home.write(&iv))?;
         Ok(Made::Bulk)
+    }
+
+    /// Puts it on the wire.
+    pub(super) fn begin(&mut self, by: &By, at: (&Slot, &'static str), data: &[u8]) -> Outcome<Pending> {
+        self.command.begin(by, at, (data, self.iv_home.clone()))
     }
 }

@@ -151,11 +151,11 @@ impl MessageCipher {
             return self.seal(slot, scratch, (&message, aead), data);
         }
         let sealed = Zeroizing::new([data, &message.tag.read()?].concat());
-        self.by.run(slot, scratch, aead.decrypting(), &sealed).map(drop)
+        self.by.run((slot, &mut *scratch), aead.decrypting(), &sealed).map(drop)
     }
 
     fn seal(&self, slot: &Slot, scratch: &mut Scratch, (message, aead): (&Message, Aead), data: &[u8]) -> Outcome {
-        let iv = self.by.run(slot, scratch, aead.encrypting(slot.is_strict()), data)?;
+        let iv = self.by.run((slot, &mut *scratch), aead.encrypting(slot.is_strict()), data)?;
         let tag = scratch.bulk().get(data.len()..).ok_or(Rv(CKR_DEVICE_ERROR))?;
         message.tag.write(tag)?;
         iv.map_or(Ok(()), |iv| message.iv_home.write(&iv))

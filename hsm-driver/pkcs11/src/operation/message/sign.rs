@@ -124,7 +124,8 @@ impl Session {
         let State { verify_messages, scratch, .. } = &mut *self.state();
         let active = idle(verify_messages)?;
         without_parameters(parameters)?;
-        verify::whole(active.message(), &self.slot, scratch, (data.bytes(), signature.bytes()))
+        let (message, end) = (active.message().with(signature.bytes())?, signature.bytes());
+        message.whole(data.bytes(), &self.slot, |by, asked| verify::ask(&self.slot, scratch, by, (asked, end)))
     }
 
     /// `C_VerifyMessageBegin`.
@@ -147,7 +148,10 @@ impl Session {
         let mut message = active.open.take().ok_or(NOT_INITIALIZED)?;
         message.update(part.bytes(), &self.slot)?;
         match signature {
-            Some(signature) => verify::parts(message, &self.slot, scratch, signature.bytes()),
+            Some(signature) => {
+                let message = message.with(signature.bytes())?;
+                message.parts(|by, asked| verify::ask(&self.slot, scratch, by, (asked, signature.bytes())))
+            }
             None => {
                 active.open = Some(message);
                 Ok(())
