@@ -169,17 +169,13 @@ impl<'a, P: Platform> Call<'a, P> {
 
     /// A retry id is worth something only to the same caller, on the same partition, for the same request.
     fn digest_request(&mut self, code: CommandCode) -> Result<(), ErrorCode> {
-        let login = matches!(code, CommandCode::Login | CommandCode::ContextLogin);
+        let login = matches!(code, CommandCode::Login | CommandCode::ContextLogin | CommandCode::TicketLogin);
         let Some(id) = self.retry.filter(|_| code.changes_state() && !login) else { return Ok(()) };
         let partition = match self.session {
             Some(_) => self.session()?.1.id.0,
             None => [0; 16],
         };
-        let (kind, identity, name): (u8, _, &str) = match self.peer {
-            Peer::Administrator(name) => (0, [0; 32], name),
-            Peer::Owner => (1, [0; 32], ""),
-            Peer::Client { identity, .. } => (2, identity.0, ""),
-        };
+        let (kind, identity, name) = self.peer.distinction();
         let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
         let lengths = [length(name.as_bytes()), length(self.head)].concat();
         let (code, head) = (self.code.to_be_bytes(), self.head);
@@ -309,6 +305,8 @@ fn serve<P: Platform>(
         C::SessionClose => run(call, head, reply, service::token::close_session),
         C::Login => run(call, head, reply, service::token::log_in),
         C::Logout => run(call, head, reply, service::token::log_out),
+        C::TicketIssue => run(call, head, reply, service::token::issue_ticket),
+        C::TicketLogin => run(call, head, reply, service::token::log_in_by_ticket),
         C::ContextLogin => run(call, head, reply, service::token::log_in_for_one_use),
         C::ObjectCreate => run(call, head, reply, service::object::create),
         C::ObjectCopy => run(call, head, reply, service::object::copy),

@@ -220,7 +220,16 @@ impl<P: Platform> Engine<P> {
 
     /// A keyed digest of who asks for what, so that a retry id is not taken for another request's.
     pub(crate) fn request_digest(&self, parts: &[&[u8]]) -> Result<[u8; 32], ErrorCode> {
-        let mac = self.platform.crypto().mac(&self.keys.set, Hash::Sha256, parts);
+        self.mac(&self.keys.set, parts)
+    }
+
+    /// Authenticates a login ticket.
+    pub(crate) fn ticket_mac(&self, parts: &[&[u8]]) -> Result<[u8; 32], ErrorCode> {
+        self.mac(&self.keys.tickets, parts)
+    }
+
+    fn mac(&self, key: &Key<P>, parts: &[&[u8]]) -> Result<[u8; 32], ErrorCode> {
+        let mac = self.platform.crypto().mac(key, Hash::Sha256, parts);
         let mac = mac.map_err(|error| self.crypto_failed(error))?;
         mac.as_ref().try_into().map_err(|_| ErrorCode::Internal)
     }

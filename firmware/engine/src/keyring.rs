@@ -14,6 +14,8 @@ pub(crate) struct Keyring<P: Platform> {
     pub device: Key<P>,
     /// Keys the set hash and the digests of retried requests.
     pub set: Key<P>,
+    /// Authenticates login tickets.
+    pub tickets: Key<P>,
     /// Seals what is kept of the store outside it.
     pub snapshot: Key<P>,
 }
@@ -30,6 +32,7 @@ impl<P: Platform> Keyring<P> {
             root: crypto.load(KeyKind::Aes, &derive(b"root record")?)?,
             device: crypto.load(KeyKind::Aes, &derive(b"device records")?)?,
             set: crypto.load(KeyKind::Hmac, &derive(b"record set")?)?,
+            tickets: crypto.load(KeyKind::Hmac, &derive(b"login tickets")?)?,
             snapshot: crypto.load(KeyKind::Aes, &derive(b"snapshot")?)?,
         })
     }

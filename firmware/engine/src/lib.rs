@@ -53,6 +53,7 @@ mod session;
 mod snapshot;
 mod state;
 pub mod store;
+mod ticket;
 
 pub use allowance::MAX_GCM_INVOCATIONS;
 pub use conversation::Conversation;

@@ -37,6 +37,15 @@ impl Peer {
         }
     }
 
+    /// What tells it from every other caller: a kind, a certificate's identity and a name, for digests.
+    pub(crate) fn distinction(&self) -> (u8, [u8; 32], &str) {
+        match self {
+            Peer::Administrator(name) => (0, [0; 32], name),
+            Peer::Owner => (1, [0; 32], ""),
+            Peer::Client { identity, .. } => (2, identity.0, ""),
+        }
+    }
+
     /// Whether it may give device commands.
     pub fn administrates(&self) -> bool {
         matches!(self, Peer::Administrator(_) | Peer::Owner)

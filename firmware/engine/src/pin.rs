@@ -43,7 +43,13 @@ pub(crate) fn state(record: &PinRecord, limits: &Limits) -> PinState {
     PinState { failures: record.failures, left: limits.pin_tries.saturating_sub(record.failures) }
 }
 
-fn of(auth: &AuthRecord, role: Role) -> Result<&PinRecord, ErrorCode> {
+/// `PinLocked` where no PIN would be looked at.
+pub(crate) fn is_open<P: Platform>(engine: &Engine<P>, partition: &Partition<P>, role: Role) -> Result<(), ErrorCode> {
+    let (auth, tries) = (partition.auth(), engine.platform().limits().pin_tries);
+    if of(&auth.record, role)?.failures < tries { Ok(()) } else { Err(ErrorCode::PinLocked) }
+}
+
+pub(crate) fn of(auth: &AuthRecord, role: Role) -> Result<&PinRecord, ErrorCode> {
     match role {
         Role::SecurityOfficer => auth.so.as_ref().ok_or(ErrorCode::TokenNotInitialized),
         Role::User if auth.so.is_none() => Err(ErrorCode::TokenNotInitialized),

@@ -9,6 +9,13 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timestamp(pub u64);
 
+impl Timestamp {
+    /// A clock that says a time before 2020-01-01 was never set.
+    pub(crate) fn if_set(self) -> Option<Self> {
+        (self.0 >= 1_577_836_800_000).then_some(self)
+    }
+}
+
 /// What this body has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {

@@ -106,6 +106,10 @@ commands! {
     0x0208 Logout -> Done, false;
     /// `C_Login` as `CKU_CONTEXT_SPECIFIC`.
     0x0209 ContextLogin -> ContextLoginReply, true;
+    /// A ticket for [`TicketLogin`].
+    0x020a TicketIssue -> TicketIssueReply, false;
+    /// The login of a session that was lost, without the PIN.
+    0x020b TicketLogin -> Done, true;
 
     /// `C_CreateObject`.
     0x0301 ObjectCreate -> ObjectReply, true;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
@@ -56,6 +57,18 @@ pub struct SessionId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct UseTicket(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
+/// What logs a session in again whose engine has forgotten it: see [`TicketLogin`](crate::command::TicketLogin). Opaque to who
+/// keeps it; wiped when dropped; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[cbor(transparent)]
+pub struct LoginTicket(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 41]);
+
+impl fmt::Debug for LoginTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginTicket(..)")
+    }
+}
 
 impl fmt::Debug for UseTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,8 +6,8 @@ use coloa_wire::command::*;
 use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::{Body, ClientHello, ServerHello};
 use coloa_wire::{
-    AttributeType as A, CommandCode, ErrorCode, Frame, GcmParams, Identity, Mechanism, MechanismType, ObjectId,
-    Parameter, PartitionId, RetryId, SessionId, Template, UseTicket, Value, command,
+    AttributeType as A, CommandCode, ErrorCode, Frame, GcmParams, Identity, LoginTicket, Mechanism, MechanismType,
+    ObjectId, Parameter, PartitionId, RetryId, SessionId, Template, UseTicket, Value, command,
 };
 use minicbor::{Decode, Encode};
 use std::fmt::Write;
@@ -265,6 +265,10 @@ fn key_commands() -> Vec<(&'static str, String)> {
         ("KeyDecapsulate-ticket", head(&KeyDecapsulate { key: object, mechanism: kem, template: template(), ticket })),
         ("ContextLogin", head(&ContextLogin { pin: b"123456"[..].into() })),
         ("ContextLoginReply", head(&ContextLoginReply { ticket: UseTicket([0x77; 16]) })),
+        ("TicketIssue", head(&TicketIssue {})),
+        ("TicketIssueReply", head(&TicketIssueReply { ticket: Some(LoginTicket([0x78; 41])) })),
+        ("TicketIssueReply-none", head(&TicketIssueReply { ticket: None })),
+        ("TicketLogin", head(&TicketLogin { ticket: LoginTicket([0x78; 41]) })),
         ("Sign-ticket", head(&Sign { key: object, mechanism: kw.clone(), ticket })),
         ("Decrypt-ticket", head(&Decrypt { key: object, mechanism: kw, ticket })),
     ]

@@ -35,6 +35,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     round_trip::<command::KeyEncapsulateReply>(bytes);
     round_trip::<command::KeyDecapsulate>(bytes);
     round_trip::<command::ContextLogin>(bytes);
+    round_trip::<command::TicketIssueReply>(bytes);
+    round_trip::<command::TicketLogin>(bytes);
     round_trip::<command::MechanismListReply>(bytes);
     round_trip::<command::AttributesReadReply>(bytes);
     round_trip::<command::Sign>(bytes);

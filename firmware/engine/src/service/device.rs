@@ -16,8 +16,6 @@ use coloa_wire::{ErrorCode, PartitionId};
 
 /// Longest label of a device or token, in bytes (`CK_TOKEN_INFO`).
 pub(crate) const MAX_LABEL: usize = 32;
-/// A clock before 2020-01-01 was never set.
-const CLOCK_SET: u64 = 1_577_836_800_000;
 /// Longest name of a client, in bytes.
 const MAX_CLIENT_NAME: usize = 64;
 /// Clients bound to one partition at most: its record stays small.
@@ -38,7 +36,7 @@ pub(crate) fn info<P: Platform>(call: &mut Call<'_, P>, _: DeviceInfo) -> Result
         rollback_detected: false,
         audit_records,
         audit_head: audit_head.to_vec(),
-        clock: Some(engine.platform().now().0).filter(|now| *now >= CLOCK_SET),
+        clock: engine.platform().now().if_set().map(|now| now.0),
     })
 }
 

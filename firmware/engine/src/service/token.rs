@@ -6,7 +6,7 @@ use crate::call::{Call, Effect};
 use crate::ledger::Request;
 use crate::record::{AuthRecord, Kek, PartitionRecord, PinRecord};
 use crate::state::{Partition, Versioned};
-use crate::{Peer, Platform, pin, policy};
+use crate::{Peer, Platform, pin, policy, ticket};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -129,6 +129,22 @@ pub(crate) fn log_in<P: Platform>(call: &mut Call<'_, P>, command: Login) -> Res
     Ok(Done {})
 }
 
+pub(crate) fn issue_ticket<P: Platform>(call: &mut Call<'_, P>, _: TicketIssue) -> Result<TicketIssueReply, ErrorCode> {
+    let (session, partition) = call.session()?;
+    let role = session.role().ok_or(ErrorCode::NotLoggedIn)?;
+    Ok(TicketIssueReply { ticket: ticket::issue(call.engine, call.peer, &partition, role)? })
+}
+
+/// The login of a session that the engine has lost, for who has the ticket of it.
+pub(crate) fn log_in_by_ticket<P: Platform>(call: &mut Call<'_, P>, command: TicketLogin) -> Result<Done, ErrorCode> {
+    let (session, partition) = call.session()?;
+    let outcome = ticket::check(call.engine, call.peer, &partition, &command.ticket);
+    let outcome = outcome.and_then(|role| session.may_log_in(role).map(|()| role));
+    log(call, &partition, &outcome)?;
+    session.log_in(outcome?)?;
+    Ok(Done {})
+}
+
 fn check_logged<P: Platform>(
     call: &mut Call<'_, P>,
     partition: &Arc<Partition<P>>,
@@ -139,10 +155,18 @@ fn check_logged<P: Platform>(
     if matches!(outcome, Err(ErrorCode::Conflict)) {
         return Err(ErrorCode::Conflict);
     }
-    call.logged = true;
-    let event = call.event(Some(partition.id), None, result_number(&outcome));
-    call.engine.commit(Request { events: vec![event], ..Request::default() })?;
+    log(call, partition, &outcome)?;
     outcome.map(|_| ())
+}
+
+fn log<P: Platform, T>(
+    call: &mut Call<'_, P>,
+    partition: &Arc<Partition<P>>,
+    outcome: &Result<T, ErrorCode>,
+) -> Result<(), ErrorCode> {
+    call.logged = true;
+    let event = call.event(Some(partition.id), None, result_number(outcome));
+    call.engine.commit(Request { events: vec![event], ..Request::default() })
 }
 
 /// The user's PIN once more, for one use of a key with `CKA_ALWAYS_AUTHENTICATE`.

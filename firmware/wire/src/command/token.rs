@@ -1,7 +1,7 @@
 //! Commands about a token, its PINs, sessions and roles.
 
 use super::{PartitionMode, Pin};
-use crate::{PartitionId, SessionId, UseTicket};
+use crate::{LoginTicket, PartitionId, SessionId, UseTicket};
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -153,6 +153,31 @@ pub struct Login {
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct Logout {}
+
+/// Asks for what restores the session's login when the engine has lost the session: it restarted, or the caller's last channel
+/// was cut.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct TicketIssue {}
+
+/// See [`TicketIssue`].
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct TicketIssueReply {
+    /// Good for a day, for the same caller, on the same partition, until the PIN is set anew or locked. Nothing, where the
+    /// engine cannot tell the time.
+    #[n(0)]
+    pub ticket: Option<LoginTicket>,
+}
+
+/// Logs a session in by a ticket in place of the PIN. No try is counted.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct TicketLogin {
+    /// From [`TicketIssue`].
+    #[n(0)]
+    pub ticket: LoginTicket,
+}
 
 /// `C_Login` with `CKU_CONTEXT_SPECIFIC`: the user, who is logged in, gives the PIN once more for one use of a key that has
 /// `CKA_ALWAYS_AUTHENTICATE`. The PIN is checked and counted as by [`Login`].
