@@ -56,6 +56,7 @@ pub const CHECKS: &[Check] = &[
     check("the_lock_survives_a_restart", &[Need::Lockout], &[login::lock, login::still_locked]),
     check("keys_survive_a_kill", &[], &[persistence::make, persistence::use_again]),
     check("the_module_outlives_its_server", &[Need::Server], &[persistence::reconnect]),
+    check("a_login_outlives_its_server", &[Need::Server, Need::Clock], &[persistence::go_on]),
     check("two_processes_share_a_token", &[Need::Processes, Need::LiveView], &[processes::share]),
     check("what_two_processes_made_is_kept", &[Need::Processes], &[processes::make, processes::find_made]),
     check("a_login_is_not_inherited", &[Need::Processes], &[processes::login_is_mine]),

@@ -44,6 +44,8 @@ pub enum Need {
     Bulk,
     /// A forked child that inherits nothing.
     Fork,
+    /// A server that knows the time, so that a login outlives it.
+    Clock,
     /// RSA beside EC, and time for the programs that people use.
     Clients,
 }

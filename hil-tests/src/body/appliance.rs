@@ -163,7 +163,7 @@ impl Target for Appliance {
         match need {
             Need::Bulk | Need::P384 | Need::Lockout => None,
             Need::Server | Need::Processes | Need::LiveView | Need::HashedEcdsa | Need::Fork => None,
-            Need::Clients => None,
+            Need::Clients | Need::Clock => None,
         }
     }
 }

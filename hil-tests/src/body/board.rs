@@ -113,6 +113,7 @@ impl Target for Board {
         match need {
             Need::Bulk => Some("a board's frame holds 8 KiB"),
             Need::Clients => Some("a board has no RSA"),
+            Need::Clock => Some("the QEMU board has no clock"),
             Need::P384
             | Need::Lockout
             | Need::Server

@@ -50,7 +50,7 @@ impl Target for Embedded {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::Server => Some("the engine lives in the caller's process"),
+            Need::Server | Need::Clock => Some("the engine lives in the caller's process"),
             Need::Bulk
             | Need::P384
             | Need::Lockout

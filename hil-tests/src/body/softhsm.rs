@@ -61,7 +61,7 @@ impl Target for SoftHsm {
         match need {
             Need::Clients => Some("its own users have tried them"),
             Need::Lockout => Some("SoftHSM2 never locks a PIN"),
-            Need::Server => Some("SoftHSM2 lives in the caller's process"),
+            Need::Server | Need::Clock => Some("SoftHSM2 lives in the caller's process"),
             Need::HashedEcdsa => Some("SoftHSM2 2.6 signs digests only"),
             Need::Fork => Some("SoftHSM2 lets a forked child go on with the parent's login"),
             // `Generation::commit` adds one to the token's generation on disk and takes the sum for seen: what another

@@ -44,6 +44,14 @@ pub fn reconnect(token: &Token) -> Result<()> {
     sign(&session)
 }
 
+/// Where the server can tell the time the session itself goes on: its login is restored by a ticket.
+pub fn go_on(token: &Token) -> Result<()> {
+    let session = token.user()?;
+    pair(&session, Curve::P256, "reconnect", true)?;
+    token.restart_target()?;
+    sign(&session)
+}
+
 fn sign(session: &cryptoki::session::Session) -> Result<()> {
     let private = one(session, ObjectClass::PRIVATE_KEY, "reconnect")?;
     session.sign(&Mechanism::Ecdsa, private, &[1; 32]).context("a signature after the server came back")?;

@@ -8,7 +8,7 @@ use crate::{CallError, Descriptor, Scratch, Ticket, Transport};
 use coloa_wire::command::{decode_head, encode_head};
 use coloa_wire::hello::ServerHello;
 use coloa_wire::{Command, ErrorCode, Frame, FrameKind, RetryId, SessionId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// What a frame has besides head and bulk, with room to spare.
@@ -25,7 +25,18 @@ pub type Answer<C> = (<C as Command>::Reply, Zeroizing<Vec<u8>>);
 pub struct Client {
     transport: Box<dyn Transport>,
     place: String,
-    deadline: Duration,
+    within: Duration,
+}
+
+/// The terms of one call.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// The session it is given in.
+    pub session: Option<SessionId>,
+    /// See [`Client::retry_id`]; a command that changes state gets one of its own where there is none.
+    pub retry: Option<RetryId>,
+    /// When it has ended, however often it is sent.
+    pub deadline: Instant,
 }
 
 impl Client {
@@ -40,12 +51,17 @@ impl Client {
             Place::Local(socket) => Box::new(Local::new(socket)),
             Place::Embedded(directory, mode) => Box::new(Embedded::open(directory, *mode)?),
         };
-        Ok(Client { transport, place: target.place.to_string(), deadline: target.deadline })
+        Ok(Client { transport, place: target.place.to_string(), within: target.deadline })
     }
 
     /// Talks over a transport of the caller's making.
-    pub fn over(transport: Box<dyn Transport>, place: String, deadline: Duration) -> Self {
-        Client { transport, place, deadline }
+    pub fn over(transport: Box<dyn Transport>, place: String, within: Duration) -> Self {
+        Client { transport, place, within }
+    }
+
+    /// When a call that begins now has ended, with all that comes of it.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.within
     }
 
     /// The engine's greeting: what body it has and the longest frame it takes.
@@ -53,7 +69,7 @@ impl Client {
     /// # Errors
     /// [`CallError`].
     pub fn hello(&self) -> Result<ServerHello, CallError> {
-        self.transport.hello(self.deadline)
+        self.transport.hello(self.deadline())
     }
 
     /// The most bulk bytes one call may carry beside a head of `head` bytes.
@@ -100,7 +116,8 @@ impl Client {
         bulk: &[u8],
     ) -> Result<Answer<C>, CallError> {
         let mut scratch = Scratch::new();
-        let reply = self.call_with(&mut scratch, (session, retry), command, bulk)?;
+        let terms = Terms { session, retry, deadline: self.deadline() };
+        let reply = self.call_with(&mut scratch, terms, command, bulk)?;
         Ok((reply, Zeroizing::new(scratch.bulk().to_vec())))
     }
 
@@ -119,7 +136,7 @@ impl Client {
     pub fn call_with<C: Command>(
         &self,
         scratch: &mut Scratch,
-        (session, retry): (Option<SessionId>, Option<RetryId>),
+        Terms { session, retry, deadline }: Terms,
         command: &C,
         bulk: &[u8],
     ) -> Result<C::Reply, CallError> {
@@ -130,7 +147,7 @@ impl Client {
         let Scratch { head, frame, reply, bulk: reply_bulk } = scratch;
         *reply_bulk = 0..0;
         encode((session, retry), command, bulk, (head, frame));
-        let (decoded, bulk) = self.settle::<C>(frame, reply)?;
+        let (decoded, bulk) = self.settle::<C>(frame, deadline, reply)?;
         *reply_bulk = reply.len().saturating_sub(bulk)..reply.len();
         Ok(decoded)
     }
@@ -151,7 +168,7 @@ impl Client {
         };
         let (mut head, mut frame) = (Zeroizing::default(), Zeroizing::default());
         encode((session, retry), command, bulk, (&mut head, &mut frame));
-        Ok(Ticket::new(self.transport.begin(frame, self.deadline)?))
+        Ok(Ticket::new(self.transport.begin(frame, self.deadline())?))
     }
 
     /// The reply of a call and the reply's bulk, if it has come; waits only for room to send, when the way there is full.
@@ -178,11 +195,16 @@ impl Client {
     }
 
     /// Asks until the engine answers something else than that another caller was faster: nothing was changed then.
-    fn settle<C: Command>(&self, frame: &mut [u8], reply: &mut Vec<u8>) -> Result<(C::Reply, usize), CallError> {
+    fn settle<C: Command>(
+        &self,
+        frame: &mut [u8],
+        deadline: Instant,
+        reply: &mut Vec<u8>,
+    ) -> Result<(C::Reply, usize), CallError> {
         for attempt in 1.. {
-            self.exchange(frame, reply)?;
+            self.exchange(frame, deadline, reply)?;
             match self.decode::<C>(reply) {
-                Err(CallError::Engine(ErrorCode::Conflict)) if attempt < MAX_ATTEMPTS => {
+                Err(CallError::Engine(ErrorCode::Conflict)) if attempt < MAX_ATTEMPTS && Instant::now() < deadline => {
                     std::thread::sleep(CONFLICT_PAUSE * attempt);
                 }
                 answer => return answer,
@@ -191,11 +213,11 @@ impl Client {
         Err(CallError::Engine(ErrorCode::Conflict))
     }
 
-    fn exchange(&self, frame: &mut [u8], reply: &mut Vec<u8>) -> Result<(), CallError> {
-        match self.transport.exchange(frame, self.deadline, reply) {
+    fn exchange(&self, frame: &mut [u8], deadline: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
+        match self.transport.exchange(frame, deadline, reply) {
             Err(lost) if lost.is_lost() => {
                 tracing::debug!(place = %self.place, reason = %lost, "connection lost; the call is sent once more");
-                self.transport.exchange(frame, self.deadline, reply)
+                self.transport.exchange(frame, deadline, reply)
             }
             outcome => outcome,
         }

@@ -7,7 +7,7 @@ use coloa_wire::command::PartitionMode;
 use coloa_wire::hello::ServerHello;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 /// One directory's engine.
 pub(crate) struct Embedded {
@@ -29,7 +29,7 @@ impl Embedded {
 }
 
 impl Transport for Embedded {
-    fn exchange(&self, frame: &mut [u8], _: Duration, reply: &mut Vec<u8>) -> Result<(), CallError> {
+    fn exchange(&self, frame: &mut [u8], _: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
         // There is no stream that could be out of step: the number only tells calls apart.
         number(frame, self.last_request.fetch_add(1, Ordering::Relaxed));
         reply.clear();
@@ -37,7 +37,7 @@ impl Transport for Embedded {
         Ok(())
     }
 
-    fn hello(&self, _: Duration) -> Result<ServerHello, CallError> {
+    fn hello(&self, _: Instant) -> Result<ServerHello, CallError> {
         Ok(self.hello.clone())
     }
 

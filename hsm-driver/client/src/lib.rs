@@ -19,7 +19,7 @@ mod scratch;
 mod ticket;
 mod transport;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Terms};
 pub use config::{Config, ConfigError, Place, Target};
 pub use error::CallError;
 pub use scratch::Scratch;

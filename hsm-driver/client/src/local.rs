@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 /// A connection made on the first call, and again after it was lost.
 pub(crate) struct Local {
@@ -37,18 +37,28 @@ impl Local {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dial(&self, within: Duration) -> Result<Channel, CallError> {
+    fn dial(&self, deadline: Instant) -> Result<Channel, CallError> {
         let unreachable = |e: std::io::Error| CallError::Unreachable(self.place(), e.to_string());
         let mut stream = UnixStream::connect(&self.socket).map_err(unreachable)?;
-        stream.set_read_timeout(Some(within)).map_err(unreachable)?;
-        stream.set_write_timeout(Some(within)).map_err(unreachable)?;
         let mut reply = Vec::new();
-        self.round_trip(&mut stream, &greeting::request(), &mut reply)?;
+        self.round_trip(&mut stream, &greeting::request(), deadline, &mut reply)?;
         let hello = greeting::accept(&reply).map_err(|code| CallError::Protocol(self.place(), code))?;
         Ok(Channel { stream, hello, last_request: 0 })
     }
 
-    fn round_trip(&self, stream: &mut UnixStream, frame: &[u8], reply: &mut Vec<u8>) -> Result<(), CallError> {
+    fn round_trip(
+        &self,
+        stream: &mut UnixStream,
+        frame: &[u8],
+        deadline: Instant,
+        reply: &mut Vec<u8>,
+    ) -> Result<(), CallError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(CallError::Deadline(self.place()));
+        }
+        let bounded = stream.set_read_timeout(Some(left)).and_then(|()| stream.set_write_timeout(Some(left)));
+        bounded.map_err(|e| self.broken(&e))?;
         stream.write_all(frame).map_err(|e| self.broken(&e))?;
         reply.clear();
         reply.resize(LENGTH_FIELD, 0);
@@ -68,22 +78,22 @@ impl Local {
 }
 
 impl Transport for Local {
-    fn exchange(&self, frame: &mut [u8], within: Duration, reply: &mut Vec<u8>) -> Result<(), CallError> {
+    fn exchange(&self, frame: &mut [u8], deadline: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
         let mut held = self.channel();
-        let mut channel = held.take().map_or_else(|| self.dial(within), Ok)?;
+        let mut channel = held.take().map_or_else(|| self.dial(deadline), Ok)?;
         channel.last_request = channel
             .last_request
             .checked_add(1)
             .ok_or_else(|| CallError::Protocol(self.place(), ErrorCode::RequestRepeated))?;
         number(frame, channel.last_request);
-        self.round_trip(&mut channel.stream, frame, reply)?;
+        self.round_trip(&mut channel.stream, frame, deadline, reply)?;
         *held = Some(channel);
         Ok(())
     }
 
-    fn hello(&self, within: Duration) -> Result<ServerHello, CallError> {
+    fn hello(&self, deadline: Instant) -> Result<ServerHello, CallError> {
         let mut held = self.channel();
-        let channel = held.take().map_or_else(|| self.dial(within), Ok)?;
+        let channel = held.take().map_or_else(|| self.dial(deadline), Ok)?;
         Ok(held.insert(channel).hello.clone())
     }
 

@@ -4,7 +4,7 @@ use crate::CallError;
 use coloa_wire::ErrorCode;
 use coloa_wire::hello::ServerHello;
 use std::os::fd::RawFd;
-use std::time::Duration;
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// Where the request number stands in a frame.
@@ -12,12 +12,12 @@ const REQUEST_FIELD: std::ops::Range<usize> = 8..12;
 
 /// A way to an engine, used by many threads at once.
 pub trait Transport: Send + Sync {
-    /// Sends one call frame and waits for its reply frame, which replaces what is in `reply`. The transport writes the
-    /// request number into the frame, because numbers rise on a connection.
+    /// Sends one call frame and waits until `deadline` for its reply frame, which replaces what is in `reply`. The transport
+    /// writes the request number into the frame, because numbers rise on a connection.
     ///
     /// # Errors
     /// [`CallError::Lost`] when the call may be repeated, anything else when repeating it is of no use.
-    fn exchange(&self, frame: &mut [u8], within: Duration, reply: &mut Vec<u8>) -> Result<(), CallError>;
+    fn exchange(&self, frame: &mut [u8], deadline: Instant, reply: &mut Vec<u8>) -> Result<(), CallError>;
 
     /// Sends one call frame, or has it ready to be sent, and does not wait for its reply.
     ///
@@ -25,10 +25,10 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// As [`Transport::exchange`].
-    fn begin(&self, mut frame: Zeroizing<Vec<u8>>, within: Duration) -> Result<Box<dyn Pending>, CallError> {
+    fn begin(&self, mut frame: Zeroizing<Vec<u8>>, deadline: Instant) -> Result<Box<dyn Pending>, CallError> {
         let mut reply = Vec::new();
-        let outcome = match self.exchange(&mut frame, within, &mut reply) {
-            Err(lost) if lost.is_lost() => self.exchange(&mut frame, within, &mut reply),
+        let outcome = match self.exchange(&mut frame, deadline, &mut reply) {
+            Err(lost) if lost.is_lost() => self.exchange(&mut frame, deadline, &mut reply),
             outcome => outcome,
         };
         Ok(Box::new(Done(Some(outcome.map(|()| reply)))))
@@ -38,7 +38,7 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// Why there is no connection.
-    fn hello(&self, within: Duration) -> Result<ServerHello, CallError>;
+    fn hello(&self, deadline: Instant) -> Result<ServerHello, CallError>;
 
     /// What this transport holds open, so that the child of a fork can close it without touching anything else.
     fn descriptors(&self) -> Vec<Descriptor>;

@@ -7,6 +7,7 @@ use coloa_wire::ErrorCode;
 use coloa_wire::command::{Encrypt, Login, Pin, Random, Role};
 use coloa_wire::{MechanismType, ObjectId};
 use rig::{Manner, Pki, Server, target};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -113,6 +114,24 @@ fn silence_ends_at_the_deadline() {
     let begun = Instant::now();
     assert!(matches!(random(&client, 1), Err(CallError::Deadline(_))));
     assert!(begun.elapsed() >= Duration::from_millis(900) && begun.elapsed() < Duration::from_secs(30));
+}
+
+/// Each try is lost late: all tries together have the one deadline.
+#[test]
+fn a_call_that_is_sent_again_has_no_more_time_for_it() {
+    let pki = Pki::new();
+    let late = |_: &[u8]| {
+        std::thread::sleep(Duration::from_millis(1_400));
+        vec![]
+    };
+    let server = Server::start(&pki, Manner::Engine(Arc::new(late)));
+    let mut target = target(server.address, pki.directory.path(), pki.directory.path(), 1);
+    target.deadline = Duration::from_secs(2);
+    let client = Client::open(&target).unwrap();
+    client.hello().unwrap();
+    let begun = Instant::now();
+    assert!(random(&client, 1).is_err());
+    assert!(begun.elapsed() < Duration::from_millis(2_600), "{:?}", begun.elapsed());
 }
 
 #[test]

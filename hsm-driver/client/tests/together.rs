@@ -105,10 +105,10 @@ fn a_deadline_holds_for_the_one_who_reads_and_for_those_it_reads_for() {
     let target = target(server.address, pki.directory.path(), pki.directory.path(), 1);
     let Place::Network(network) = &target.place else { unreachable!() };
     let network = Network::new(network).unwrap();
-    network.hello(Duration::from_secs(20)).unwrap();
+    network.hello(Instant::now() + Duration::from_secs(20)).unwrap();
     let exchange = |length, within| {
         let begun = Instant::now();
-        let outcome = network.exchange(&mut frame(length), within, &mut vec![]);
+        let outcome = network.exchange(&mut frame(length), begun + within, &mut vec![]);
         (outcome, begun.elapsed())
     };
     let until = Instant::now() + Duration::from_secs(2);

@@ -45,6 +45,14 @@ pub(crate) fn slot(slot: &Slot) -> CK_SLOT_INFO {
     }
 }
 
+/// `CKF_HW` of a mechanism: whether it is done by a device, outside its caller's machine.
+pub(crate) fn performed_by(body: Option<Body>) -> CK_FLAGS {
+    match body {
+        Some(Body::Appliance | Body::Board | Body::EmulatedBoard) => CKF_HW,
+        Some(Body::Embedded) | None => 0,
+    }
+}
+
 /// `C_GetTokenInfo`.
 pub(crate) fn token(slot: &Slot, token: &TokenInfo) -> CK_TOKEN_INFO {
     let (sessions, read_write) = {

@@ -30,8 +30,10 @@
 //!   A call does not outlive its session: `C_AsyncGetID` answers `CKR_STATE_UNSAVEABLE`, `C_AsyncJoin`
 //!   `CKR_SAVED_STATE_INVALID`.
 //! - **Of two threads** that begin the same operation in one session, one gets `CKR_OPERATION_ACTIVE`.
-//! - **A restarted appliance** is reconnected to. Sessions and handles stay good; a login is lost, and calls answer
-//!   `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Without a connection calls answer `CKR_DEVICE_ERROR`.
+//! - **A restarted appliance** is reconnected to. Sessions and handles of token objects stay good, and the login is restored by
+//!   a ticket that the appliance gave for it: good for a day and renewed in use, for this client certificate only, until the
+//!   PIN is changed or locked. Without one calls answer `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Session objects are gone
+//!   (`CKR_OBJECT_HANDLE_INVALID`, `CKR_KEY_HANDLE_INVALID`). Without a connection calls answer `CKR_DEVICE_ERROR`.
 //! - **A forked child** begins with `C_Initialize`; until then it gets `CKR_CRYPTOKI_NOT_INITIALIZED`.
 //! - **The library stays mapped** after dlclose, because of its thread-exit destructors.
 //!
@@ -57,3 +59,4 @@ mod rv;
 mod session;
 mod slot;
 mod target;
+mod ticket;

@@ -11,6 +11,10 @@ use cryptoki_sys::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How often who waits for a slot event looks.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The module between initialize and finalize.
 pub(crate) struct Module {
@@ -57,11 +61,24 @@ impl Module {
         sessions.iter().filter(|(_, s)| s.slot.id == slot).map(|(handle, _)| *handle).collect()
     }
 
-    /// `C_WaitForSlotEvent`, blocking: no slot comes or goes by itself, so it ends with the module.
-    pub(crate) fn wait_for_end(&self) -> Rv {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.end.wait_while(ended, |ended| !*ended).unwrap_or_else(PoisonError::into_inner));
-        Rv(CKR_CRYPTOKI_NOT_INITIALIZED)
+    /// `C_WaitForSlotEvent` with `CKF_DONT_BLOCK`: a slot whose token came or went, as far as anybody has seen.
+    pub(crate) fn slot_event(&self) -> Outcome<CK_SLOT_ID> {
+        self.registry.take_event().ok_or(Rv(CKR_NO_EVENT))
+    }
+
+    /// The same, blocking: the caller's thread looks at all places now and then. It ends with the module too.
+    pub(crate) fn wait_for_slot_event(&self) -> Outcome<CK_SLOT_ID> {
+        loop {
+            if let Some(slot) = self.registry.take_event() {
+                return Ok(slot);
+            }
+            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self.end.wait_timeout_while(ended, LOOK, |ended| !*ended);
+            if *waited.unwrap_or_else(PoisonError::into_inner).0 {
+                return Err(Rv(CKR_CRYPTOKI_NOT_INITIALIZED));
+            }
+            self.registry.refresh();
+        }
     }
 
     /// Wakes those who wait and closes the engine's sessions.

@@ -1,19 +1,25 @@
 //! A slot: one token, the engine session of this `C_Initialize` on it, its login and its object handles.
 //!
 //! The engine session is opened with the first PKCS#11 session and closed with the last. When the engine does not know it any
-//! more (the appliance restarted), it is opened again. A login that is lost that way is not repeated, because no PIN is
-//! kept: calls answer `CKR_USER_NOT_LOGGED_IN` until the application logs in again; its session handles stay good.
+//! more (the appliance restarted), it is opened again, and logged in by the ticket that the engine gave for it; no PIN is
+//! kept. Where the engine refuses the ticket the login is lost: calls answer `CKR_USER_NOT_LOGGED_IN` until the application
+//! logs in again; its session handles stay good.
 
 use crate::handle::Handles;
 use crate::mechanism::left;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
-use coloa_client::{Answer, CallError, Client, Scratch, Ticket};
-use coloa_wire::command::{MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TokenInfo};
+use crate::ticket::Kept;
+use coloa_client::{Answer, CallError, Client, Scratch, Terms, Ticket};
+use coloa_wire::command::{
+    MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TicketIssue, TicketIssueReply, TicketLogin,
+    TokenInfo,
+};
 use coloa_wire::{Command, ErrorCode, MechanismType, PartitionId, SessionId};
 use cryptoki_sys::*;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 /// Login states, as they fit an atomic.
 const NOBODY: u8 = 0;
@@ -30,6 +36,7 @@ pub(crate) struct Slot {
     seen: RwLock<Seen>,
     channel: RwLock<Option<SessionId>>,
     login: AtomicU8,
+    ticket: Kept,
     gate: Mutex<Gate>,
 }
 
@@ -38,6 +45,8 @@ pub(crate) struct Slot {
 struct Seen {
     partition: Option<PartitionId>,
     token: Option<TokenInfo>,
+    /// Whether the token came or went, and nobody was told.
+    changed: bool,
 }
 
 /// Open PKCS#11 sessions. Whoever holds it decides on opening, closing and logging in.
@@ -58,14 +67,15 @@ impl Gate {
 }
 
 impl Slot {
-    pub(crate) fn new(id: CK_SLOT_ID, target: Arc<Target>) -> Self {
+    pub(crate) fn new(id: CK_SLOT_ID, target: Arc<Target>, token: Option<&TokenInfo>) -> Self {
         Slot {
             id,
             target,
             handles: Handles::default(),
-            seen: RwLock::default(),
+            seen: RwLock::new(Seen { partition: token.map(|t| t.partition), token: token.cloned(), changed: false }),
             channel: RwLock::default(),
             login: AtomicU8::new(NOBODY),
+            ticket: Kept::default(),
             gate: Mutex::default(),
         }
     }
@@ -73,8 +83,15 @@ impl Slot {
     /// Notes what the engine says of the token; `None`: it does not show it now.
     pub(crate) fn see(&self, token: Option<&TokenInfo>) {
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        seen.changed |= seen.token.is_some() != token.is_some();
         seen.partition = token.map(|t| t.partition).or(seen.partition);
         seen.token = token.cloned();
+    }
+
+    /// Whether the token came or went since this was asked.
+    pub(crate) fn take_event(&self) -> bool {
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut seen.changed)
     }
 
     /// The partition; none while the place never answered.
@@ -134,6 +151,27 @@ impl Slot {
         };
         self.login.store(login, Ordering::Release);
         self.handles.unlearn_all();
+        match role {
+            Some(_) => self.ask_for_ticket(),
+            None => self.ticket.wipe(),
+        }
+    }
+
+    /// Asks for the ticket of this login. Without one a login that the engine loses is lost.
+    fn ask_for_ticket(&self) {
+        // An engine in process does not outlive us.
+        if !self.target.overlaps() {
+            return;
+        }
+        match self.send(&mut Scratch::new(), &TicketIssue {}, &[]) {
+            Ok(TicketIssueReply { ticket: Some(ticket) }) => self.ticket.put(ticket),
+            Ok(TicketIssueReply { ticket: None }) => self.ticket.wipe(),
+            Err(rv) => tracing::debug!(rv = format_args!("{:#x}", rv.0), "no login ticket from here"),
+        }
+        // Who logs out meanwhile leaves none behind.
+        if self.role().is_none() {
+            self.ticket.wipe();
+        }
     }
 
     /// Opens the engine session, if there is none.
@@ -142,7 +180,7 @@ impl Slot {
         if let Some(open) = *channel {
             return Ok(open);
         }
-        let session = self.session_open()?;
+        let session = self.session_open(self.target.client()?.deadline())?;
         *channel = Some(session);
         Ok(session)
     }
@@ -165,18 +203,28 @@ impl Slot {
 
     /// Sends a command in the engine session; `scratch` then has the reply's bulk.
     pub(crate) fn call<C: Command>(&self, scratch: &mut Scratch, command: &C, bulk: &[u8]) -> Outcome<C::Reply> {
+        if self.ticket.is_due() {
+            self.ask_for_ticket();
+        }
+        self.send(scratch, command, bulk)
+    }
+
+    fn send<C: Command>(&self, scratch: &mut Scratch, command: &C, bulk: &[u8]) -> Outcome<C::Reply> {
+        let client = self.target.client()?;
+        // Whoever opens the session anew meanwhile is waited for, and that counts.
+        let deadline = client.deadline();
         let session = match *self.channel.read().unwrap_or_else(PoisonError::into_inner) {
             Some(open) => open,
             None => return Err(Rv(CKR_SESSION_HANDLE_INVALID)),
         };
-        let client = self.target.client()?;
         // The same in the session that follows: what was committed just before a restart is not done twice.
         let retry = Client::retry_id::<C>()?;
-        match client.call_with(scratch, (Some(session), retry), command, bulk) {
+        let terms = Terms { session: Some(session), retry, deadline };
+        match client.call_with(scratch, terms, command, bulk) {
             Ok(reply) => Ok(reply),
             Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
-                let anew = self.reopen(session)?;
-                Ok(client.call_with(scratch, (Some(anew), retry), command, bulk)?)
+                let anew = Some(self.reopen(session, terms.deadline)?);
+                Ok(client.call_with(scratch, Terms { session: anew, ..terms }, command, bulk)?)
             }
             Err(CallError::Engine(ErrorCode::ObjectUnknown)) if self.login.load(Ordering::Acquire) == LOST => {
                 Err(Rv(CKR_USER_NOT_LOGGED_IN))
@@ -197,7 +245,7 @@ impl Slot {
         match self.target.client()?.poll(ticket) {
             Ok(answer) => Ok(answer),
             Err(CallError::Engine(ErrorCode::SessionUnknown)) => {
-                self.reopen(session)?;
+                self.reopen(session, self.target.client()?.deadline())?;
                 Err(Rv(CKR_DEVICE_ERROR))
             }
             Err(CallError::Engine(ErrorCode::ObjectUnknown)) if self.login.load(Ordering::Acquire) == LOST => {
@@ -208,15 +256,15 @@ impl Slot {
     }
 
     /// The engine has lost `stale`: opens another session, once for all threads that notice.
-    fn reopen(&self, stale: SessionId) -> Outcome<SessionId> {
+    fn reopen(&self, stale: SessionId, deadline: Instant) -> Outcome<SessionId> {
         let mut channel = self.channel.write().unwrap_or_else(PoisonError::into_inner);
         if *channel == Some(stale) {
-            *channel = Some(self.session_open()?);
-            let lost = self.role().map_or(NOBODY, |_| LOST);
-            if lost == LOST {
-                tracing::warn!(place = %self.target.place(), "the engine restarted: the login is lost");
+            let fresh = self.session_open(deadline)?;
+            if self.role().is_some() && !self.restore_login(fresh, deadline)? {
                 self.login.store(LOST, Ordering::Release);
+                self.ticket.wipe();
             }
+            *channel = Some(fresh);
             self.handles.unlearn_all();
         }
         match (self.login.load(Ordering::Acquire), *channel) {
@@ -226,9 +274,33 @@ impl Slot {
         }
     }
 
-    fn session_open(&self) -> Outcome<SessionId> {
+    /// Logs a new engine session in by the ticket of the old one's login. An engine that cannot be asked now is asked by the
+    /// next call.
+    fn restore_login(&self, session: SessionId, deadline: Instant) -> Outcome<bool> {
+        let place = self.target.place();
+        let Some(ticket) = self.ticket.get() else {
+            tracing::warn!(place, "the engine lost the session, and there is no ticket: the login is lost");
+            return Ok(false);
+        };
+        let terms = Terms { session: Some(session), retry: None, deadline };
+        match self.target.client()?.call_with(&mut Scratch::new(), terms, &TicketLogin { ticket }, &[]) {
+            // Already: the answer to the first of two was lost.
+            Ok(_) | Err(CallError::Engine(ErrorCode::AlreadyLoggedIn)) => {
+                tracing::info!(place, "the engine lost the session: the login was restored by its ticket");
+                Ok(true)
+            }
+            Err(CallError::Engine(reason)) => {
+                tracing::warn!(place, %reason, "the engine lost the session and refused the ticket: the login is lost");
+                Ok(false)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn session_open(&self, deadline: Instant) -> Outcome<SessionId> {
         let partition = self.partition().ok_or(Rv(CKR_TOKEN_NOT_PRESENT))?;
-        let (reply, _) = self.target.client()?.call(None, None, &SessionOpen { partition }, &[])?;
-        Ok(reply.session)
+        let terms = Terms { session: None, retry: None, deadline };
+        let opened = self.target.client()?.call_with(&mut Scratch::new(), terms, &SessionOpen { partition }, &[]);
+        Ok(opened?.session)
     }
 }

@@ -142,6 +142,11 @@ impl Registry {
         }
     }
 
+    /// A slot whose token came or went since this was asked.
+    pub(crate) fn take_event(&self) -> Option<CK_SLOT_ID> {
+        self.known_slots().iter().find(|slot| slot.take_event()).map(|slot| slot.id)
+    }
+
     /// The slots known so far.
     pub(crate) fn known_slots(&self) -> Vec<Arc<Slot>> {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -149,7 +154,6 @@ impl Registry {
 }
 
 fn push(slots: &mut Vec<Arc<Slot>>, target: &Arc<Target>, token: Option<&TokenInfo>) {
-    let slot = Slot::new(slots.len() as CK_SLOT_ID, target.clone());
-    slot.see(token);
+    let slot = Slot::new(slots.len() as CK_SLOT_ID, target.clone(), token);
     slots.push(Arc::new(slot));
 }

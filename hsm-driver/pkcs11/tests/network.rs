@@ -11,9 +11,11 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::{Session, UserType};
+use cryptoki_sys::*;
 use place::Place;
 use place::server::{Manner, Server};
 use rig::{P256, PIN, in_child, key_pair, pin};
+use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
 
 fn log_in(session: &Session) {
@@ -28,23 +30,57 @@ fn refusal<T: std::fmt::Debug>(outcome: cryptoki::error::Result<T>) -> RvError {
 }
 
 #[test]
-fn after_a_restart_sessions_go_on_and_the_login_is_asked_for_again() {
+fn after_a_restart_sessions_and_their_login_go_on() {
+    let place = Place::new();
+    let (server, module, slot) = place.start();
+    let session = module.open_rw_session(slot).unwrap();
+    log_in(&session);
+    let (public, private) = key_pair(&session, P256, true);
+    let (_, gone) = key_pair(&session, P256, false);
+    let sign = || session.sign(&Mechanism::EcdsaSha256, private, b"x");
+    let address = server.address;
+    drop(server);
+    assert_eq!(refusal(sign()), RvError::DeviceError);
+    let server = place.serve(address);
+    let signature = sign().unwrap();
+    session.verify(&Mechanism::EcdsaSha256, public, b"x", &signature).unwrap();
+    assert_eq!(refusal(session.sign(&Mechanism::EcdsaSha256, gone, b"x")), RvError::KeyHandleInvalid);
+    // And once more: the ticket is not used up. Threads that notice together are logged in together.
+    drop(server);
+    let _server = place.serve(address);
+    let sessions: Vec<_> = (0..8).map(|_| module.open_ro_session(slot).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for session in sessions {
+            scope.spawn(move || session.sign(&Mechanism::EcdsaSha256, private, b"x").unwrap());
+        }
+    });
+    drop(session);
+    module.finalize().unwrap();
+}
+
+/// The PIN is set anew while the appliance is down, or a logout came before: nothing is restored.
+#[test]
+fn after_a_restart_a_login_that_may_not_go_on_is_asked_for_again() {
     let place = Place::new();
     let (server, module, slot) = place.start();
     let session = module.open_rw_session(slot).unwrap();
     log_in(&session);
     let (public, private) = key_pair(&session, P256, true);
     let sign = || session.sign(&Mechanism::EcdsaSha256, private, b"x");
-    sign().unwrap();
     let address = server.address;
     drop(server);
-    assert_eq!(refusal(sign()), RvError::DeviceError);
-    let _server = place.serve(address);
+    let server = place.serve(address);
+    place.change_pin("654321");
     assert_eq!(refusal(sign()), RvError::UserNotLoggedIn);
     assert_eq!(refusal(sign()), RvError::UserNotLoggedIn);
-    log_in(&session);
+    session.login(UserType::User, Some(&pin("654321"))).unwrap();
     let signature = sign().unwrap();
     session.verify(&Mechanism::EcdsaSha256, public, b"x", &signature).unwrap();
+    session.logout().unwrap();
+    drop(server);
+    let _server = place.serve(address);
+    assert!(sign().is_err());
+    assert_eq!(session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).unwrap(), []);
     drop(session);
     module.finalize().unwrap();
 }
@@ -134,4 +170,27 @@ fn private_key(session: &Session) -> Result<cryptoki::object::ObjectHandle, Stri
 fn open_sockets() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|e| std::fs::read_link(e.ok()?.path()).ok());
     links.filter(|l| l.to_string_lossy().starts_with("socket:")).count()
+}
+
+#[test]
+fn a_token_that_goes_and_comes_is_a_slot_event() {
+    let place = Place::new();
+    let (server, module, slot) = place.start();
+    let address = server.address;
+    let (mut changed, mut count) = (0, 0);
+    let mut now = || (ck!(C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut changed, null_mut())), changed);
+    assert_eq!(now().0, CKR_NO_EVENT);
+    drop(server);
+    assert_eq!(now().0, CKR_NO_EVENT, "nobody has looked");
+    assert_eq!(ck!(C_GetSlotList(CK_FALSE, null_mut(), &mut count)), CKR_OK);
+    assert_eq!(now(), (CKR_OK, slot.id()));
+    assert_eq!(now().0, CKR_NO_EVENT);
+    let waits = std::thread::spawn(|| {
+        let mut changed = 99;
+        (ck!(C_WaitForSlotEvent(0, &mut changed, null_mut())), changed)
+    });
+    let _server = place.serve(address);
+    assert_eq!(waits.join().unwrap(), (CKR_OK, slot.id()));
+    assert_eq!(module.get_slots_with_token().unwrap(), [slot]);
+    module.finalize().unwrap();
 }

@@ -22,7 +22,7 @@ use connection::Connection;
 use crowd::Crowd;
 use places::Places;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tls::Identity;
 use zeroize::Zeroizing;
 
@@ -73,9 +73,8 @@ fn fits(frame: &[u8], connection: &Connection) -> Result<(), CallError> {
 }
 
 impl Transport for Network {
-    fn exchange(&self, frame: &mut [u8], within: Duration, reply: &mut Vec<u8>) -> Result<(), CallError> {
+    fn exchange(&self, frame: &mut [u8], deadline: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
         let Network(line) = self;
-        let deadline = Instant::now() + within;
         let _caller = line.crowd.enter();
         let connection = line.connection(deadline)?;
         fits(frame, &connection)?;
@@ -88,12 +87,12 @@ impl Transport for Network {
         Ok(())
     }
 
-    fn begin(&self, frame: Zeroizing<Vec<u8>>, within: Duration) -> Result<Box<dyn Pending>, CallError> {
-        Ok(Box::new(ticket::Call::begin(self.0.clone(), frame, within)?))
+    fn begin(&self, frame: Zeroizing<Vec<u8>>, deadline: Instant) -> Result<Box<dyn Pending>, CallError> {
+        Ok(Box::new(ticket::Call::begin(self.0.clone(), frame, deadline)?))
     }
 
-    fn hello(&self, within: Duration) -> Result<ServerHello, CallError> {
-        Ok(self.0.connection(Instant::now() + within)?.hello().clone())
+    fn hello(&self, deadline: Instant) -> Result<ServerHello, CallError> {
+        Ok(self.0.connection(deadline)?.hello().clone())
     }
 
     fn descriptors(&self) -> Vec<Descriptor> {

@@ -5,7 +5,7 @@ use super::slot::Slot;
 use super::{Line, fits};
 use crate::{CallError, Pending};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// One call under way. It is driven by polling, its own or that of any other call on the same connection.
@@ -20,9 +20,9 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn begin(line: Arc<Line>, frame: Zeroizing<Vec<u8>>, within: Duration) -> Result<Self, CallError> {
+    pub(super) fn begin(line: Arc<Line>, frame: Zeroizing<Vec<u8>>, deadline: Instant) -> Result<Self, CallError> {
         let begun = Instant::now();
-        let mut call = Call { line, frame, under_way: None, begun, deadline: begun + within, was_lost: false };
+        let mut call = Call { line, frame, under_way: None, begun, deadline, was_lost: false };
         call.start().or_else(|lost| call.start_again(lost))?;
         Ok(call)
     }

@@ -3,7 +3,7 @@
 use super::given::pin;
 use super::memory::Ptr;
 use super::process::module;
-use crate::identity;
+use crate::identity::{self, performed_by};
 use crate::rv::{Outcome, Rv};
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -55,7 +55,7 @@ entry! {
         info.write(CK_MECHANISM_INFO {
             ulMinKeySize: found.min_key.into(),
             ulMaxKeySize: found.max_key.into(),
-            flags: *flags,
+            flags: flags | performed_by(slot.target.body()),
         })
     }
 
@@ -72,7 +72,8 @@ entry! {
         if !reserved.is_null() {
             return Err(Rv(CKR_ARGUMENTS_BAD));
         }
-        if flags & CKF_DONT_BLOCK != 0 { Err(Rv(CKR_NO_EVENT)) } else { Err(module.wait_for_end()) }
+        let changed = if flags & CKF_DONT_BLOCK != 0 { module.slot_event() } else { module.wait_for_slot_event() };
+        slot.write(changed?)
     }
 }
 

@@ -5,13 +5,15 @@
 pub mod server;
 
 use crate::rig::{self, Rig, set_pins};
+use coloa_client::{Client, Target};
 use coloa_host::Embedded;
-use coloa_wire::command::PartitionMode;
+use coloa_wire::command::*;
 use cryptoki::context::Pkcs11;
 use cryptoki::slot::Slot;
 use server::{Manner, Pki, SERVER_NAME, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An engine behind TLS, and the module configured to use it.
 pub struct Place {
@@ -39,6 +41,17 @@ impl Place {
             reply
         };
         Server::start_at(&self.pki, Manner::Engine(Arc::new(answer)), address)
+    }
+
+    /// Sets the user's PIN anew, as another client of the token does.
+    pub fn change_pin(&self, new: &str) {
+        let place = coloa_client::Place::Embedded(self.rig.directory.path().join("store"), self.mode);
+        let client = Client::open(&Target { place, deadline: Duration::from_secs(5) }).unwrap();
+        let partition = client.call(None, None, &TokenList {}, &[]).unwrap().0.tokens[0].partition;
+        let session = client.call(None, None, &SessionOpen { partition }, &[]).unwrap().0.session;
+        let login = Login { role: Role::SecurityOfficer, pin: rig::SO_PIN.as_bytes().into() };
+        client.call(Some(session), None, &login, &[]).unwrap();
+        client.call(Some(session), None, &UserPinInitialize { pin: new.as_bytes().into() }, &[]).unwrap();
     }
 
     /// A server at a free port, the module initialised, PINs set.
