@@ -50,7 +50,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "softhsm2", program: "softhsm2-util" },
     Package { name: "libengine-pkcs11-openssl", program: "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so" },
     Package { name: "gnutls-bin", program: "gnutls-cli" },
-    Package { name: "openjdk-17-jdk-headless", program: "keytool" },
+    Package { name: "openjdk-17-jdk-headless", program: "javac" },
     Package { name: "openssh-client", program: "ssh-agent" },
     Package { name: "nginx-light", program: "/usr/sbin/nginx" },
     Package { name: "libnss3-tools", program: "modutil" },

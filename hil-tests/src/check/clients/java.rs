@@ -1,6 +1,7 @@
 //! Java's SunPKCS11.
 
 use super::{module, plain, run};
+use crate::built;
 use crate::target::USER_PIN;
 use crate::token::Token;
 use anyhow::{Result, ensure};
@@ -26,5 +27,27 @@ pub fn keeps_keys(token: &Token) -> Result<()> {
         ensure!(!told.to_lowercase().contains("fail"), "{told}");
         keytool(&["-delete", "-alias", alias])?;
     }
+    Ok(())
+}
+
+/// What the example prints when the JDK's software has judged what the token did.
+const JUDGED: [&str; 7] = [
+    "SHA256withRSA: verified by SunRsaSign",
+    "RSASSA-PSS: verified by SunRsaSign",
+    "SHA256withECDSA: verified by SunEC",
+    "ECDH: the same secret as SunEC",
+    "AES/GCM/NoPadding: the same as SunJCE",
+    "AES/CBC/PKCS5Padding: the same as SunJCE",
+    "RSA/ECB/PKCS1Padding: decrypts what SunJCE encrypted",
+];
+
+/// The program of `examples/java`, as it is there.
+pub fn runs_the_example(token: &Token) -> Result<()> {
+    let folder = built::root().join("examples/java");
+    std::fs::write(token.scratch.join("pin"), USER_PIN)?;
+    let mut java = plain(token, "java");
+    java.arg(format!("-Dcoloa.module={}", module()?.display()));
+    let told = run(java.args([folder.join("Sign.java"), folder.join("token.cfg"), "pin".into()]))?;
+    ensure!(JUDGED.iter().all(|line| told.lines().any(|told| told == *line)), "{told}");
     Ok(())
 }
