@@ -5,6 +5,7 @@ pub mod java;
 pub mod nginx;
 pub mod nss;
 pub mod openssl;
+pub mod oracle;
 pub mod ssh;
 
 use crate::target::{LABEL, USER_PIN};
