@@ -66,6 +66,7 @@ pub const CHECKS: &[Check] = &[
     check("gnutls_signs_with_the_token", &[Need::Clients], &[clients::gnutls::signs]),
     check("java_keeps_its_keys_in_the_token", &[Need::Clients], &[clients::java::keeps_keys]),
     check("java_signs_agrees_and_encrypts_with_the_token", &[Need::Clients], &[clients::java::runs_the_example]),
+    check("cryptsetup_opens_with_a_key_in_the_token", &[Need::Clients], &[clients::cryptsetup::opens_a_volume]),
     check("oracle_tde_keeps_its_master_key", &[Need::Processes], &[clients::oracle::make, clients::oracle::open]),
     check("openssh_logs_in_and_certifies_with_the_token", &[Need::Clients], &[clients::ssh::works]),
     check("nginx_serves_and_reloads_with_the_token", &[Need::Clients], &[clients::nginx::serves]),

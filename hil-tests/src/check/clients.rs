@@ -1,5 +1,6 @@
 //! The programs that people use, each with its own way through the module. A missing program fails the check.
 
+pub mod cryptsetup;
 pub mod gnutls;
 pub mod java;
 pub mod nginx;

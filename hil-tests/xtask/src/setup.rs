@@ -54,6 +54,8 @@ const PACKAGES: &[Package] = &[
     Package { name: "openssh-client", program: "ssh-agent" },
     Package { name: "nginx-light", program: "/usr/sbin/nginx" },
     Package { name: "libnss3-tools", program: "modutil" },
+    Package { name: "cryptsetup-bin", program: "/usr/sbin/cryptsetup" },
+    Package { name: "systemd", program: "systemd-cryptenroll" },
     Package { name: "curl", program: "curl" },
     Package { name: "qemu-system-arm", program: "qemu-system-arm" },
     Package { name: "iproute2", program: "ip" },
