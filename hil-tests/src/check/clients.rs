@@ -1,6 +1,6 @@
 //! The programs that people use, each with its own way through the module. A missing program fails the check.
 
-mod examples;
+pub mod examples;
 pub mod gnutls;
 pub mod java;
 pub mod nginx;

@@ -44,6 +44,8 @@ struct Package {
 const PACKAGES: &[Package] = &[
     Package { name: "gcc", program: "cc" },
     Package { name: "libc6-dev", program: "/usr/include/stdlib.h" },
+    Package { name: "make", program: "make" },
+    Package { name: "libp11-kit-dev", program: "/usr/include/p11-kit-1/p11-kit/pkcs11.h" },
     Package { name: "git", program: "git" },
     Package { name: "openssl", program: "openssl" },
     Package { name: "opensc", program: "pkcs11-tool" },

@@ -16,7 +16,7 @@ const DOCUMENT: &str = "Quyet dinh so 2\n";
 /// The keys that every example uses, made as `examples/README.md` says.
 const KEYS: [&[&str]; 2] = [
     &["--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--label", "example", "--id", "e0"],
-    &["--keygen", "--key-type", "AES:32", "--usage-decrypt", "--label", "example-aes", "--id", "e1"],
+    &["--keygen", "--key-type", "AES:32", "--usage-decrypt", "--sensitive", "--label", "example-aes", "--id", "e1"],
 ];
 
 /// The programs do their work on the suite's token and in a strict partition, and say what is wrong with what they are given.
@@ -31,6 +31,14 @@ pub fn work(token: &Token, programs: &[Vec<PathBuf>]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The one in C, compiled as its Makefile does it, with every warning an error.
+pub fn c(token: &Token) -> Result<()> {
+    let mut make = plain(token, "make");
+    make.arg("-C").arg(built::root().join("examples/c")).arg(format!("OUT={}", token.scratch.display()));
+    run(make.arg("CFLAGS=-O2 -Wall -Wextra -Werror"))?;
+    work(token, &[vec![token.scratch.join("sign_and_encrypt")]])
 }
 
 /// A program with a token.
