@@ -69,5 +69,6 @@ pub const CHECKS: &[Check] = &[
     check("nss_keeps_certificates_in_the_token", &[Need::Clients], &[clients::nss::keeps_certificates]),
     check("the_examples_in_python_work", &[Need::Clients], &[clients::python::examples_work]),
     check("the_example_in_c_works", &[Need::Clients], &[clients::examples::c]),
+    check("the_example_in_rust_works", &[Need::Clients], &[clients::examples::rust]),
     check("a_forked_child_starts_over", &[Need::Processes, Need::Fork], &[processes::fork]),
 ];

@@ -41,6 +41,12 @@ pub fn c(token: &Token) -> Result<()> {
     work(token, &[vec![token.scratch.join("sign_and_encrypt")]])
 }
 
+/// The one in Rust, with `cryptoki`.
+pub fn rust(token: &Token) -> Result<()> {
+    built::build(&["coloa-example"])?;
+    work(token, &[vec![built::program("coloa-example")?]])
+}
+
 /// A program with a token.
 struct Example<'a> {
     token: &'a Token,
