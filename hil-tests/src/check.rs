@@ -71,5 +71,8 @@ pub const CHECKS: &[Check] = &[
     check("openssh_logs_in_and_certifies_with_the_token", &[Need::Clients], &[clients::ssh::works]),
     check("nginx_serves_and_reloads_with_the_token", &[Need::Clients], &[clients::nginx::serves]),
     check("nss_keeps_certificates_in_the_token", &[Need::Clients], &[clients::nss::keeps_certificates]),
+    check("the_examples_in_python_work", &[Need::Clients], &[clients::python::examples_work]),
+    check("the_example_in_c_works", &[Need::Clients], &[clients::examples::c]),
+    check("the_example_in_rust_works", &[Need::Clients], &[clients::examples::rust]),
     check("a_forked_child_starts_over", &[Need::Processes, Need::Fork], &[processes::fork]),
 ];

@@ -19,10 +19,19 @@ impl Embedded {
         Self::start_in(Home::passing()?)
     }
 
+    /// The same in a strict partition.
+    pub fn strict() -> Result<Self> {
+        Self::with_mode(Home::passing()?, "strict")
+    }
+
     /// The token of this folder, made if need be.
     pub fn start_in(home: Home) -> Result<Self> {
+        Self::with_mode(home, "compatible")
+    }
+
+    fn with_mode(home: Home, mode: &str) -> Result<Self> {
         let target = Self { home, module: built::module()? };
-        let conf = "[[token]]\nbody = \"embedded\"\ndirectory = \"store\"\nmode = \"compatible\"\n";
+        let conf = format!("[[token]]\nbody = \"embedded\"\ndirectory = \"store\"\nmode = \"{mode}\"\n");
         std::fs::write(target.home.path().join(CONF), conf)?;
         if !is_initialized(&target.module, &target.environment())? {
             initialize(&target.module, &target.environment())?;

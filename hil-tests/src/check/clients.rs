@@ -1,12 +1,14 @@
 //! The programs that people use, each with its own way through the module. A missing program fails the check.
 
 pub mod cryptsetup;
+pub mod examples;
 pub mod gnutls;
 pub mod java;
 pub mod nginx;
 pub mod nss;
 pub mod openssl;
 pub mod oracle;
+pub mod python;
 pub mod ssh;
 
 use crate::target::{LABEL, USER_PIN};
@@ -81,13 +83,18 @@ fn module() -> Result<PathBuf> {
 }
 
 fn tool(token: &Token, words: &[&str]) -> Result<String> {
+    run(tool_command(token)?.args(words))
+}
+
+/// `pkcs11-tool` with the user logged in.
+fn tool_command(token: &Token) -> Result<Command> {
     let mut tool = plain(token, "pkcs11-tool");
     tool.arg("--module").arg(module()?).args(["--token-label", LABEL, "--login", "--pin", USER_PIN]);
-    run(tool.args(words))
+    Ok(tool)
 }
 
 /// A program in the check's folder.
-fn plain(token: &Token, program: &str) -> Command {
+fn plain(token: &Token, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&token.scratch).env("LC_ALL", "C");
     command

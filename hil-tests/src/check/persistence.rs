@@ -39,21 +39,21 @@ pub fn reconnect(token: &Token) -> Result<()> {
     if session.login(cryptoki::session::UserType::User, Some(&crate::token::pin(crate::target::USER_PIN))).is_err() {
         session.logout().ok();
         let session = token.user().context("a new login after the server came back")?;
-        return sign(&session);
+        return sign(&session, "reconnect");
     }
-    sign(&session)
+    sign(&session, "reconnect")
 }
 
 /// Where the server can tell the time the session itself goes on: its login is restored by a ticket.
 pub fn go_on(token: &Token) -> Result<()> {
     let session = token.user()?;
-    pair(&session, Curve::P256, "reconnect", true)?;
+    pair(&session, Curve::P256, "go on", true)?;
     token.restart_target()?;
-    sign(&session)
+    sign(&session, "go on")
 }
 
-fn sign(session: &cryptoki::session::Session) -> Result<()> {
-    let private = one(session, ObjectClass::PRIVATE_KEY, "reconnect")?;
+fn sign(session: &cryptoki::session::Session, label: &str) -> Result<()> {
+    let private = one(session, ObjectClass::PRIVATE_KEY, label)?;
     session.sign(&Mechanism::Ecdsa, private, &[1; 32]).context("a signature after the server came back")?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask`: what a developer types.
 //!
 //! It trusts the working tree it was built from and nothing else: tools have pinned versions, and what it installs goes
-//! through apt, rustup and crates.io. Every subcommand says what it is about to do and ends with a verdict.
+//! through apt, rustup, crates.io and PyPI. Every subcommand says what it is about to do and ends with a verdict.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod firmware;
 mod fuzz;
 mod gates;
 mod product;
+mod python;
 mod run;
 mod setup;
 mod testing;

@@ -1,10 +1,10 @@
 //! `cargo xtask setup`: what this machine lacks, and nothing it has.
 
-use crate::{run, tools};
+use crate::{python, run, tools};
 use anyhow::{Context, Result, bail};
 use coloa_xtask::progress::Task;
 
-/// Install what is missing: Debian packages, the Cortex-M toolchain, cargo-deny and cargo-audit.
+/// Install what is missing: Debian packages, the Cortex-M toolchain, cargo-deny, cargo-audit and Python packages.
 ///
 /// Only what is absent is fetched; a second run changes nothing. Packages need root and Debian 12
 /// or a relative of it; elsewhere the missing programs are named and you install them.
@@ -44,6 +44,8 @@ struct Package {
 const PACKAGES: &[Package] = &[
     Package { name: "gcc", program: "cc" },
     Package { name: "libc6-dev", program: "/usr/include/stdlib.h" },
+    Package { name: "make", program: "make" },
+    Package { name: "libp11-kit-dev", program: "/usr/include/p11-kit-1/p11-kit/pkcs11.h" },
     Package { name: "git", program: "git" },
     Package { name: "openssl", program: "openssl" },
     Package { name: "opensc", program: "pkcs11-tool" },
@@ -63,7 +65,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "ethtool", program: "ethtool" },
     Package { name: "iperf3", program: "iperf3" },
     Package { name: "tcpdump", program: "tcpdump" },
-    Package { name: "python3", program: "python3" },
+    Package { name: "python3-venv", program: "/usr/lib/python3.11/ensurepip/__init__.py" },
 ];
 const BENCH_PACKAGES: &[Package] = &[Package { name: "openvpn", program: "openvpn" }];
 
@@ -83,6 +85,7 @@ pub fn ensure(need: Need) -> Result<()> {
     thumb()?;
     if need == Need::Tests {
         tools::ensure()?;
+        python::ensure()?;
     }
     println!("setup: everything is here");
     Ok(())
@@ -95,6 +98,9 @@ fn list(need: Need) {
         println!("missing: the toolchain `thumb` for Cortex-M (board/setup-thumb.sh)");
     }
     tools::missing().iter().for_each(|tool| println!("missing: {tool}"));
+    if !python::is_here() {
+        println!("missing: Python's packages in target/python (examples/python/requirements.txt)");
+    }
 }
 
 fn missing(need: Need) -> Vec<&'static Package> {

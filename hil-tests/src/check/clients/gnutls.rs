@@ -20,7 +20,8 @@ pub fn signs(token: &Token) -> Result<()> {
     Ok(())
 }
 
-fn p11tool(token: &Token) -> Result<Command> {
+/// `p11tool` on our module.
+pub fn p11tool(token: &Token) -> Result<Command> {
     let mut tool = plain(token, "p11tool");
     tool.arg("--provider").arg(module()?).env("GNUTLS_PIN", USER_PIN);
     Ok(tool)
