@@ -59,6 +59,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "cryptsetup-bin", program: "/usr/sbin/cryptsetup" },
     Package { name: "systemd", program: "systemd-cryptenroll" },
     Package { name: "curl", program: "curl" },
+    Package { name: "wrk", program: "wrk" },
     Package { name: "qemu-system-arm", program: "qemu-system-arm" },
     Package { name: "iproute2", program: "ip" },
     Package { name: "iputils-ping", program: "ping" },

@@ -8,11 +8,12 @@ use crate::token::Token;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Handshakes with each key; each is new, none resumes.
 const REQUESTS: usize = 40;
+/// How long `wrk` asks: the reload is in it.
+const LOAD: &str = "4s";
 /// Debian puts it where a user's PATH does not look.
 const NGINX: &str = "/usr/sbin/nginx";
 /// Processes that serve.
@@ -30,6 +31,16 @@ pub fn serves(token: &Token) -> Result<()> {
         server.end()?;
         pair.remove(token)?;
     }
+    Ok(())
+}
+
+/// What `wrk` tells of a load that nothing happened to.
+fn unharmed(wrk: Child) -> Result<()> {
+    let out = wrk.wait_with_output()?;
+    let told = String::from_utf8_lossy(&out.stdout);
+    ensure!(out.status.success() && !told.contains("Socket errors") && !told.contains("Non-2xx"), "{told}");
+    let served = told.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<usize>().ok());
+    ensure!(served.is_some_and(|served| served > REQUESTS), "{told}");
     Ok(())
 }
 
@@ -55,17 +66,9 @@ impl Server {
     /// Requests from before a reload to after it: none fails, and afterwards only new workers answer.
     fn load(&self, token: &Token) -> Result<()> {
         let before = self.ask(token, REQUESTS)?;
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let askers: Vec<_> = (0..3).map(|_| scope.spawn(|| self.ask_until(token, &stop))).collect();
-            let reloaded = self.reload(token, &before);
-            stop.store(true, Ordering::Relaxed);
-            for asker in askers {
-                let asked = asker.join().map_err(|_| anyhow::anyhow!("an asker panicked"))??;
-                ensure!(asked > 0, "no request went on during the reload");
-            }
-            reloaded
-        })?;
+        let wrk = self.wrk(token)?;
+        self.reload(token, &before)?;
+        unharmed(wrk)?;
         let after = self.ask(token, REQUESTS)?;
         ensure!(after.is_disjoint(&before), "old workers answer: {before:?}, {after:?}");
         ensure!(before.len() > 1 && after.len() > 1, "one worker does it all: {before:?}, {after:?}");
@@ -82,13 +85,11 @@ impl Server {
         Ok(())
     }
 
-    fn ask_until(&self, token: &Token, stop: &AtomicBool) -> Result<usize> {
-        let mut asked = 0;
-        while !stop.load(Ordering::Relaxed) {
-            self.ask(token, 1)?;
-            asked += 1;
-        }
-        Ok(asked)
+    /// Eight connections at a time, each request with a handshake of its own, for a while.
+    fn wrk(&self, token: &Token) -> Result<Child> {
+        let mut wrk = plain(token, "wrk");
+        wrk.args(["-t", "2", "-c", "8", "-d", LOAD, "--timeout", "20s", &format!("https://localhost:{}/", self.port)]);
+        wrk.stdout(Stdio::piped()).spawn().context("wrk does not start; `cargo xtask setup` installs it")
     }
 
     /// So many requests, each with a handshake of its own; the workers that answered.
