@@ -144,12 +144,10 @@ impl Signing {
         Mechanism { kind: self.kind, gcm: None, parameter: self.parameter.map(|parameter| *parameter) }
     }
 
-    /// Whether data may come in parts: what takes one digest or one encoded message does not (PKCS#11 §6.3.12, §6.1.6).
+    /// Whether data may come in parts: what takes one digest does not (PKCS#11 §6.3.12). Neither must what is encoded by
+    /// PKCS#1 v1.5 (§6.1.6), but `pkcs11-tool --test` gives it a device in parts.
     pub(crate) fn takes_parts(&self) -> bool {
-        !matches!(
-            self.algorithm,
-            Algorithm::Ecdsa(None) | Algorithm::Pkcs1(None) | Algorithm::Pss(None) | Algorithm::MlDsaOfDigest
-        )
+        !matches!(self.algorithm, Algorithm::Ecdsa(None) | Algorithm::Pss(None) | Algorithm::MlDsaOfDigest)
     }
 
     /// Bytes of the result with this key; `CKR_KEY_TYPE_INCONSISTENT` for a key of another kind.
