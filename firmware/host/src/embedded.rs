@@ -7,7 +7,7 @@ use coloa_store_sqlite::Sharing;
 use coloa_wire::command::{DeviceInitialize, Lifecycle, PartitionCreate, PartitionMode, TokenList};
 use coloa_wire::hello::Body;
 use coloa_wire::{Command, ErrorCode};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 /// What the embedded body calls itself.
@@ -45,19 +45,6 @@ impl Embedded {
     pub fn command<C: Command>(&self, request: &C) -> Result<C::Reply, ErrorCode> {
         command(&self.engine, &Peer::Owner, request)
     }
-
-    /// Waits until no thread is in the store and closes its files, so that the process can fork: SQLite's locks do not
-    /// survive a fork. For the prepare handler of `pthread_atfork`.
-    pub fn before_fork(&self) {
-        use coloa_engine::Platform;
-        self.engine.platform().store().before_fork();
-    }
-
-    /// Lets callers in again; for the parent and child handlers of `pthread_atfork`.
-    pub fn after_fork(&self) {
-        use coloa_engine::Platform;
-        self.engine.platform().store().after_fork();
-    }
 }
 
 impl Drop for Embedded {
@@ -66,12 +53,22 @@ impl Drop for Embedded {
     }
 }
 
+/// The lock of those who open a directory.
+struct Turn(File);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A process that was forked meanwhile has the file open too: closing it here would not unlock it.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Processes that open a new directory at the same moment take turns, so that it gets one partition.
-fn setup_turn(directory: &Path) -> Result<std::fs::File, OpenError> {
+fn setup_turn(directory: &Path) -> Result<Turn, OpenError> {
     let path = directory.join("setup.lock");
     let locked = OpenOptions::new().write(true).create(true).truncate(false).open(&path).and_then(|file| {
         file.lock()?;
-        Ok(file)
+        Ok(Turn(file))
     });
     locked.map_err(|error| OpenError::Directory { path, error })
 }

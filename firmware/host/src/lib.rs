@@ -11,6 +11,6 @@ mod platform;
 mod root_key;
 mod snapshot;
 
-pub use coloa_store_sqlite::Sharing;
+pub use coloa_store_sqlite::{Sharing, fork};
 pub use embedded::Embedded;
 pub use platform::{Host, HostEngine, OpenError, command, open};

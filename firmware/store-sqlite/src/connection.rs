@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a writer waits for another process.
@@ -15,6 +16,25 @@ const BUSY_STEP: Duration = Duration::from_millis(1);
 const WAL_PAGES: u32 = 4096;
 /// More than the number of different statements.
 const STATEMENTS: usize = 16;
+
+/// Those that a store keeps: one that writes, one that reads.
+#[derive(Default)]
+pub(crate) struct Connections {
+    pub(crate) writer: Mutex<Option<Own>>,
+    pub(crate) reader: Mutex<Option<Own>>,
+}
+
+impl Connections {
+    /// Closes them; they are made anew when they are needed.
+    pub(crate) fn close(&self) {
+        *lock(&self.reader) = None;
+        *lock(&self.writer) = None;
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A connection of this process.
 pub(crate) struct Own {

@@ -1,8 +1,11 @@
-//! Lets callers in, or keeps all of them out across a fork.
+//! Lets callers in, or keeps all of them out across a fork. There is one for all stores of a process, as SQLite's books of
+//! open files and of locks are the process's.
 //!
 //! A mutex cannot do this: one that another thread holds at the moment of the fork is locked in the child for ever. Here a
 //! waiting caller only looks at an atomic.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,42 +13,50 @@ const SHUT: u32 = 1 << 31;
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// The number of callers inside, and whether more may come in.
-#[derive(Default)]
-pub(crate) struct Gate(AtomicU32);
+static GATE: AtomicU32 = AtomicU32::new(0);
 
-/// One caller inside.
-pub(crate) struct Pass<'a>(&'a Gate);
+thread_local! {
+    /// How often this thread is inside, or has the gate shut: it need not wait for itself.
+    static MINE: Cell<u32> = const { Cell::new(0) };
+}
 
-impl Gate {
-    /// Comes in, after waiting for the gate to be opened.
-    pub(crate) fn enter(&self) -> Pass<'_> {
-        loop {
-            let inside = self.0.load(Ordering::Relaxed) & !SHUT;
-            let entered = self.0.compare_exchange_weak(inside, inside + 1, Ordering::Acquire, Ordering::Relaxed);
-            match entered {
-                Ok(_) => return Pass(self),
-                Err(now) if now & SHUT != 0 => std::thread::sleep(PAUSE),
-                Err(_) => std::hint::spin_loop(),
-            }
-        }
-    }
+/// One caller inside; it stays on its thread.
+pub(crate) struct Pass(PhantomData<*const ()>);
 
-    /// Shuts the gate and waits for the last caller to leave.
-    pub(crate) fn shut(&self) {
-        self.0.fetch_or(SHUT, Ordering::AcqRel);
-        while self.0.load(Ordering::Acquire) != SHUT {
+/// Comes in, after waiting for the gate to be opened.
+pub(crate) fn enter() -> Pass {
+    let waits = MINE.get() == 0;
+    loop {
+        let now = GATE.load(Ordering::Relaxed);
+        if now & SHUT != 0 && waits {
             std::thread::sleep(PAUSE);
+        } else if GATE.compare_exchange_weak(now, now + 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            MINE.set(MINE.get() + 1);
+            return Pass(PhantomData);
         }
-    }
-
-    /// Opens it again.
-    pub(crate) fn open(&self) {
-        self.0.fetch_and(!SHUT, Ordering::AcqRel);
     }
 }
 
-impl Drop for Pass<'_> {
+/// Shuts the gate, when nobody else has, and waits for the last caller to leave.
+pub(crate) fn shut() {
+    while GATE.fetch_or(SHUT, Ordering::AcqRel) & SHUT != 0 {
+        std::thread::sleep(PAUSE);
+    }
+    while GATE.load(Ordering::Acquire) != SHUT {
+        std::thread::sleep(PAUSE);
+    }
+    MINE.set(MINE.get() + 1);
+}
+
+/// Opens it again: the thread that shut it, or its copy in a child.
+pub(crate) fn open() {
+    MINE.set(MINE.get().saturating_sub(1));
+    GATE.fetch_and(!SHUT, Ordering::AcqRel);
+}
+
+impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Release);
+        MINE.set(MINE.get().saturating_sub(1));
+        GATE.fetch_sub(1, Ordering::Release);
     }
 }

@@ -12,6 +12,7 @@
 mod announce;
 mod connection;
 mod error;
+pub mod fork;
 mod format;
 mod gate;
 mod open;

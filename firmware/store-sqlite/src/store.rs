@@ -1,16 +1,15 @@
 //! The store itself: a connection that writes, one that reads, and what to do when a commit fails.
 
-use crate::OpenError;
 use crate::announce::Announcements;
-use crate::connection::Own;
+use crate::connection::{Connections, Own, lock};
 use crate::format::TOMBSTONES;
-use crate::gate::Gate;
 use crate::open::{self, Options, Sharing};
+use crate::{OpenError, fork, gate};
 use coloa_engine::{CommitError, Record, RecordId, Store, StoreError, Write};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, ffi, params};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Old tombstones are removed at every commit whose generation is a multiple of this.
@@ -22,10 +21,7 @@ const PUT: &str = "INSERT INTO records (id, version, generation, value) VALUES (
 
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
-    // The order matters: connections are closed before the lock is given up.
-    writer: Mutex<Option<Own>>,
-    reader: Mutex<Option<Own>>,
-    gate: Gate,
+    connections: Arc<Connections>,
     /// A commit failed in such a way that a cut of power could still bring it back.
     unsettled: AtomicBool,
     path: PathBuf,
@@ -49,11 +45,12 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let _pass = gate::enter();
         let (own, announcements) = open::open(path, &options)?;
+        let connections = Arc::new(Connections { writer: Mutex::new(Some(own)), reader: Mutex::default() });
+        fork::register(&connections);
         let store = SqliteStore {
-            writer: Mutex::new(Some(own)),
-            reader: Mutex::new(None),
-            gate: Gate::default(),
+            connections,
             unsettled: AtomicBool::new(false),
             path: path.to_path_buf(),
             options,
@@ -65,25 +62,11 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Waits until no thread is inside, closes every connection and keeps callers waiting, so that the process can fork:
-    /// call it in `pthread_atfork`'s prepare handler, and [`SqliteStore::after_fork`] in its parent and child handlers. A
-    /// child of a fork without it gets [`StoreError::Failed`] from every call, and should not open the file anew.
-    pub fn before_fork(&self) {
-        self.gate.shut();
-        *lock(&self.reader) = None;
-        *lock(&self.writer) = None;
-    }
-
-    /// Lets callers in again; connections are made anew when they are needed. Parent and child may both go on.
-    pub fn after_fork(&self) {
-        self.gate.open();
-    }
-
     /// Moves committed pages from the WAL into the file, unless somebody is writing or reading: for idle moments, so that no
     /// commit has to. Says whether all was moved.
     pub fn checkpoint_if_idle(&self) -> bool {
-        let _pass = self.gate.enter();
-        let Ok(mut writer) = self.writer.try_lock() else { return false };
+        let _pass = gate::enter();
+        let Ok(mut writer) = self.connections.writer.try_lock() else { return false };
         let Some(connection) = writer.as_mut().and_then(Own::connection) else { return false };
         checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").unwrap_or(false)
     }
@@ -93,7 +76,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Failed`], also when other processes kept it from finishing.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         self.with_writer(|connection| truncate_wal(connection))
             .and_then(|done| if done { Ok(()) } else { Err(StoreError::Failed) })
     }
@@ -112,7 +95,7 @@ impl SqliteStore {
     }
 
     fn with_writer<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let mut writer = lock(&self.writer);
+        let mut writer = lock(&self.connections.writer);
         let connection = self.connected(&mut writer)?;
         self.settle(connection)?;
         work(connection).map_err(failed)
@@ -122,7 +105,7 @@ impl SqliteStore {
         if self.unsettled.load(Ordering::Acquire) {
             self.with_writer(|_| Ok(()))?;
         }
-        let mut reader = lock(&self.reader);
+        let mut reader = lock(&self.connections.reader);
         work(self.connected(&mut reader)?).map_err(failed)
     }
 
@@ -170,12 +153,21 @@ impl SqliteStore {
     }
 }
 
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        let _pass = gate::enter();
+        // Before the lock is given up.
+        self.connections.close();
+        fork::forget(&self.connections);
+    }
+}
+
 impl Store for SqliteStore {
     fn generation(&self) -> Result<u64, StoreError> {
         if let Some(generation) = self.announcements.current().filter(|_| !self.unsettled.load(Ordering::Acquire)) {
             return Ok(generation);
         }
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         let generation = self.with_reader(|connection| generation(connection))?;
         self.announcements.learn(generation);
         Ok(generation)
@@ -186,7 +178,7 @@ impl Store for SqliteStore {
     }
 
     fn scan(&self, visit: &mut dyn FnMut(Record) -> Result<(), StoreError>) -> Result<u64, StoreError> {
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         self.with_writer(|_| Ok(()))?;
         // A connection of its own, so that `visit` runs under no lock and may call the store.
         let mut own = self.connect()?;
@@ -202,7 +194,7 @@ impl Store for SqliteStore {
     }
 
     fn changes(&self, since: u64, visit: &mut dyn FnMut(Record) -> Result<(), StoreError>) -> Result<u64, StoreError> {
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         let found = self.with_reader(|connection| changed(connection, since))?;
         let (generation, records) = found.ok_or(StoreError::TooOld)?;
         records.into_iter().try_for_each(visit)?;
@@ -210,7 +202,7 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         self.with_reader(|connection| {
             let sql = "SELECT id, version, value FROM records WHERE id = ?1 AND value IS NOT NULL";
             connection.prepare_cached(sql)?.query_row([id.to_bytes()], record).optional()
@@ -218,7 +210,7 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, expected: u64, batch: &[Write<'_>]) -> Result<(), CommitError> {
-        let _pass = self.gate.enter();
+        let _pass = gate::enter();
         let began = Instant::now();
         let outcome = self.with_writer(|connection| Ok(self.write(connection, expected, batch)));
         let outcome = outcome.unwrap_or(Err(CommitError::Failed));
@@ -338,8 +330,4 @@ fn failed(error: rusqlite::Error) -> StoreError {
 fn logged(error: &dyn std::error::Error, answer: CommitError) -> CommitError {
     tracing::error!(%error, ?answer, "a commit failed");
     answer
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,10 @@
 //! What the store does when nothing is wrong with it, and what it says when something is.
 
 use coloa_engine::{CommitError, Record, RecordId, Store, StoreError, Write};
-use coloa_store_sqlite::{OpenError, Options, Sharing, SqliteStore};
+use coloa_store_sqlite::{OpenError, Options, Sharing, SqliteStore, fork};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -227,14 +228,54 @@ fn the_same_store_goes_on_after_a_pause_for_a_fork() {
     let store = place.open(Sharing::Shared).unwrap();
     store.commit(0, &[write(1, 1, Some(b"a"))]).unwrap();
     std::thread::scope(|scope| {
-        store.before_fork();
+        fork::prepare();
         let waiting = scope.spawn(|| store.commit(1, &[write(1, 2, Some(b"b"))]));
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert!(!waiting.is_finished());
-        store.after_fork();
+        fork::done();
         waiting.join().unwrap().unwrap();
     });
     assert_eq!(store.generation(), Ok(2));
+}
+
+/// Which of the files in this folder this process has open.
+fn open_files(folder: &Path) -> Vec<PathBuf> {
+    let links =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|file| file.starts_with(folder) && !file.to_string_lossy().ends_with(".lock")).collect()
+}
+
+/// Not of a store in use, not of one that another thread opens or closes, nor of one that is still read.
+#[test]
+fn no_connection_is_open_at_a_fork() {
+    let place = Place::new();
+    drop(place.open(Sharing::Shared).unwrap());
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for n in 0..4 {
+            let (place, stop) = (&place, &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let store = place.open(Sharing::Shared).unwrap();
+                    let _ = store.commit(store.generation().unwrap(), &[write(n, 1, Some(b"a"))]);
+                    // What is called while the store is read is inside too.
+                    store.scan(&mut |record| store.read(&record.id).map(drop)).unwrap();
+                }
+            });
+        }
+        let looks = (0..100).map(|_| {
+            fork::prepare();
+            // Time for who would not wait.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            let open = open_files(place.dir.path());
+            fork::done();
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            open
+        });
+        let open: Vec<_> = looks.flatten().collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(open.is_empty(), "{open:?}");
+    });
 }
 
 #[test]

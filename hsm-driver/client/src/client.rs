@@ -91,16 +91,6 @@ impl Client {
         self.transport.descriptors()
     }
 
-    /// For the prepare handler of `pthread_atfork` (see [`Transport::before_fork`]).
-    pub fn before_fork(&self) {
-        self.transport.before_fork();
-    }
-
-    /// For the parent and child handlers of `pthread_atfork`.
-    pub fn after_fork(&self) {
-        self.transport.after_fork();
-    }
-
     /// Sends a command and returns its reply and the reply's bulk. Everything the call used is wiped afterwards.
     ///
     /// A command that changes state gets a retry id of its own when `retry` is `None`. A call whose connection is lost is

@@ -44,12 +44,4 @@ impl Transport for Embedded {
     fn descriptors(&self) -> Vec<Descriptor> {
         Vec::new()
     }
-
-    fn before_fork(&self) {
-        self.engine.before_fork();
-    }
-
-    fn after_fork(&self) {
-        self.engine.after_fork();
-    }
 }

@@ -26,5 +26,7 @@ pub use scratch::Scratch;
 pub use ticket::Ticket;
 pub use transport::{Descriptor, Pending, Transport};
 
+/// For `pthread_atfork`: what an engine in this process must do.
+pub use coloa_host::fork;
 pub use coloa_wire as wire;
 pub use coloa_wire::error::Language;

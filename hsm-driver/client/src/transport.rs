@@ -42,12 +42,6 @@ pub trait Transport: Send + Sync {
 
     /// What this transport holds open, so that the child of a fork can close it without touching anything else.
     fn descriptors(&self) -> Vec<Descriptor>;
-
-    /// The process is about to fork: close what must not be shared with a child, and wait for those who use it.
-    fn before_fork(&self) {}
-
-    /// The fork is done, in the parent and in the child.
-    fn after_fork(&self) {}
 }
 
 /// A call under way. Nobody works on it but those who call its functions: no thread stands behind it.

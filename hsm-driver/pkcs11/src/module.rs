@@ -6,7 +6,7 @@
 use crate::rv::{Outcome, Rv};
 use crate::session::Session;
 use crate::target::Registry;
-use coloa_client::{Client, Config, Descriptor};
+use coloa_client::{Config, Descriptor};
 use cryptoki_sys::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,12 +93,5 @@ impl Module {
     pub(crate) fn inherited(&self) -> Vec<Descriptor> {
         let clients = self.registry.targets().iter().filter_map(|t| t.inherited_client());
         clients.flat_map(|c| c.descriptors()).collect()
-    }
-
-    /// Tells those who must know of a fork, and returns them.
-    pub(crate) fn before_fork(&self) -> Vec<Arc<Client>> {
-        let clients: Vec<_> = self.registry.targets().iter().filter_map(|t| t.open_client()).collect();
-        clients.iter().for_each(|c| c.before_fork());
-        clients
     }
 }

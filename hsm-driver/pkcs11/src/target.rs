@@ -33,12 +33,7 @@ impl Target {
         Ok(held.insert(client).clone())
     }
 
-    /// The way there, if there is one.
-    pub(crate) fn open_client(&self) -> Option<Arc<Client>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The same in a forked child, where another thread may hold the lock for ever.
+    /// The way there, if there is one, in a forked child, where another thread may hold the lock for ever.
     pub(crate) fn inherited_client(&self) -> Option<Arc<Client>> {
         self.client.try_lock().ok()?.clone()
     }

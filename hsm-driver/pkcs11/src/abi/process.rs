@@ -8,9 +8,8 @@
 use crate::log;
 use crate::module::Module;
 use crate::rv::{Outcome, Rv};
-use coloa_client::{Client, Config, Descriptor, Language};
+use coloa_client::{Config, Descriptor, Language, fork};
 use cryptoki_sys::*;
-use std::cell::RefCell;
 use std::panic::catch_unwind;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -155,35 +154,22 @@ fn close(descriptor: Descriptor) {
     }
 }
 
-/// SQLite's locks do not survive a fork: an embedded engine closes its files before one. A child uses nothing of its
-/// parent's, so only the parent lets callers in again.
+/// SQLite's locks do not survive a fork: embedded engines close their files before one, also those that calls are still in
+/// after `C_Finalize`.
 fn guard_forks() {
     static GUARDED: Once = Once::new();
     GUARDED.call_once(|| {
         // SAFETY: the handlers are plain functions of this library; glibc forgets them when it is unloaded.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
     });
-}
-
-thread_local! {
-    /// Those who were told of the fork that this thread is doing.
-    static TOLD: RefCell<Vec<Arc<Client>>> = const { RefCell::new(Vec::new()) };
 }
 
 extern "C" fn before_fork() {
-    let _ = catch_unwind(|| {
-        let module = last().and_then(|c| c.module.read().unwrap_or_else(PoisonError::into_inner).clone());
-        let told = module.map(|m| m.before_fork()).unwrap_or_default();
-        TOLD.with(|t| t.replace(told));
-    });
+    let _ = catch_unwind(fork::prepare);
 }
 
-extern "C" fn after_fork_in_parent() {
-    let _ = catch_unwind(|| TOLD.take().iter().for_each(|c| c.after_fork()));
-}
-
-extern "C" fn after_fork_in_child() {
-    let _ = catch_unwind(|| std::mem::forget(TOLD.take()));
+extern "C" fn after_fork() {
+    let _ = catch_unwind(fork::done);
 }
 
 /// A set-uid program's environment was chosen by whoever started it.
