@@ -198,3 +198,39 @@ fn parameters_of_messages_are_looked_at() {
     assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID);
     finalize();
 }
+
+/// The engine's IV has to have a place: one of its length, in what the message begins with and in what it ends with.
+#[test]
+fn an_iv_that_has_no_place_is_not_made() {
+    let _rig = Rig::new("compatible");
+    let s = set_up();
+    let (key, mut how, mut data) = (aes(s), mechanism(CKM_AES_GCM), PLAIN.to_vec());
+    assert_eq!(ck!(C_MessageEncryptInit(s, &mut how, key)), CKR_OK);
+    let (mut first, mut last) = (Gcm::new(CKG_GENERATE, [0; 12]), Gcm::new(CKG_NO_GENERATE, [0; 12]));
+    last.params.ulIvLen = 8;
+    let ((begin, size), (end, _)) = (first.at(), last.at());
+    assert_eq!(ck!(C_EncryptMessageBegin(s, begin, size, null_mut(), 0)), CKR_OK);
+    let (mut out, mut n, length) = ([0_u8; 64], 64, data.len() as CK_ULONG);
+    let rv = ck!(C_EncryptMessageNext(
+        s,
+        end,
+        size,
+        data.as_mut_ptr(),
+        length,
+        out.as_mut_ptr(),
+        &mut n,
+        CKF_END_OF_MESSAGE
+    ));
+    assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID);
+    let mut iv = [0_u8; 8];
+    let mut wide = CK_GCM_WRAP_PARAMS {
+        pIv: iv.as_mut_ptr(),
+        ulIvLen: 8,
+        ivGenerator: CKG_GENERATE,
+        ulTagBits: 128,
+        ..Default::default()
+    };
+    assert_eq!(ck!(C_MessageEncryptFinal(s)), CKR_OK);
+    assert_eq!(encrypt(s, with(CKM_AES_GCM, &mut wide), key, PLAIN), Err(CKR_MECHANISM_PARAM_INVALID));
+    finalize();
+}

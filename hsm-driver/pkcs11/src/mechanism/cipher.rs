@@ -37,11 +37,11 @@ pub(crate) enum Nonce {
 }
 
 impl Nonce {
-    /// What a generator asks for. The engine makes whole random IVs, and no counters.
-    pub(crate) fn of_generator(generator: CK_GENERATOR_FUNCTION, fixed_bits: CK_ULONG) -> Outcome<Self> {
+    /// What a generator asks for, where an IV has so many bytes. The engine makes whole random IVs, and no counters.
+    pub(crate) fn of_generator(generator: CK_GENERATOR_FUNCTION, fixed_bits: CK_ULONG, bytes: usize) -> Outcome<Self> {
         match (generator, fixed_bits) {
             (CKG_NO_GENERATE, _) => Ok(Nonce::Given),
-            (CKG_GENERATE | CKG_GENERATE_RANDOM, 0) => Ok(Nonce::Engine),
+            (CKG_GENERATE | CKG_GENERATE_RANDOM, 0) if bytes == IV_BYTES => Ok(Nonce::Engine),
             _ => Err(Rv(CKR_MECHANISM_PARAM_INVALID)),
         }
     }
@@ -60,11 +60,8 @@ pub(crate) struct Message {
 
 impl Message {
     /// With additional data, as the mechanism of one encryption or decryption.
-    pub(crate) fn aead(&self, aad: Vec<u8>) -> Outcome<Aead> {
-        if self.nonce == Nonce::Engine && self.iv.len() != IV_BYTES {
-            return Err(Rv(CKR_MECHANISM_PARAM_INVALID));
-        }
-        Ok(Aead {
+    pub(crate) fn aead(&self, aad: Vec<u8>) -> Aead {
+        Aead {
             kind: self.kind,
             iv: self.iv.clone(),
             iv_home: self.iv_home.clone(),
@@ -72,7 +69,7 @@ impl Message {
             aad,
             tag_bytes: self.tag.len(),
             data_bytes: self.data_bytes,
-        })
+        }
     }
 }
 
@@ -246,9 +243,12 @@ mod tests {
     fn a_generator_says_who_makes_the_iv() {
         assert_eq!(wire_iv(gcm(&[0; 12], Nonce::Given).encrypting(true)), Some(vec![0; 12]));
         assert_eq!(wire_iv(gcm(&[9; 12], Nonce::Engine).encrypting(false)), None);
-        assert_eq!(Nonce::of_generator(CKG_GENERATE_RANDOM, 0), Ok(Nonce::Engine));
-        for (generator, fixed) in [(CKG_GENERATE_COUNTER, 0), (CKG_GENERATE, 32), (CK_ULONG::MAX, 0)] {
-            assert_eq!(Nonce::of_generator(generator, fixed), Err(Rv(CKR_MECHANISM_PARAM_INVALID)));
+        assert_eq!(Nonce::of_generator(CKG_GENERATE_RANDOM, 0, 12), Ok(Nonce::Engine));
+        assert_eq!(Nonce::of_generator(CKG_NO_GENERATE, 0, 16), Ok(Nonce::Given));
+        for (generator, fixed, bytes) in
+            [(CKG_GENERATE_COUNTER, 0, 12), (CKG_GENERATE, 32, 12), (CK_ULONG::MAX, 0, 12), (CKG_GENERATE, 0, 16)]
+        {
+            assert_eq!(Nonce::of_generator(generator, fixed, bytes), Err(Rv(CKR_MECHANISM_PARAM_INVALID)));
         }
     }
 

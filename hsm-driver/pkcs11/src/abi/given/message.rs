@@ -24,7 +24,7 @@ pub(in crate::abi) fn message(start: Ptr<c_void>, len: CK_ULONG) -> Outcome<Opti
 fn gcm(p: CK_GCM_MESSAGE_PARAMS) -> Outcome<Message> {
     let tag = gcm_tag(p.ulTagBits)?;
     let (iv, iv_home) = iv(p.pIv, p.ulIvLen)?;
-    let nonce = Nonce::of_generator(p.ivGenerator, p.ulIvFixedBits)?;
+    let nonce = Nonce::of_generator(p.ivGenerator, p.ulIvFixedBits, iv.len())?;
     Ok(Message { kind: M::AES_GCM, iv, iv_home, nonce, tag: home(p.pTag, tag)?, data_bytes: None })
 }
 
@@ -32,7 +32,7 @@ fn ccm(p: CK_CCM_MESSAGE_PARAMS) -> Outcome<Message> {
     let invalid = Rv(CKR_MECHANISM_PARAM_INVALID);
     let tag = usize::try_from(p.ulMACLen).ok().filter(|t| matches!(t, 4 | 6 | 8 | 10 | 12 | 14 | 16)).ok_or(invalid)?;
     let (iv, iv_home) = iv(p.pNonce, p.ulNonceLen)?;
-    let nonce = Nonce::of_generator(p.nonceGenerator, p.ulNonceFixedBits)?;
+    let nonce = Nonce::of_generator(p.nonceGenerator, p.ulNonceFixedBits, iv.len())?;
     let data_bytes = Some(usize::try_from(p.ulDataLen).map_err(|_| invalid)?);
     Ok(Message { kind: M::AES_CCM, iv, iv_home, nonce, tag: home(p.pMAC, tag)?, data_bytes })
 }

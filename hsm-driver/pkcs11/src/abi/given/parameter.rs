@@ -111,7 +111,7 @@ impl Given {
             return gcm((p.iv, p.iv_len), (p.aad, p.aad_len), p.tag_bits, Nonce::Classic);
         }
         let p = self.read::<CK_GCM_WRAP_PARAMS>()?;
-        let nonce = Nonce::of_generator(p.ivGenerator, p.ulIvFixedBits)?;
+        let nonce = Nonce::of_generator(p.ivGenerator, p.ulIvFixedBits, usize::try_from(p.ulIvLen).unwrap_or(0))?;
         gcm((p.pIv, p.ulIvLen), (p.pAAD, p.ulAADLen), p.ulTagBits, nonce)
     }
 

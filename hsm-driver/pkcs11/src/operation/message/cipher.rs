@@ -104,8 +104,9 @@ impl Session {
             active.open = Some(Open { message: begun, aad, data });
             return out.put(&[]);
         }
-        let message = match message {
-            Some(last) => Message { iv: begun.iv, nonce: begun.nonce, ..active.accepts(Some(last))? },
+        let message = match message.map(|last| active.accepts(Some(last))).transpose()? {
+            Some(last) if last.iv.len() == begun.iv.len() => Message { iv: begun.iv, nonce: begun.nonce, ..last },
+            Some(_) => return Err(Rv(CKR_MECHANISM_PARAM_INVALID)),
             None => begun,
         };
         active.has_length(&message, data.0.len())?;
@@ -146,7 +147,7 @@ impl MessageCipher {
         if data.len().saturating_add(head) > self.by.limit {
             return Err(self.by.wrong_length());
         }
-        let aead = message.aead(aad)?;
+        let aead = message.aead(aad);
         if self.by.encrypts {
             return self.seal(slot, scratch, (&message, aead), data);
         }
