@@ -5,123 +5,12 @@ mod rig;
 
 use cryptoki_sys::*;
 use rig::c::*;
+use rig::every::{always, every_function};
+use rig::keys::Keys;
 use rig::{P256, Rig};
 use std::ptr::null_mut;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Every function with a session, given this session, NULL where a pointer goes, and this length, handle or flag.
-fn every_function(s: CK_SESSION_HANDLE, n: CK_ULONG) -> Vec<(&'static str, CK_RV)> {
-    macro_rules! calls {
-        ($($name:ident($($argument:expr),*);)*) => {
-            vec![$((stringify!($name), ck!($name(s $(, $argument)*)))),*]
-        };
-    }
-    calls! {
-        C_GetSessionInfo(null_mut());
-        C_GetOperationState(null_mut(), null_mut());
-        C_SetOperationState(null_mut(), n, n, n);
-        C_InitPIN(null_mut(), n);
-        C_SetPIN(null_mut(), n, null_mut(), n);
-        C_LoginUser(n, null_mut(), n, null_mut(), n);
-        C_CreateObject(null_mut(), n, null_mut());
-        C_CopyObject(n, null_mut(), n, null_mut());
-        C_DestroyObject(n);
-        C_GetObjectSize(n, null_mut());
-        C_GetAttributeValue(n, null_mut(), n);
-        C_SetAttributeValue(n, null_mut(), n);
-        C_FindObjects(null_mut(), n, null_mut());
-        C_FindObjectsFinal();
-        C_EncryptInit(null_mut(), n);
-        C_Encrypt(null_mut(), n, null_mut(), null_mut());
-        C_EncryptUpdate(null_mut(), n, null_mut(), null_mut());
-        C_EncryptFinal(null_mut(), null_mut());
-        C_DecryptInit(null_mut(), n);
-        C_Decrypt(null_mut(), n, null_mut(), null_mut());
-        C_DecryptUpdate(null_mut(), n, null_mut(), null_mut());
-        C_DecryptFinal(null_mut(), null_mut());
-        C_DigestInit(null_mut());
-        C_Digest(null_mut(), n, null_mut(), null_mut());
-        C_DigestUpdate(null_mut(), n);
-        C_DigestKey(n);
-        C_DigestFinal(null_mut(), null_mut());
-        C_SignInit(null_mut(), n);
-        C_Sign(null_mut(), n, null_mut(), null_mut());
-        C_SignUpdate(null_mut(), n);
-        C_SignFinal(null_mut(), null_mut());
-        C_SignRecoverInit(null_mut(), n);
-        C_SignRecover(null_mut(), n, null_mut(), null_mut());
-        C_VerifyInit(null_mut(), n);
-        C_Verify(null_mut(), n, null_mut(), n);
-        C_VerifyUpdate(null_mut(), n);
-        C_VerifyFinal(null_mut(), n);
-        C_VerifyRecoverInit(null_mut(), n);
-        C_VerifyRecover(null_mut(), n, null_mut(), null_mut());
-        C_DigestEncryptUpdate(null_mut(), n, null_mut(), null_mut());
-        C_DecryptDigestUpdate(null_mut(), n, null_mut(), null_mut());
-        C_SignEncryptUpdate(null_mut(), n, null_mut(), null_mut());
-        C_DecryptVerifyUpdate(null_mut(), n, null_mut(), null_mut());
-        C_GenerateKey(null_mut(), null_mut(), n, null_mut());
-        C_GenerateKeyPair(null_mut(), null_mut(), n, null_mut(), n, null_mut(), null_mut());
-        C_WrapKey(null_mut(), n, n, null_mut(), null_mut());
-        C_UnwrapKey(null_mut(), n, null_mut(), n, null_mut(), n, null_mut());
-        C_DeriveKey(null_mut(), n, null_mut(), n, null_mut());
-        C_SeedRandom(null_mut(), n);
-        C_GenerateRandom(null_mut(), n);
-        C_GetFunctionStatus();
-        C_CancelFunction();
-        C_MessageEncryptInit(null_mut(), n);
-        C_EncryptMessage(null_mut(), n, null_mut(), n, null_mut(), n, null_mut(), null_mut());
-        C_EncryptMessageBegin(null_mut(), n, null_mut(), n);
-        C_EncryptMessageNext(null_mut(), n, null_mut(), n, null_mut(), null_mut(), n);
-        C_MessageEncryptFinal();
-        C_MessageDecryptInit(null_mut(), n);
-        C_DecryptMessage(null_mut(), n, null_mut(), n, null_mut(), n, null_mut(), null_mut());
-        C_DecryptMessageBegin(null_mut(), n, null_mut(), n);
-        C_DecryptMessageNext(null_mut(), n, null_mut(), n, null_mut(), null_mut(), n);
-        C_MessageDecryptFinal();
-        C_MessageSignInit(null_mut(), n);
-        C_SignMessage(null_mut(), n, null_mut(), n, null_mut(), null_mut());
-        C_SignMessageBegin(null_mut(), n);
-        C_SignMessageNext(null_mut(), n, null_mut(), n, null_mut(), null_mut());
-        C_MessageSignFinal();
-        C_MessageVerifyInit(null_mut(), n);
-        C_VerifyMessage(null_mut(), n, null_mut(), n, null_mut(), n);
-        C_VerifyMessageBegin(null_mut(), n);
-        C_VerifyMessageNext(null_mut(), n, null_mut(), n, null_mut(), n);
-        C_MessageVerifyFinal();
-        C_EncapsulateKey(null_mut(), n, null_mut(), n, null_mut(), null_mut(), null_mut());
-        C_DecapsulateKey(null_mut(), n, null_mut(), n, null_mut(), n, null_mut());
-        C_VerifySignatureInit(null_mut(), n, null_mut(), n);
-        C_VerifySignature(null_mut(), n);
-        C_VerifySignatureUpdate(null_mut(), n);
-        C_VerifySignatureFinal();
-        C_GetSessionValidationFlags(n, null_mut());
-        C_AsyncComplete(null_mut(), null_mut());
-        C_AsyncGetID(null_mut(), null_mut());
-        C_AsyncJoin(null_mut(), n, null_mut(), n);
-        C_WrapKeyAuthenticated(null_mut(), n, n, null_mut(), n, null_mut(), null_mut());
-        C_UnwrapKeyAuthenticated(null_mut(), n, null_mut(), n, null_mut(), n, null_mut(), n, null_mut());
-    }
-}
-
-const NOT_THERE: [&str; 6] = [
-    "C_GetOperationState",
-    "C_SetOperationState",
-    "C_SignRecoverInit",
-    "C_SignRecover",
-    "C_VerifyRecoverInit",
-    "C_VerifyRecover",
-];
-
-/// What a function answers whatever it is given.
-fn always(name: &str) -> Option<CK_RV> {
-    match name {
-        "C_GetFunctionStatus" | "C_CancelFunction" => Some(CKR_FUNCTION_NOT_PARALLEL),
-        name if NOT_THERE.contains(&name) => Some(CKR_FUNCTION_NOT_SUPPORTED),
-        _ => None,
-    }
-}
 
 #[test]
 fn every_function_says_what_is_wrong_first() {
@@ -144,38 +33,6 @@ fn every_function_says_what_is_wrong_first() {
     // It still works.
     assert!(generate(s, mechanism(CKM_AES_KEY_GEN), Attributes::new().number(CKA_VALUE_LEN, 32)).is_ok());
     finalize();
-}
-
-/// Keys for each use, so that a parameter is looked at.
-struct Keys {
-    aes: CK_OBJECT_HANDLE,
-    generic: CK_OBJECT_HANDLE,
-    rsa: (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE),
-    ec: (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE),
-}
-
-impl Keys {
-    fn new(s: CK_SESSION_HANDLE) -> Self {
-        let uses = [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE];
-        let rsa = (
-            Attributes::new().number(CKA_MODULUS_BITS, 2048).yes(&[CKA_ENCRYPT, CKA_VERIFY, CKA_WRAP]),
-            Attributes::new().yes(&[CKA_DECRYPT, CKA_SIGN, CKA_UNWRAP]),
-        );
-        let ec = (
-            Attributes::new().bytes(CKA_EC_PARAMS, P256).yes(&[CKA_VERIFY]),
-            Attributes::new().yes(&[CKA_SIGN, CKA_DERIVE]),
-        );
-        Keys {
-            aes: import(s, CKK_AES, &[7; 32], &uses),
-            generic: import(s, CKK_GENERIC_SECRET, &[7; 32], &[CKA_SIGN, CKA_VERIFY, CKA_DERIVE, CKA_EXTRACTABLE]),
-            rsa: generate_pair(s, CKM_RSA_PKCS_KEY_PAIR_GEN, rsa.0, rsa.1).unwrap(),
-            ec: generate_pair(s, CKM_EC_KEY_PAIR_GEN, ec.0, ec.1).unwrap(),
-        }
-    }
-
-    fn all(&self) -> [CK_OBJECT_HANDLE; 6] {
-        [self.aes, self.generic, self.rsa.0, self.rsa.1, self.ec.0, self.ec.1]
-    }
 }
 
 /// Uses a mechanism in every way; what begins is ended.

@@ -53,7 +53,7 @@ impl Pki {
         Arc::new(anchors)
     }
 
-    fn server_config(&self) -> Arc<ServerConfig> {
+    pub fn server_config(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let clients = WebPkiClientVerifier::builder_with_provider(self.anchors(), provider.clone()).build().unwrap();
         let chain = vec![CertificateDer::from_pem_file(self.file("server.pem")).unwrap()];

@@ -3,6 +3,8 @@
 
 #[macro_use]
 pub mod c;
+pub mod every;
+pub mod keys;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 pub const SO_PIN: &str = "12345678";
 pub const PIN: &str = "123456";
 pub const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// Bytes around a caller's memory that must stay as they are.
+pub const BORDER: usize = 33;
 pub const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 
 /// Cryptoki's state is the process's, so tests take turns.
@@ -41,13 +45,18 @@ impl Rig {
 
     pub fn configure(&self, text: &str) {
         std::fs::write(self.config(), text).unwrap();
-        // SAFETY: only tests that hold the turn read or write the environment.
-        unsafe { std::env::set_var("COLOA_CONF", self.config()) };
+        configure(&self.config());
     }
 
     pub fn config(&self) -> PathBuf {
         self.directory.path().join("coloa.toml")
     }
+}
+
+/// Names the configuration that the next `C_Initialize` reads.
+pub fn configure(file: &Path) {
+    // SAFETY: only tests that hold the turn read or write the environment.
+    unsafe { std::env::set_var("COLOA_CONF", file) };
 }
 
 /// The library that cargo built beside this test.

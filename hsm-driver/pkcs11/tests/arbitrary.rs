@@ -1,0 +1,60 @@
+//! Arbitrary bytes at each entrance of the module: templates and mechanisms of a hostile program (B2), replies of a lying
+//! server. The plays take what a fuzzer gives (`cargo xtask fuzz pkcs11_replies` and its like).
+
+#[macro_use]
+mod rig;
+mod fuzzed;
+#[path = "../../client/tests/rig/mod.rs"]
+mod server;
+
+use cryptoki_sys::*;
+use fuzzed::liar::Liar;
+use fuzzed::{parameters, replies, templates};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rig::Rig;
+use rig::c::{finalize, listed, set_up};
+use rig::keys::Keys;
+
+/// Gives a play so many inputs.
+fn perform(cases: u32, length: usize, play: impl Fn(&[u8])) {
+    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+    let each = |input: Vec<u8>| {
+        play(&input);
+        Ok(())
+    };
+    runner.run(&vec(any::<u8>(), 0..length), each).unwrap();
+}
+
+#[test]
+fn any_template_is_taken_or_refused() {
+    let _rig = Rig::new("compatible");
+    let s = set_up();
+    let keys = Keys::new(s);
+    perform(3000, 400, |input| templates::play(s, &keys, input));
+    finalize();
+}
+
+#[test]
+fn any_parameter_of_every_mechanism_is_taken_or_refused() {
+    let _rig = Rig::new("compatible");
+    let s = set_up();
+    let keys = Keys::new(s);
+    let unknown = [CKM_SHA_1, 0x1234_5678, CK_ULONG::MAX].map(|kind| (kind, CK_MECHANISM_INFO::default()));
+    let kinds: Vec<_> = listed().into_iter().chain(unknown).collect();
+    perform(5000, 300, |input| parameters::play(s, &keys, &kinds, input));
+    finalize();
+}
+
+/// What the plays stand on: without a lie each of them gets to its end.
+#[test]
+fn a_server_that_does_not_lie_is_believed() {
+    let _rig = Rig::new("strict");
+    let liar = Liar::start();
+    for over_tls in [false, true] {
+        let refused: Vec<_> = replies::honestly(&liar, over_tls).into_iter().filter(|(_, rv)| *rv != CKR_OK).collect();
+        let expected = if over_tls { CKR_PENDING } else { CKR_SESSION_ASYNC_NOT_SUPPORTED };
+        assert!(!refused.is_empty() && refused.iter().all(|(_, rv)| *rv == expected), "{refused:x?}");
+    }
+}
