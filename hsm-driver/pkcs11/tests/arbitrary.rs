@@ -9,6 +9,7 @@ mod server;
 
 use cryptoki_sys::*;
 use fuzzed::liar::Liar;
+use fuzzed::lies::{self, Lie};
 use fuzzed::{parameters, replies, templates};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,5 +57,34 @@ fn a_server_that_does_not_lie_is_believed() {
         let refused: Vec<_> = replies::honestly(&liar, over_tls).into_iter().filter(|(_, rv)| *rv != CKR_OK).collect();
         let expected = if over_tls { CKR_PENDING } else { CKR_SESSION_ASYNC_NOT_SUPPORTED };
         assert!(!refused.is_empty() && refused.iter().all(|(_, rv)| *rv == expected), "{refused:x?}");
+    }
+}
+
+/// What functions answered to a lie, without those it is not about.
+fn to_a_lie(lie: Lie, functions: &[&str]) -> Vec<(&'static str, CK_RV)> {
+    let _rig = Rig::new("strict");
+    let answers = replies::insisting(&Liar::start(), lie);
+    let about: Vec<_> = answers.into_iter().filter(|(name, _)| functions.contains(name)).collect();
+    assert!(!about.is_empty());
+    about
+}
+
+#[test]
+fn results_of_a_wrong_length_are_refused() {
+    let functions = [
+        "C_SignFinal",
+        "C_SignMessage",
+        "C_SignMessageNext",
+        "C_EncryptMessage",
+        "C_DecryptMessage",
+        "C_Encrypt",
+        "C_EncryptFinal",
+        "C_DecryptDigestUpdate",
+        "C_GenerateRandom",
+    ];
+    for lie in [lies::too_long, lies::too_short] {
+        for (name, rv) in to_a_lie(lie, &functions) {
+            assert!([CKR_DEVICE_ERROR, CKR_OPERATION_NOT_INITIALIZED, CKR_PENDING].contains(&rv), "{name}: {rv:#x}");
+        }
     }
 }

@@ -171,5 +171,5 @@ entry! {
 }
 
 pub(super) fn output(start: Ptr<CK_BYTE>, len: Ptr<CK_ULONG>) -> Outcome<Output> {
-    Ok(Output { start, len: len.not_null()? })
+    Ok(Output::new(start, len.not_null()?))
 }

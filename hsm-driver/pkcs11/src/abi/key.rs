@@ -158,6 +158,6 @@ entry! {
     C_GenerateRandom(session: CK_SESSION_HANDLE, random: *mut CK_BYTE, len: CK_ULONG) {
         let session = module()?.session(session)?;
         let len = usize::try_from(len).map_err(|_| Rv(CKR_ARGUMENTS_BAD))?;
-        session.random(len, &Output::fixed(random.not_null()?))
+        session.random(len, &Output::fixed(random.not_null()?, len))
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::rv::{Outcome, Rv};
 use cryptoki_sys::*;
+use std::cell::Cell;
 use zeroize::Zeroizing;
 
 /// What no object in memory exceeds.
@@ -126,16 +127,23 @@ impl Input {
     }
 }
 
-/// Where a result goes: a buffer and its length, by the convention of §5.2.
+/// Where a result goes: a buffer and its length, by the convention of §5.2. Whatever an engine answers, no more is put there
+/// than the caller was asked for.
 pub(crate) struct Output {
     pub(crate) start: Ptr<u8>,
-    pub(crate) len: Ptr<CK_ULONG>,
+    len: Ptr<CK_ULONG>,
+    /// The room that is there for certain.
+    room: Cell<usize>,
 }
 
 impl Output {
+    pub(crate) fn new(start: Ptr<u8>, len: Ptr<CK_ULONG>) -> Self {
+        Output { start, len, room: Cell::new(0) }
+    }
+
     /// A buffer of a known length, which is not written back.
-    pub(crate) fn fixed(start: Ptr<u8>) -> Self {
-        Output { start, len: Ptr(std::ptr::null_mut()) }
+    pub(crate) fn fixed(start: Ptr<u8>, room: usize) -> Self {
+        Output { start, len: Ptr(std::ptr::null_mut()), room: Cell::new(room) }
     }
 
     /// Whether there is a buffer with room for `needed` bytes. Without a buffer the answer is no and the caller learns the
@@ -146,7 +154,10 @@ impl Output {
         match (self.start.is_null(), room < needed as CK_ULONG) {
             (true, _) => Ok(false),
             (false, true) => Err(Rv(CKR_BUFFER_TOO_SMALL)),
-            (false, false) => Ok(true),
+            (false, false) => {
+                self.room.set(needed);
+                Ok(true)
+            }
         }
     }
 
@@ -168,6 +179,7 @@ impl Output {
             self.len.write(bytes.len() as CK_ULONG)?;
             return Err(Rv(CKR_BUFFER_TOO_SMALL));
         }
+        self.room.set(bytes.len());
         self.put(bytes)
     }
 
@@ -181,20 +193,26 @@ impl Output {
         self.start.is_null()
     }
 
-    /// Delivers the whole result; `has_room` for at least as much was answered with yes.
+    /// Delivers the whole result, for which `has_room` was answered with yes; `CKR_DEVICE_ERROR` for one of another length.
     pub(crate) fn put(&self, bytes: &[u8]) -> Outcome {
+        if bytes.len() != self.room.get() {
+            return Err(Rv(CKR_DEVICE_ERROR));
+        }
         self.len.write(bytes.len() as CK_ULONG)?;
         self.put_at(0, bytes)
     }
 
-    /// Delivers a part of the result.
+    /// Delivers a part of the result; `CKR_DEVICE_ERROR` for what does not fit.
     pub(crate) fn put_at(&self, offset: usize, bytes: &[u8]) -> Outcome {
         if bytes.is_empty() {
             return Ok(());
         }
+        if offset.checked_add(bytes.len()).is_none_or(|end| end > self.room.get()) {
+            return Err(Rv(CKR_DEVICE_ERROR));
+        }
         let target = self.start.not_null()?.element(offset).0;
-        // SAFETY: not NULL; the caller vouches for the room it said there is, and no more than that is put (`has_room`,
-        // or the count of `C_GenerateRandom`); `bytes` is this module's memory, so the two do not overlap.
+        // SAFETY: not NULL; the caller vouches for the room it said there is, and what is put ends within it; `bytes` is this
+        // module's memory, so the two do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
         Ok(())
     }
@@ -231,7 +249,7 @@ impl Home {
         if bytes.len() != self.len {
             return Err(Rv(CKR_DEVICE_ERROR));
         }
-        Output::fixed(self.start).put_at(0, bytes)
+        Output::fixed(self.start, self.len).put_at(0, bytes)
     }
 }
 
@@ -299,14 +317,25 @@ mod tests {
     #[test]
     fn the_length_convention() {
         let (mut buffer, mut len) = ([0_u8; 4], [0 as CK_ULONG]);
-        let query = Output { start: null(), len: ptr(&mut len) };
+        let query = Output::new(null(), ptr(&mut len));
         assert_eq!((query.has_room(4), len[0]), (Ok(false), 4));
         len[0] = 3;
-        let short = Output { start: ptr(&mut buffer), len: ptr(&mut len) };
+        let short = Output::new(ptr(&mut buffer), ptr(&mut len));
         assert_eq!((short.has_room(4), len[0]), (Err(Rv(CKR_BUFFER_TOO_SMALL)), 4));
-        assert_eq!(short.has_room(4), Ok(true));
+        assert_eq!(short.has_room(3), Ok(true));
         short.put(b"abc").unwrap();
         assert_eq!((&buffer, len[0]), (b"abc\0", 3));
-        assert_eq!(Output { start: ptr(&mut buffer), len: null() }.has_room(1), Err(Rv(CKR_ARGUMENTS_BAD)));
+        assert_eq!(Output::new(ptr(&mut buffer), null()).has_room(1), Err(Rv(CKR_ARGUMENTS_BAD)));
+    }
+
+    #[test]
+    fn nothing_is_put_where_no_room_was_asked_for() {
+        let (mut buffer, mut len) = ([0_u8; 4], [3 as CK_ULONG]);
+        let out = Output::new(ptr(&mut buffer), ptr(&mut len));
+        assert_eq!(out.put(b"abc"), Err(Rv(CKR_DEVICE_ERROR)));
+        assert_eq!(out.has_room(3), Ok(true));
+        assert_eq!([out.put(b"abcd"), out.put(b"ab")], [Err(Rv(CKR_DEVICE_ERROR)); 2]);
+        assert_eq!([out.put_at(3, b"d"), out.put_at(usize::MAX, b"d")], [Err(Rv(CKR_DEVICE_ERROR)); 2]);
+        assert_eq!(buffer, [0; 4]);
     }
 }

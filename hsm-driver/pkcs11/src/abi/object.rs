@@ -115,7 +115,7 @@ fn give_value(asked: &mut CK_ATTRIBUTE, room: CK_ULONG, value: &[u8]) -> Outcome
             return Err(Rv(CKR_BUFFER_TOO_SMALL));
         }
         // SAFETY: the caller vouches for the buffers in its template.
-        Output::fixed(unsafe { Ptr::vouched(asked.pValue.cast()) }).put_at(0, value)?;
+        Output::fixed(unsafe { Ptr::vouched(asked.pValue.cast()) }, value.len()).put_at(0, value)?;
     }
     asked.ulValueLen = len;
     Ok(())

@@ -12,6 +12,7 @@ use crate::slot::Slot;
 use coloa_client::{Answer, Scratch};
 use coloa_wire::{Command, ObjectId};
 use cryptoki_sys::*;
+use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
 
 type Poll = Box<dyn FnMut(&Session, &mut State) -> Outcome<Option<Delivery>> + Send>;
@@ -42,7 +43,8 @@ impl Delivery {
 pub(crate) struct Pending {
     function: Function,
     out: Option<Output>,
-    room: usize,
+    /// How long the result may be.
+    room: RangeInclusive<usize>,
     poll: Poll,
 }
 
@@ -73,12 +75,12 @@ impl Pending {
             let then = then.take().ok_or(NOT_INITIALIZED)?;
             then(of, state, answer).map(Some)
         });
-        Ok(Pending { function, out: None, room: 0, poll })
+        Ok(Pending { function, out: None, room: 0..=0, poll })
     }
 
-    /// With a buffer for the result, which has room for so many bytes.
-    pub(crate) fn into_buffer(self, out: &Output, room: usize) -> Self {
-        Pending { out: Some(Output::fixed(out.start)), room, ..self }
+    /// With a buffer for the result, which has so many bytes.
+    pub(crate) fn into_buffer(self, out: &Output, room: RangeInclusive<usize>) -> Self {
+        Pending { out: Some(Output::fixed(out.start, *room.end())), room, ..self }
     }
 
     pub(crate) fn has_flag(&self, flags: CK_FLAGS) -> bool {
@@ -91,14 +93,11 @@ impl Pending {
 
     fn deliver(&self, made: &Delivery) -> Outcome<(usize, [CK_OBJECT_HANDLE; 2])> {
         let (Some(out), Some(bytes)) = (&self.out, &made.bytes) else { return Ok((0, made.objects)) };
-        fits(bytes, self.room)?;
+        if !self.room.contains(&bytes.len()) {
+            return Err(Rv(CKR_DEVICE_ERROR));
+        }
         out.put_at(0, bytes).map(|()| (bytes.len(), made.objects))
     }
-}
-
-/// No engine that is right answers more than its caller has room for.
-fn fits(bytes: &[u8], room: usize) -> Outcome {
-    if bytes.len() > room { Err(Rv(CKR_DEVICE_ERROR)) } else { Ok(()) }
 }
 
 impl State {
@@ -110,7 +109,7 @@ impl State {
 
 impl Session {
     /// Carries a command out: now or, in an asynchronous session, later (`CKR_PENDING`). What `then` makes of the answer goes
-    /// to `out`, where there is room for so many bytes.
+    /// to `out`, where there is room for its so many bytes.
     pub(crate) fn carry_out<C: Command + 'static>(
         &self,
         function: Function,
@@ -123,7 +122,7 @@ impl Session {
             state.is_idle()?;
             let pending = Pending::begin(&self.slot, function, call, then)?;
             state.pending = Some(match out {
-                Some((out, room)) => pending.into_buffer(out, room),
+                Some((out, room)) => pending.into_buffer(out, room..=room),
                 None => pending,
             });
             return Err(Rv(CKR_PENDING));
@@ -132,8 +131,7 @@ impl Session {
         let reply = self.slot.call(&mut scratch, command, bulk).map_err(named)?;
         let answer = (reply, Zeroizing::new(scratch.bulk().to_vec()));
         let made = then(self, &mut self.state(), answer)?;
-        if let (Some((out, room)), Some(bytes)) = (out, &made.bytes) {
-            fits(bytes, room)?;
+        if let (Some((out, _)), Some(bytes)) = (out, &made.bytes) {
             out.put(bytes)?;
         }
         Ok(made)

@@ -131,7 +131,7 @@ impl Session {
         if self.overlaps {
             let room = operation.output_bytes;
             let call = operation.whole(data.bytes(), &self.slot, |by, data| start(&self.slot, "C_Sign", by, data))?;
-            *pending = Some(call.into_buffer(out, room));
+            *pending = Some(call.into_buffer(out, room..=room));
             return Err(Rv(CKR_PENDING));
         }
         operation.whole(data.bytes(), &self.slot, |by, data| make(&self.slot, scratch, by, data))?;
@@ -156,7 +156,7 @@ impl Session {
         if self.overlaps {
             let room = operation.output_bytes;
             let call = operation.parts(|by, data| start(&self.slot, "C_SignFinal", by, data))?;
-            *pending = Some(call.into_buffer(out, room));
+            *pending = Some(call.into_buffer(out, room..=room));
             return Err(Rv(CKR_PENDING));
         }
         operation.parts(|by, data| make(&self.slot, scratch, by, data))?;

@@ -247,7 +247,7 @@ pub(super) fn update(
     }
     active.in_parts = true;
     let made = active.part((slot, scratch), part.bytes(), ready).inspect_err(|_| *operation = None)?;
-    out.put(made.bytes(scratch))?;
+    out.put(made.bytes(scratch)).inspect_err(|_| *operation = None)?;
     Ok(Some(made))
 }
 
@@ -274,12 +274,15 @@ impl Cipher {
         if let Some(function) = later
             && let Some(call) = self.begin((slot, function), data)?
         {
-            return Ok(Ending::Later(call.into_buffer(out, room)));
+            return Ok(Ending::Later(call.into_buffer(out, if self.is_exact() { most..=most } else { 0..=room })));
         }
         let made = match self.kept.take() {
             Some(kept) => Made::Joined(kept),
             None => self.run((slot, &mut *scratch), data)?,
         };
+        if self.is_exact() && made.bytes(scratch).len() != most {
+            return Err(Rv(CKR_DEVICE_ERROR));
+        }
         let delivered = out.put_within(room, made.bytes(scratch));
         if delivered == Err(Rv(CKR_BUFFER_TOO_SMALL)) {
             self.keep(made.bytes(scratch));

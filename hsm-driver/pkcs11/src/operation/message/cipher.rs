@@ -152,7 +152,8 @@ impl MessageCipher {
             return self.seal(slot, scratch, (&message, aead), data);
         }
         let sealed = Zeroizing::new([data, &message.tag.read()?].concat());
-        self.by.run((slot, &mut *scratch), aead.decrypting(), &sealed).map(drop)
+        self.by.run((slot, &mut *scratch), aead.decrypting(), &sealed)?;
+        if scratch.bulk().len() == data.len() { Ok(()) } else { Err(Rv(CKR_DEVICE_ERROR)) }
     }
 
     fn seal(&self, slot: &Slot, scratch: &mut Scratch, (message, aead): (&Message, Aead), data: &[u8]) -> Outcome {
