@@ -97,6 +97,17 @@ fn ulong(bytes: [u8; ULONG]) -> u64 {
     CK_ULONG::from_ne_bytes(bytes)
 }
 
+/// Whether an attribute can have this value. A value of another kind is dangerous: a template's place holds pointers.
+pub(crate) fn suits(kind: AttributeType, value: &Value) -> bool {
+    match kind_of(kind) {
+        Kind::Bool => matches!(value, Value::Bool(_)),
+        Kind::Ulong => matches!(value, Value::Uint(_)),
+        Kind::Mechanisms => matches!(value, Value::Uints(_)),
+        Kind::Template => matches!(value, Value::Template(inner) if inner.iter().all(|a| suits(a.kind, &a.value))),
+        Kind::Bytes => matches!(value, Value::Bytes(_)),
+    }
+}
+
 /// C's bytes of a value.
 pub(crate) fn bytes(value: &Value) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(match value {

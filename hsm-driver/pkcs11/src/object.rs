@@ -1,6 +1,6 @@
 //! Objects: making, copying, destroying, reading and changing them (§5.7).
 
-use crate::attribute::{bytes, wants_token, wire_type};
+use crate::attribute::{bytes, suits, wants_token, wire_type};
 use crate::rv::{Outcome, Rv};
 use crate::session::Session;
 use coloa_wire::attribute::MAX_ATTRIBUTES;
@@ -66,6 +66,9 @@ impl Session {
         let kinds = asked.iter().filter_map(|kind| wire_type(*kind)).collect();
         let reply = self.slot.ask(&AttributesRead { object, kinds })?;
         let (values, sensitive) = (Template(reply.values), reply.sensitive);
+        if !values.0.iter().all(|a| suits(a.kind, &a.value)) {
+            return Err(Rv(CKR_DEVICE_ERROR));
+        }
         let answer = |kind: &CK_ATTRIBUTE_TYPE| {
             let Some(kind) = wire_type(*kind) else { return Read::Invalid };
             match values.value(kind) {

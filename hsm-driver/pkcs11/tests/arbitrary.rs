@@ -88,3 +88,12 @@ fn results_of_a_wrong_length_are_refused() {
         }
     }
 }
+
+#[test]
+fn values_of_another_kind_are_refused() {
+    for lie in [lies::templates, lies::bytes, lies::numbers] {
+        for (_, rv) in to_a_lie(lie, &["C_GetAttributeValue"]) {
+            assert_eq!(rv, CKR_DEVICE_ERROR);
+        }
+    }
+}
