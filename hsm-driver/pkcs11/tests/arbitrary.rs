@@ -97,3 +97,9 @@ fn values_of_another_kind_are_refused() {
         }
     }
 }
+
+#[test]
+fn an_iv_that_was_given_is_not_written_to() {
+    let answers = to_a_lie(lies::ivs, &["C_Encrypt", "C_WrapKey"]);
+    assert!(answers.contains(&("C_Encrypt", CKR_DEVICE_ERROR)) && answers.contains(&("C_WrapKey", CKR_DEVICE_ERROR)));
+}

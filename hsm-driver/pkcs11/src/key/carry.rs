@@ -22,7 +22,7 @@ impl Session {
         out: &Output,
     ) -> Outcome {
         let iv_home = match &given.parameter {
-            Parameter::Aead(aead) => aead.iv_home.clone(),
+            Parameter::Aead(aead) => aead.iv_from_engine(self.slot.is_strict()),
             _ => Home::nowhere(),
         };
         let mechanism = self.of_keys(given, CKF_WRAP)?;

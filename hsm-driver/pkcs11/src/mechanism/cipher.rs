@@ -76,13 +76,23 @@ impl Message {
 impl Aead {
     /// The wire's mechanism for encryption.
     pub(crate) fn encrypting(self, strict: bool) -> Mechanism {
+        let engine_made = self.wants_iv(strict);
+        self.wire(engine_made)
+    }
+
+    /// Where the IV of an encryption goes that the engine makes. One that was given stays as it is, whatever an engine
+    /// answers: its memory may be constant, or somebody else's by then.
+    pub(crate) fn iv_from_engine(&self, strict: bool) -> Home {
+        if self.wants_iv(strict) { self.iv_home.clone() } else { Home::nowhere() }
+    }
+
+    fn wants_iv(&self, strict: bool) -> bool {
         let zeros = self.iv.len() == IV_BYTES && self.iv.iter().all(|b| *b == 0);
-        let engine_made = match self.nonce {
+        match self.nonce {
             Nonce::Classic => strict && zeros,
             Nonce::Given => false,
             Nonce::Engine => true,
-        };
-        self.wire(engine_made)
+        }
     }
 
     /// The wire's mechanism for decryption.

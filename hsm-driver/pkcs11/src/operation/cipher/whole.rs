@@ -39,7 +39,8 @@ impl Whole {
 
     /// Authenticated encryption. `strict` is whether the engine chooses IVs.
     pub(super) fn aead(by: &By, aead: Aead, strict: bool) -> Self {
-        let (iv_home, size, data_bytes) = (aead.iv_home.clone(), Size::Tag(aead.tag_bytes), aead.data_bytes);
+        let (size, data_bytes) = (Size::Tag(aead.tag_bytes), aead.data_bytes);
+        let iv_home = if by.encrypts { aead.iv_from_engine(strict) } else { Home::nowhere() };
         let mechanism = if by.encrypts { aead.encrypting(strict) } else { aead.decrypting() };
         Whole { iv_home, data_bytes, ..Whole::new(by, mechanism, size) }
     }

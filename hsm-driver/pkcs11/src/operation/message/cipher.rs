@@ -157,10 +157,11 @@ impl MessageCipher {
     }
 
     fn seal(&self, slot: &Slot, scratch: &mut Scratch, (message, aead): (&Message, Aead), data: &[u8]) -> Outcome {
+        let iv_home = aead.iv_from_engine(slot.is_strict());
         let iv = self.by.run((slot, &mut *scratch), aead.encrypting(slot.is_strict()), data)?;
         let tag = scratch.bulk().get(data.len()..).ok_or(Rv(CKR_DEVICE_ERROR))?;
         message.tag.write(tag)?;
-        iv.map_or(Ok(()), |iv| message.iv_home.write(&iv))
+        iv.map_or(Ok(()), |iv| iv_home.write(&iv))
     }
 }
 
