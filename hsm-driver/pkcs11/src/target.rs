@@ -79,6 +79,9 @@ impl Target {
     }
 }
 
+/// Slots that one place can have: as many as a host's engine has partitions.
+const MAX_SLOTS: usize = 1024;
+
 /// All slots. A slot keeps its number for the life of the module; a place that never answered has one empty slot.
 pub(crate) struct Registry {
     targets: Vec<Arc<Target>>,
@@ -129,6 +132,7 @@ impl Registry {
             }
             match slots.iter().filter(mine).find(|s| s.partition().is_none()) {
                 Some(empty) => empty.see(Some(token)),
+                None if slots.iter().filter(mine).count() >= MAX_SLOTS => break,
                 None => push(&mut slots, target, Some(token)),
             }
         }

@@ -103,3 +103,21 @@ fn an_iv_that_was_given_is_not_written_to() {
     let answers = to_a_lie(lies::ivs, &["C_Encrypt", "C_WrapKey"]);
     assert!(answers.contains(&("C_Encrypt", CKR_DEVICE_ERROR)) && answers.contains(&("C_WrapKey", CKR_DEVICE_ERROR)));
 }
+
+#[test]
+fn a_search_ends_though_the_server_does_not_end_it() {
+    let _rig = Rig::new("strict");
+    let liar = Liar::start();
+    const MOST: usize = 1 << 20;
+    let (rv, found, asked) = replies::search(&liar, lies::without_end, MOST + 1);
+    assert!(rv == CKR_OK && found == MOST && asked <= MOST / 256 + 1, "{rv:#x}: {found} found, asked {asked} times");
+    let (rv, found, asked) = replies::search(&liar, lies::stuck, MOST + 1);
+    assert_eq!((rv, found, asked), (CKR_DEVICE_ERROR, 0, 2), "the same objects again");
+}
+
+#[test]
+fn a_server_has_only_so_many_slots() {
+    let _rig = Rig::new("strict");
+    let liar = Liar::start();
+    assert_eq!(replies::count_slots(&liar, 3), [1024; 3]);
+}

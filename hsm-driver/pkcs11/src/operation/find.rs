@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 /// The smallest page that is asked for: applications often take one handle at a time.
 const MIN_PAGE: u32 = 16;
 
+/// Handles that one call gives, whatever room it is said to have: a search may be without end.
+const MOST_AT_ONCE: usize = 1 << 20;
+
 /// A search that is not at its end.
 pub(crate) struct Find {
     template: Template,
@@ -31,10 +34,15 @@ impl Session {
     pub(crate) fn find(&self, max: usize) -> Outcome<Vec<CK_OBJECT_HANDLE>> {
         let State { find, scratch, .. } = &mut *self.state();
         let find = find.as_mut().ok_or(Rv(CKR_OPERATION_NOT_INITIALIZED))?;
+        let max = max.min(MOST_AT_ONCE);
         while find.ready.len() < max && !find.ended {
             let wanted = u32::try_from(max - find.ready.len()).unwrap_or(MAX_FIND).clamp(MIN_PAGE, MAX_FIND);
             let page = ObjectFind { template: find.template.clone(), after: find.after, max: wanted };
             let found = self.slot.call(scratch, &page, &[])?.objects;
+            // Who goes round in circles has no end.
+            if !find.after.iter().chain(&found).is_sorted_by(|one, next| one < next) {
+                return Err(Rv(CKR_DEVICE_ERROR));
+            }
             find.after = found.last().copied().or(find.after);
             // A page that is not full is the last: who looks for one key asks once.
             find.ended = found.len() < wanted as usize;
