@@ -48,6 +48,13 @@ fn any_parameter_of_every_mechanism_is_taken_or_refused() {
     finalize();
 }
 
+#[test]
+fn any_reply_is_a_result_or_an_error() {
+    let _rig = Rig::new("strict");
+    let liar = Liar::start();
+    perform(500, 300, |input| replies::play(&liar, input));
+}
+
 /// What the plays stand on: without a lie each of them gets to its end.
 #[test]
 fn a_server_that_does_not_lie_is_believed() {
