@@ -74,5 +74,7 @@ pub const CHECKS: &[Check] = &[
     check("the_examples_in_python_work", &[Need::Clients], &[clients::python::examples_work]),
     check("the_example_in_c_works", &[Need::Clients], &[clients::examples::c]),
     check("the_example_in_rust_works", &[Need::Clients], &[clients::examples::rust]),
+    check("p11bench_measures_every_operation", &[Need::Clients], &[clients::p11bench::measures]),
+    check("p11bench_overlaps_signatures", &[Need::Clients, Need::Server], &[clients::p11bench::overlaps]),
     check("a_forked_child_starts_over", &[Need::Processes, Need::Fork], &[processes::fork]),
 ];

@@ -6,7 +6,7 @@ use coloa_hil_tests::{body::Embedded, built, suite};
 
 fn main() -> std::process::ExitCode {
     suite::main(|| {
-        built::build(&["coloa-pkcs11"])?;
+        built::build(&["coloa-pkcs11", "coloa-p11bench"])?;
         Embedded::start()
     })
 }

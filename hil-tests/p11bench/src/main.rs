@@ -6,14 +6,19 @@ mod histogram;
 #[allow(unsafe_code)]
 mod module;
 mod operation;
+mod overlap;
+mod population;
+mod worker;
 
 use clap::Parser;
 use histogram::Histogram;
 use module::{Module, Res};
-use operation::{FIRST_SESSION, OPERATIONS, Plan, Population, Worker, prepare};
+use operation::{FIRST_SESSION, OPERATIONS, Plan, prepare};
+use population::Population;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use worker::Work;
 
 /// Operations per second and latency of any PKCS#11 module.
 ///
@@ -81,7 +86,7 @@ fn bench(a: &Args) -> Res<()> {
             continue;
         }
         match prepare(&m, slot, s, op, many) {
-            Err(e) => println!("{op:<20} unsupported: {e}"),
+            Err(e) => println!("{op:<24} unsupported: {e}"),
             Ok(plan) => {
                 for threads in &a.threads {
                     if let Err(e) = run(&m, a, &plan, *threads) {
@@ -100,7 +105,7 @@ fn report_first_session(a: &Args, ms: f64) {
     if a.json {
         println!("{{\"module\":\"{}\",\"op\":\"{FIRST_SESSION}\",\"ms\":{ms:.2}}}", a.module);
     } else {
-        println!("{FIRST_SESSION:<20} {ms:>12.1} ms from C_Initialize");
+        println!("{FIRST_SESSION:<24} {ms:>12.1} ms from C_Initialize");
     }
 }
 
@@ -112,7 +117,7 @@ fn run(m: &Module, a: &Args, plan: &Plan, threads: usize) -> Res<()> {
         let start = |id| {
             scope.spawn({
                 let (stop, ready) = (&stop, &ready);
-                move || work(Worker::new(m, plan, id), warm, ready, stop)
+                move || work(worker::start(m, plan, id), warm, ready, stop)
             })
         };
         let workers: Vec<_> = (0..threads).map(start).collect();
@@ -131,7 +136,7 @@ fn run(m: &Module, a: &Args, plan: &Plan, threads: usize) -> Res<()> {
 }
 
 /// One thread: warm up, wait for the others, then count until told to stop. It waits even when it cannot work.
-fn work(worker: Res<Worker>, warm: Duration, ready: &Barrier, stop: &AtomicBool) -> Res<Histogram> {
+fn work(worker: Res<Box<dyn Work + '_>>, warm: Duration, ready: &Barrier, stop: &AtomicBool) -> Res<Histogram> {
     let since = Instant::now();
     let warmed = worker.and_then(|mut w| {
         while since.elapsed() < warm {
@@ -149,7 +154,6 @@ fn work(worker: Res<Worker>, warm: Duration, ready: &Barrier, stop: &AtomicBool)
         last = now;
     }
     w.check()?;
-    w.done()?;
     Ok(h)
 }
 
@@ -170,6 +174,6 @@ fn report(a: &Args, op: &str, threads: usize, (seconds, cpu): (f64, f64), h: &Hi
             a.module
         );
     } else {
-        println!("{op:<20} t={threads:<3} {rate:>12.1} ops/s  p50 {p50:>9.1} us  p99 {p99:>9.1} us  cpu {cpu:>8.1} us");
+        println!("{op:<24} t={threads:<3} {rate:>12.1} ops/s  p50 {p50:>9.1} us  p99 {p99:>9.1} us  cpu {cpu:>8.1} us");
     }
 }

@@ -13,6 +13,8 @@ pub type Res<T> = Result<T, String>;
 /// A loaded module; never unloaded.
 pub struct Module {
     functions: &'static CK_FUNCTION_LIST,
+    /// `None` before PKCS#11 3.2.
+    newer: Option<&'static CK_FUNCTION_LIST_3_2>,
 }
 // SAFETY: PKCS#11 v2.40 §6.6: a module initialised with CKF_OS_LOCKING_OK may be called from any thread, and `initialize`
 // asks for just that. The function list is never written after C_GetFunctionList.
@@ -20,18 +22,27 @@ unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
 
-/// Call a function of the list and fail with its name on anything but CKR_OK.
-macro_rules! ck {
-    ($m:expr, $f:ident ( $($a:expr),* $(,)? )) => {{
-        match $m.functions.$f {
-            // SAFETY: every pointer given below comes from a value that outlives the call, with its true length.
+/// Call a function of a list and fail with its name on anything but CKR_OK (`true`) or the other code given (`false`).
+macro_rules! call {
+    ($list:expr, $f:ident ( $($a:expr),* $(,)? ), $other:expr) => {{
+        match $list.$f {
+            // SAFETY: every pointer given below comes from a value that outlives the call, with its true length; what
+            // `Overlapped` gives outlives its session.
             Some(func) => match unsafe { func($($a),*) } {
-                CKR_OK => Ok(()),
+                CKR_OK => Ok(true),
+                rv if rv == $other => Ok(false),
                 rv => Err(format!("{} failed: 0x{:x}", stringify!($f), rv)),
             },
             None => Err(format!("{} is absent", stringify!($f))),
         }
     }};
+}
+
+/// The same where CKR_OK alone will do.
+macro_rules! ck {
+    ($m:expr, $f:ident ( $($a:expr),* $(,)? )) => {
+        call!($m.functions, $f($($a),*), CKR_OK).map(drop)
+    };
 }
 
 /// An attribute template that owns its values.
@@ -88,7 +99,7 @@ impl Module {
         let rv = unsafe { list(&mut p) };
         let p = NonNull::new(p).filter(|_| rv == CKR_OK).ok_or(format!("C_GetFunctionList: 0x{rv:x}"))?;
         // SAFETY: the list is the module's static, and the module is never unloaded.
-        Ok(Module { functions: unsafe { p.as_ref() } })
+        Ok(Module { functions: unsafe { p.as_ref() }, newer: newer(library) })
     }
 
     /// C_Initialize, for threads.
@@ -110,14 +121,19 @@ impl Module {
         ck!(self, C_GetSlotList(CK_TRUE, null_mut(), &mut n))?;
         let mut v = vec![0; n as usize];
         ck!(self, C_GetSlotList(CK_TRUE, v.as_mut_ptr(), &mut n))?;
-        for s in v {
-            // SAFETY: plain integers and bytes.
-            let mut ti: CK_TOKEN_INFO = unsafe { std::mem::zeroed() };
-            if ck!(self, C_GetTokenInfo(s, &mut ti)).is_ok() && String::from_utf8_lossy(&ti.label).trim_end() == label {
-                return Ok(s);
-            }
-        }
-        Err(format!("no token labelled {label}"))
+        let has_it = |t: CK_TOKEN_INFO| String::from_utf8_lossy(&t.label).trim_end() == label;
+        v.into_iter().find(|s| self.token(*s).is_ok_and(has_it)).ok_or(format!("no token labelled {label}"))
+    }
+
+    /// Whether one thread can have several calls under way (PKCS#11 3.2).
+    pub fn is_asynchronous(&self, slot: CK_SLOT_ID) -> Res<bool> {
+        Ok(self.newer.is_some() && self.token(slot)?.flags & CKF_ASYNC_SESSION_SUPPORTED != 0)
+    }
+
+    fn token(&self, slot: CK_SLOT_ID) -> Res<CK_TOKEN_INFO> {
+        // SAFETY: plain integers and bytes.
+        let mut info: CK_TOKEN_INFO = unsafe { std::mem::zeroed() };
+        ck!(self, C_GetTokenInfo(slot, &mut info)).map(|()| info)
     }
 
     /// A read-write session.
@@ -260,6 +276,75 @@ impl Module {
     pub fn random(&self, s: CK_SESSION_HANDLE, out: &mut [u8]) -> Res<()> {
         ck!(self, C_GenerateRandom(s, out.as_mut_ptr(), out.len() as CK_ULONG))
     }
+}
+
+/// An asynchronous session and its signature under way. The module may write to both buffers until the signature is
+/// complete or the session closed, which dropping it does.
+pub struct Overlapped<'a> {
+    m: &'a Module,
+    session: CK_SESSION_HANDLE,
+    data: Vec<u8>,
+    out: Box<[u8; 64]>,
+    length: Box<CK_ULONG>,
+}
+
+impl<'a> Overlapped<'a> {
+    /// Opens the session.
+    pub fn open(m: &'a Module, slot: CK_SLOT_ID) -> Res<Self> {
+        let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION | CKF_ASYNC_SESSION, 0);
+        ck!(m, C_OpenSession(slot, flags, null_mut(), None, &mut session))?;
+        Ok(Overlapped { m, session, data: vec![], out: Box::new([0; 64]), length: Box::new(0) })
+    }
+
+    /// Begins a signature of at most 64 bytes; the one before is complete.
+    pub fn sign(&mut self, mechanism: CK_MECHANISM_TYPE, key: CK_OBJECT_HANDLE, data: &[u8]) -> Res<()> {
+        let (s, list) = (self.session, self.m.functions);
+        self.data.clear();
+        self.data.extend_from_slice(data);
+        *self.length = self.out.len() as CK_ULONG;
+        let (data, len) = (self.data.as_mut_ptr(), self.data.len() as CK_ULONG);
+        ck!(self.m, C_SignInit(s, &mut mech(mechanism), key))?;
+        match call!(list, C_Sign(s, data, len, self.out.as_mut_ptr(), &mut *self.length), CKR_PENDING)? {
+            true => Err("C_Sign answered at once in an asynchronous session".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether it is complete by now.
+    pub fn is_complete(&mut self) -> Res<bool> {
+        let list = self.m.newer.ok_or("the module has no PKCS#11 3.2")?;
+        let (mut function, mut done) = (*b"C_Sign\0", CK_ASYNC_DATA::default());
+        let complete = call!(list, C_AsyncComplete(self.session, function.as_mut_ptr(), &mut done), CKR_PENDING)?;
+        *self.length = done.ulValue;
+        Ok(complete)
+    }
+
+    /// Is the signature that was completed good? Asked in another session, which waits for the answer.
+    pub fn verify(&self, s: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_TYPE, public: CK_OBJECT_HANDLE) -> Res<()> {
+        let signature = self.out.get(..*self.length as usize).ok_or("a signature of more than 64 bytes")?;
+        self.m.verify(s, mechanism, public, &self.data, signature)
+    }
+}
+
+impl Drop for Overlapped<'_> {
+    fn drop(&mut self) {
+        self.m.close(self.session).ok();
+    }
+}
+
+/// The functions of PKCS#11 3.2, if the module has them.
+fn newer(library: &'static libloading::Library) -> Option<&'static CK_FUNCTION_LIST_3_2> {
+    type Interface = unsafe extern "C" fn(*mut CK_UTF8CHAR, *mut CK_VERSION, *mut *mut CK_INTERFACE, CK_FLAGS) -> CK_RV;
+    // SAFETY: C_GetInterface has this type since PKCS#11 3.0, which brought it.
+    let get: libloading::Symbol<Interface> = unsafe { library.get(b"C_GetInterface") }.ok()?;
+    let (mut name, mut version, mut found) = (*b"PKCS 11\0", CK_VERSION { major: 3, minor: 2 }, null_mut());
+    // SAFETY: the name ends with a zero, and all three are valid places.
+    let rv = unsafe { get(name.as_mut_ptr(), &mut version, &mut found, 0) };
+    let found = NonNull::new(found).filter(|_| rv == CKR_OK)?;
+    // SAFETY: CKR_OK says that the interface is there; it and its list are the module's statics (§5.4.5).
+    let list = NonNull::new(unsafe { found.as_ref() }.pFunctionList.cast::<CK_FUNCTION_LIST_3_2>())?;
+    // SAFETY: as above; the list is of the version asked for.
+    Some(unsafe { list.as_ref() })
 }
 
 /// CPU time of this process so far, in user and kernel.

@@ -8,6 +8,7 @@ pub mod nginx;
 pub mod nss;
 pub mod openssl;
 pub mod oracle;
+pub mod p11bench;
 pub mod python;
 pub mod ssh;
 
