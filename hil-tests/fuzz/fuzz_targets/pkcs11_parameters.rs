@@ -2,11 +2,11 @@
 //! written beside them.
 #![no_main]
 
-#[path = "../../../hsm-driver/pkcs11/tests/fuzzed/mod.rs"]
-mod fuzzed;
 #[macro_use]
 #[path = "../../../hsm-driver/pkcs11/tests/rig/linked.rs"]
 mod rig;
+#[path = "../../../hsm-driver/pkcs11/tests/fuzzed/mod.rs"]
+mod fuzzed;
 #[path = "../../../hsm-driver/client/tests/rig/mod.rs"]
 mod server;
 

@@ -1,11 +1,11 @@
 //! A lying server's replies before client and module: a result or an error, and nothing beside the caller's buffers.
 #![no_main]
 
-#[path = "../../../hsm-driver/pkcs11/tests/fuzzed/mod.rs"]
-mod fuzzed;
 #[macro_use]
 #[path = "../../../hsm-driver/pkcs11/tests/rig/linked.rs"]
 mod rig;
+#[path = "../../../hsm-driver/pkcs11/tests/fuzzed/mod.rs"]
+mod fuzzed;
 #[path = "../../../hsm-driver/client/tests/rig/mod.rs"]
 mod server;
 
