@@ -18,16 +18,23 @@ const PACKET: usize = 1400;
 const BATCH: usize = 44;
 const ROUNDS: usize = 6000;
 
-fn keys() -> SaKeys {
-    SaKeys::new([7; 32], [9; 4], Spi::new(0x1234_5678).expect("not reserved"))
+/// An error here is a sentence for a person.
+type Outcome<T = ()> = Result<T, String>;
+
+fn failed<E: std::fmt::Debug>(step: &'static str) -> impl Fn(E) -> String {
+    move |reason| format!("{step}: {reason:?}")
 }
 
-fn seal() -> Seal<AwsLc> {
-    Seal::new(Duration::ZERO, Epoch(1), keys(), Limits::DEFAULT).expect("the provider takes the key")
+fn keys() -> Outcome<SaKeys> {
+    Ok(SaKeys::new([7; 32], [9; 4], Spi::new(0x1234_5678).ok_or("the SPI is reserved")?))
 }
 
-fn open() -> Open<AwsLc> {
-    Open::new(Duration::ZERO, Epoch(1), keys(), Limits::DEFAULT).expect("the provider takes the key")
+fn seal() -> Outcome<Seal<AwsLc>> {
+    Seal::new(Duration::ZERO, Epoch(1), keys()?, Limits::DEFAULT).map_err(failed("a key to seal with"))
+}
+
+fn open() -> Outcome<Open<AwsLc>> {
+    Open::new(Duration::ZERO, Epoch(1), keys()?, Limits::DEFAULT).map_err(failed("a key to open with"))
 }
 
 /// Time spent in one step, over all rounds.
@@ -47,26 +54,27 @@ impl Meter {
     }
 }
 
-fn main() {
-    single_packets();
-    super_packets();
+fn main() -> Outcome {
+    single_packets()?;
+    super_packets()
 }
 
-fn single_packets() {
+fn single_packets() -> Outcome {
     let packet = Tcp { payload: &[0x5a; PACKET - 52], ..Tcp::default() }.build();
-    let (mut seal, mut open, mut out) = (seal(), open(), vec![0; 2048]);
+    let (mut seal, mut open, mut out) = (seal()?, open()?, vec![0; 2048]);
     let (mut sealing, mut opening) = (Meter::default(), Meter::default());
     for _ in 0..ROUNDS * BATCH {
-        let len = sealing.run(|| seal.seal(&packet, &mut out)).expect("sealed");
-        opening.run(|| open.open(&mut out[..len]).map(|_| ())).expect("opened");
+        let len = sealing.run(|| seal.seal(&packet, &mut out)).map_err(failed("seal"))?;
+        opening.run(|| open.open(&mut out[..len]).map(|_| ())).map_err(failed("open"))?;
     }
     let octets = ROUNDS * BATCH * packet.len();
     sealing.print("seal 1400 B", octets);
     opening.print("open 1400 B", octets);
     Meter(sealing.0 + opening.0).print("seal + open 1400 B, one core", octets);
+    Ok(())
 }
 
-fn super_packets() {
+fn super_packets() -> Outcome {
     let (payload, mss) = (vec![0x5a; BATCH * (PACKET - 52)], PACKET - 52);
     let packet = Tcp { payload: &payload, ..Tcp::default() }.build_partial();
     let header = Header {
@@ -77,22 +85,23 @@ fn super_packets() {
         csum_start: 20,
         csum_offset: 16,
     };
-    let (mut seal, mut open, mut coalescer) = (seal(), open(), Coalescer::new());
+    let (mut seal, mut open, mut coalescer) = (seal()?, open()?, Coalescer::new());
     let (mut sealing, mut opening, mut joining) = (Meter::default(), Meter::default(), Meter::default());
     let mut arena = vec![0; 65_536];
     for _ in 0..ROUNDS {
-        let mut outgoing = Outgoing::with_header(header, &packet).expect("a super-packet");
-        let burst = sealing.run(|| seal.seal_burst(&mut outgoing, &mut arena)).expect("sealed");
+        let mut outgoing = Outgoing::with_header(header, &packet).map_err(failed("a super-packet"))?;
+        let burst = sealing.run(|| seal.seal_burst(&mut outgoing, &mut arena)).map_err(failed("seal"))?;
         assert!(outgoing.is_done() && burst.count == BATCH);
         let mut opened = [(0, 0); BATCH];
-        opening.run(|| {
+        opening.run(|| -> Outcome {
             for (slot, (index, datagram)) in
                 opened.iter_mut().zip(arena[..burst.len].chunks_mut(burst.segment_size).enumerate())
             {
-                let inner = open.open(datagram).expect("opened");
+                let inner = open.open(datagram).map_err(failed("open"))?;
                 *slot = (index * burst.segment_size + esp::PREFIX_LEN, inner.len());
             }
-        });
+            Ok(())
+        })?;
         joining.run(|| {
             coalescer.clear();
             opened.iter().for_each(|(at, len)| coalescer.push(&arena, *at..at + len));
@@ -104,4 +113,5 @@ fn super_packets() {
     opening.print("open, 44 segments", octets);
     joining.print("verify checksums + join, 44 segments", octets);
     Meter(sealing.0 + opening.0 + joining.0).print("all of it, one core", octets);
+    Ok(())
 }
