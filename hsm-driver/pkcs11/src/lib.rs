@@ -33,7 +33,10 @@
 //! - **A restarted appliance** is reconnected to. Sessions and handles of token objects stay good, and the login is restored by
 //!   a ticket that the appliance gave for it: good for a day and renewed in use, for this client certificate only, until the
 //!   PIN is changed or locked. Without one calls answer `CKR_USER_NOT_LOGGED_IN` until `C_Login`. Session objects are gone
-//!   (`CKR_OBJECT_HANDLE_INVALID`, `CKR_KEY_HANDLE_INVALID`). Without a connection calls answer `CKR_DEVICE_ERROR`.
+//!   (`CKR_OBJECT_HANDLE_INVALID`, `CKR_KEY_HANDLE_INVALID`), and what was under way in an asynchronous session is
+//!   `CKR_DEVICE_ERROR`. Without a connection calls answer `CKR_DEVICE_ERROR`.
+//! - **`C_WaitForSlotEvent`** asks all places each second with its caller's thread; with `CKF_DONT_BLOCK` it tells what somebody
+//!   has seen, for instance `C_GetSlotList`.
 //! - **A forked child** begins with `C_Initialize`; until then it gets `CKR_CRYPTOKI_NOT_INITIALIZED`.
 //! - **The library stays mapped** after dlclose, because of its thread-exit destructors.
 //!

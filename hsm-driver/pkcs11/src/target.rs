@@ -8,6 +8,7 @@ use coloa_client::{CallError, Client};
 use coloa_wire::command::{MechanismInfo, MechanismList, TokenInfo, TokenList};
 use coloa_wire::hello::{Body, ServerHello};
 use cryptoki_sys::{CK_SLOT_ID, CKR_SLOT_ID_INVALID};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// One place: an appliance, a board or a directory.
@@ -16,11 +17,14 @@ pub(crate) struct Target {
     client: Mutex<Option<Arc<Client>>>,
     hello: OnceLock<ServerHello>,
     mechanisms: OnceLock<Vec<MechanismInfo>>,
+    /// Whether it did not answer when it was asked for its tokens.
+    is_silent: AtomicBool,
 }
 
 impl Target {
     fn new(settings: Settings) -> Self {
-        Target { settings, client: Mutex::default(), hello: OnceLock::new(), mechanisms: OnceLock::new() }
+        let (hello, mechanisms) = (OnceLock::new(), OnceLock::new());
+        Target { settings, client: Mutex::default(), hello, mechanisms, is_silent: AtomicBool::new(false) }
     }
 
     /// The way there; what failed once is tried again.
@@ -75,7 +79,16 @@ impl Target {
     fn tokens(&self) -> Result<Vec<TokenInfo>, CallError> {
         let client = self.client()?;
         let _ = self.hello.set(client.hello()?);
-        Ok(client.call(None, None, &TokenList {}, &[])?.0.tokens)
+        let tokens = client.call(None, None, &TokenList {}, &[])?.0.tokens;
+        self.is_silent.store(false, Ordering::Relaxed);
+        Ok(tokens)
+    }
+
+    /// Told once while it lasts: who waits for a slot event asks each second.
+    fn says_nothing(&self, reason: &CallError) {
+        if !self.is_silent.swap(true, Ordering::Relaxed) {
+            tracing::error!(%reason, "no tokens from here");
+        }
     }
 }
 
@@ -119,8 +132,7 @@ impl Registry {
 
     /// Asks one place.
     pub(crate) fn refresh_target(&self, target: &Arc<Target>) {
-        let found =
-            target.tokens().inspect_err(|reason| tracing::error!(%reason, "no tokens from here")).unwrap_or_default();
+        let found = target.tokens().inspect_err(|reason| target.says_nothing(reason)).unwrap_or_default();
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         for slot in slots.iter().filter(|s| Arc::ptr_eq(&s.target, target)) {
             slot.see(found.iter().find(|t| Some(t.partition) == slot.partition()));

@@ -3,7 +3,7 @@
 use super::given::pin;
 use super::memory::Ptr;
 use super::process::module;
-use crate::identity::{self, performed_by};
+use crate::identity;
 use crate::rv::{Outcome, Rv};
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -55,7 +55,7 @@ entry! {
         info.write(CK_MECHANISM_INFO {
             ulMinKeySize: found.min_key.into(),
             ulMaxKeySize: found.max_key.into(),
-            flags: flags | performed_by(slot.target.body()),
+            flags: flags | identity::performed_by(slot.target.body()),
         })
     }
 
