@@ -7,10 +7,12 @@ mod place;
 
 use coloa_wire::Frame;
 use coloa_wire::command::{CommandCode, PartitionMode};
+use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
 use cryptoki_sys::*;
 use place::Place;
 use place::server::{Manner, Server};
@@ -18,8 +20,12 @@ use rig::{P256, PIN, in_child, key_pair, pin};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
 
-fn log_in(session: &Session) {
+/// A server, and the module with a session of the user there.
+fn started(place: &Place) -> (Server, Pkcs11, Slot, Session) {
+    let (server, module, slot) = place.start();
+    let session = module.open_rw_session(slot).unwrap();
     session.login(UserType::User, Some(&pin(PIN))).unwrap();
+    (server, module, slot, session)
 }
 
 fn refusal<T: std::fmt::Debug>(outcome: cryptoki::error::Result<T>) -> RvError {
@@ -32,9 +38,7 @@ fn refusal<T: std::fmt::Debug>(outcome: cryptoki::error::Result<T>) -> RvError {
 #[test]
 fn after_a_restart_sessions_and_their_login_go_on() {
     let place = Place::new();
-    let (server, module, slot) = place.start();
-    let session = module.open_rw_session(slot).unwrap();
-    log_in(&session);
+    let (server, module, slot, session) = started(&place);
     let (public, private) = key_pair(&session, P256, true);
     let (_, gone) = key_pair(&session, P256, false);
     let sign = || session.sign(&Mechanism::EcdsaSha256, private, b"x");
@@ -62,9 +66,7 @@ fn after_a_restart_sessions_and_their_login_go_on() {
 #[test]
 fn after_a_restart_a_login_that_may_not_go_on_is_asked_for_again() {
     let place = Place::new();
-    let (server, module, slot) = place.start();
-    let session = module.open_rw_session(slot).unwrap();
-    log_in(&session);
+    let (server, module, _, session) = started(&place);
     let (public, private) = key_pair(&session, P256, true);
     let sign = || session.sign(&Mechanism::EcdsaSha256, private, b"x");
     let address = server.address;
@@ -79,7 +81,7 @@ fn after_a_restart_a_login_that_may_not_go_on_is_asked_for_again() {
     session.logout().unwrap();
     drop(server);
     let _server = place.serve(address);
-    assert!(sign().is_err());
+    assert_eq!(refusal(sign()), RvError::KeyHandleInvalid);
     assert_eq!(session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).unwrap(), []);
     drop(session);
     module.finalize().unwrap();
@@ -88,10 +90,8 @@ fn after_a_restart_a_login_that_may_not_go_on_is_asked_for_again() {
 #[test]
 fn after_a_restart_what_needs_no_login_just_works() {
     let place = Place::new();
-    let (server, module, slot) = place.start();
-    let session = module.open_rw_session(slot).unwrap();
+    let (server, module, _, session) = started(&place);
     let data = public_data();
-    log_in(&session);
     let object = session.create_object(&data).unwrap();
     session.logout().unwrap();
     let address = server.address;
@@ -133,9 +133,7 @@ fn what_was_made_just_before_a_restart_is_not_made_twice() {
 #[test]
 fn a_forked_child_leaves_its_parents_connections_alone() {
     let place = Place::new();
-    let (_server, module, slot) = place.start();
-    let session = module.open_rw_session(slot).unwrap();
-    log_in(&session);
+    let (_server, module, _, session) = started(&place);
     let (_, private) = key_pair(&session, P256, true);
     in_child(|| {
         let inherited = open_sockets();

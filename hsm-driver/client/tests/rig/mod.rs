@@ -231,7 +231,7 @@ fn write(stream: &mut Stream, frame: &Frame<'_>) -> Option<()> {
     stream.write_all(&out).and_then(|()| stream.flush()).ok()
 }
 
-fn read_frame(stream: &mut Stream) -> Option<Vec<u8>> {
+pub fn read_frame(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 4];
     stream.read_exact(&mut bytes).ok()?;
     let length = frame_length(&bytes, MAX_FRAME_HOST).ok()??;

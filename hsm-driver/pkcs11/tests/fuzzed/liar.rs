@@ -4,8 +4,7 @@
 use super::lies::{self, Lie};
 use super::script::Script;
 use super::truth::{self, Answer};
-use crate::server::{Pki, SERVER_NAME};
-use coloa_wire::frame::{MAX_FRAME_HOST, frame_length};
+use crate::server::{Pki, SERVER_NAME, read_frame};
 use coloa_wire::{ErrorCode, Frame, FrameKind};
 use rustls::{ServerConnection, StreamOwned};
 use std::io::{Read, Write};
@@ -115,15 +114,6 @@ fn talk(mut stream: impl Read + Write, lies: &Mutex<Lies>) {
             return;
         }
     }
-}
-
-fn read_frame(stream: &mut impl Read) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; 4];
-    stream.read_exact(&mut bytes).ok()?;
-    let length = frame_length(&bytes, MAX_FRAME_HOST).ok()??;
-    bytes.resize(length, 0);
-    stream.read_exact(&mut bytes[4..]).ok()?;
-    Some(bytes)
 }
 
 impl Lies {
