@@ -16,7 +16,8 @@ use cryptoki::slot::Slot;
 use cryptoki_sys::*;
 use place::Place;
 use place::server::{Manner, Server};
-use rig::{P256, PIN, in_child, key_pair, pin};
+use rig::forked::in_child;
+use rig::{P256, PIN, key_pair, pin};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
 

@@ -7,7 +7,8 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::UserType;
-use rig::{P256, PIN, Rig, SO_PIN, Token, in_child, key_pair, library, pin, run};
+use rig::forked::in_child;
+use rig::{P256, PIN, Rig, SO_PIN, Token, key_pair, library, pin, run};
 
 fn sign_in_a_new_process() -> Result<(), String> {
     let say = |what: &str, e: Error| format!("{what}: {e}");

@@ -16,10 +16,10 @@ pub mod uses;
 use cryptoki_sys::*;
 
 /// What no honest engine's module ever answers: a panic, or an engine that fails.
-const NEVER: [CK_RV; 2] = [CKR_GENERAL_ERROR, CKR_DEVICE_ERROR];
+pub const NEVER: [CK_RV; 2] = [CKR_GENERAL_ERROR, CKR_DEVICE_ERROR];
 
 /// What is not so on an engine that works.
-fn is_sound(rv: CK_RV, what: &str) -> CK_RV {
+pub fn is_sound(rv: CK_RV, what: &str) -> CK_RV {
     assert!(!NEVER.contains(&rv), "{what}: {rv:#x}");
     rv
 }

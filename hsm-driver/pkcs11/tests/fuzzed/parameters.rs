@@ -5,6 +5,7 @@ use super::is_sound;
 use super::memory::Memory;
 use super::script::Script;
 use super::shapes::{self, Shape};
+use crate::rig::c::listed;
 use crate::rig::keys::Keys;
 use cryptoki_sys::*;
 use std::cell::Cell;
@@ -51,6 +52,12 @@ const OTHER_KEY: [CK_RV; 5] = [
     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
     CKR_KEY_SIZE_RANGE,
 ];
+
+/// What the first token lists, and what it does not.
+pub fn kinds() -> Vec<(CK_MECHANISM_TYPE, CK_MECHANISM_INFO)> {
+    let unknown = [CKM_SHA_1, 0x1234_5678, CK_ULONG::MAX].map(|kind| (kind, CK_MECHANISM_INFO::default()));
+    listed().into_iter().chain(unknown).collect()
+}
 
 /// Gives one parameter to one of these mechanisms, for something that it does, or now and then for something else.
 pub fn play(s: CK_SESSION_HANDLE, keys: &Keys, kinds: &[(CK_MECHANISM_TYPE, CK_MECHANISM_INFO)], input: &[u8]) {

@@ -20,25 +20,41 @@ macro_rules! ck {
 /// What a call answered when it did not do what it should.
 pub type Answer<T> = Result<T, CK_RV>;
 
-fn ok(rv: CK_RV) -> Answer<()> {
+pub fn ok(rv: CK_RV) -> Answer<()> {
     if rv == CKR_OK { Ok(()) } else { Err(rv) }
 }
 
-/// A token with PINs and a read-write user session.
+/// The module initialised, a token with PINs in its first slot, and a read-write user session.
 pub fn set_up() -> CK_SESSION_HANDLE {
     // A test that failed has left the module as it was.
     let _ = ck!(C_Finalize(null_mut()));
     assert_eq!(ck!(C_Initialize(null_mut())), CKR_OK);
+    new_token(0)
+}
+
+/// A token with PINs and a read-write user session.
+pub fn new_token(slot: CK_SLOT_ID) -> CK_SESSION_HANDLE {
     let mut label = *b"bench                           ";
-    let (mut so, mut pin, mut session) = (SO_PIN.as_bytes().to_vec(), PIN.as_bytes().to_vec(), 0);
-    assert_eq!(ck!(C_InitToken(0, so.as_mut_ptr(), 8, label.as_mut_ptr())), CKR_OK);
-    let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-    assert_eq!(ck!(C_OpenSession(0, flags, null_mut(), None, &mut session)), CKR_OK);
+    let (mut so, mut pin) = (SO_PIN.as_bytes().to_vec(), PIN.as_bytes().to_vec());
+    assert_eq!(ck!(C_InitToken(slot, so.as_mut_ptr(), 8, label.as_mut_ptr())), CKR_OK);
+    let session = session(slot).unwrap();
     assert_eq!(ck!(C_Login(session, CKU_SO, so.as_mut_ptr(), 8)), CKR_OK);
     assert_eq!(ck!(C_InitPIN(session, pin.as_mut_ptr(), 6)), CKR_OK);
     assert_eq!(ck!(C_Logout(session)), CKR_OK);
-    assert_eq!(ck!(C_Login(session, CKU_USER, pin.as_mut_ptr(), 6)), CKR_OK);
+    assert_eq!(log_in(session), CKR_OK);
     session
+}
+
+/// A read-write session.
+pub fn session(slot: CK_SLOT_ID) -> Answer<CK_SESSION_HANDLE> {
+    let (flags, mut session) = (CKF_SERIAL_SESSION | CKF_RW_SESSION, 0);
+    ok(ck!(C_OpenSession(slot, flags, null_mut(), None, &mut session))).map(|()| session)
+}
+
+/// The user's login, with the right PIN.
+pub fn log_in(session: CK_SESSION_HANDLE) -> CK_RV {
+    let mut pin = PIN.as_bytes().to_vec();
+    ck!(C_Login(session, CKU_USER, pin.as_mut_ptr(), pin.len() as CK_ULONG))
 }
 
 pub fn finalize() {
@@ -91,6 +107,23 @@ impl Attributes {
     pub fn raw(&mut self) -> Vec<CK_ATTRIBUTE> {
         self.0.iter_mut().map(|(kind, value)| attribute(*kind, value)).collect()
     }
+}
+
+/// Every object that matches.
+pub fn find(s: CK_SESSION_HANDLE, mut template: Attributes) -> Answer<Vec<CK_OBJECT_HANDLE>> {
+    let mut raw = template.raw();
+    ok(ck!(C_FindObjectsInit(s, raw.as_mut_ptr(), raw.len() as CK_ULONG)))?;
+    let mut all = Vec::new();
+    loop {
+        let (mut found, mut count) = ([0; 64], 0);
+        ok(ck!(C_FindObjects(s, found.as_mut_ptr(), found.len() as CK_ULONG, &mut count)))?;
+        all.extend_from_slice(&found[..count as usize]);
+        if count == 0 {
+            break;
+        }
+    }
+    ok(ck!(C_FindObjectsFinal(s)))?;
+    Ok(all)
 }
 
 pub fn create(s: CK_SESSION_HANDLE, mut template: Attributes) -> Answer<CK_OBJECT_HANDLE> {

@@ -3,7 +3,10 @@
 
 #[macro_use]
 pub mod c;
+pub mod alone;
+pub mod chance;
 pub mod every;
+pub mod forked;
 pub mod keys;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -16,7 +19,6 @@ use cryptoki_sys::*;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 pub const SO_PIN: &str = "12345678";
 pub const PIN: &str = "123456";
@@ -166,31 +168,4 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> String {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{program} {arguments:?}: {}\n{out}\n{err}", output.status);
     out
-}
-
-/// Runs `child` in a forked process; its answer is the exit status.
-pub fn in_child(child: impl FnOnce() -> Result<(), String>) {
-    // SAFETY: the child only uses the module, which must survive a fork, and leaves by `_exit`.
-    let id = unsafe { libc::fork() };
-    assert!(id >= 0, "fork failed");
-    if id == 0 {
-        let outcome = child();
-        if let Err(why) = &outcome {
-            eprintln!("in the child: {why}");
-        }
-        // SAFETY: ends this process at once.
-        unsafe { libc::_exit(i32::from(outcome.is_err())) };
-    }
-    let mut status = 0;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    // SAFETY: `id` is our child, `status` a local.
-    while unsafe { libc::waitpid(id, &mut status, libc::WNOHANG) } == 0 {
-        if Instant::now() > deadline {
-            // SAFETY: `id` is our child and was not waited for.
-            unsafe { libc::kill(id, libc::SIGKILL) };
-            panic!("the child hangs");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child ended with {status:#x}");
 }
