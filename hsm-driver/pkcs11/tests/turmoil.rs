@@ -4,6 +4,8 @@
 #[macro_use]
 mod rig;
 mod fuzzed;
+#[path = "turmoil/killed.rs"]
+mod killed;
 #[path = "../../client/tests/rig/mod.rs"]
 mod server;
 #[path = "turmoil/slot.rs"]
@@ -20,4 +22,9 @@ const DEADLINE: Duration = Duration::from_secs(180);
 #[test]
 fn any_calls_of_many_threads_are_stood_and_forked_children_sign() {
     alone(DEADLINE, || threads::play(Duration::from_secs(6)));
+}
+
+#[test]
+fn what_a_killed_process_said_it_had_made_is_there() {
+    alone(DEADLINE, || killed::play(20));
 }
