@@ -66,6 +66,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "ethtool", program: "ethtool" },
     Package { name: "iperf3", program: "iperf3" },
     Package { name: "tcpdump", program: "tcpdump" },
+    Package { name: "valgrind", program: "valgrind" },
     Package { name: "python3-venv", program: "/usr/lib/python3.11/ensurepip/__init__.py" },
 ];
 const BENCH_PACKAGES: &[Package] = &[Package { name: "openvpn", program: "openvpn" }];

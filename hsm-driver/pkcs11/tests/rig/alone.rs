@@ -1,5 +1,6 @@
 //! A test in a process of its own, so that its threads, descriptors and forks are all there are, and a hang is a failure.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::process::{Child, Command, ExitStatus};
@@ -11,11 +12,19 @@ const VARIABLE: &str = "COLOA_TEST_ALONE";
 /// Gives a test's body a process of its own, that must end well and in time. The body is a closure in the test, which is how
 /// the test's name is known.
 pub fn alone<F: FnOnce()>(deadline: Duration, body: F) {
-    let program = std::env::current_exe().unwrap();
+    alone_under(&[], deadline, body);
+}
+
+/// The same in a program that watches it.
+pub fn alone_under<F: FnOnce()>(watcher: &[&str], deadline: Duration, body: F) {
     if std::env::var_os(VARIABLE).is_some() {
         return body();
     }
-    let (status, said) = run(Command::new(program).args(only::<F>()), deadline);
+    let program = std::env::current_exe().unwrap();
+    let mut words = watcher.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(only::<F>());
+    let (status, said) = run(&mut command, deadline);
     assert!(status.success(), "{status}\n{said}");
     assert!(said.contains("1 passed"), "the test did not find itself:\n{said}");
 }
@@ -32,7 +41,7 @@ fn run(command: &mut Command, deadline: Duration) -> (ExitStatus, String) {
     let mut output = tempfile::tempfile().unwrap();
     let another = |file: &File| file.try_clone().unwrap();
     let started = command.env(VARIABLE, "1").stdout(another(&output)).stderr(another(&output)).spawn();
-    let status = wait(started.unwrap_or_else(|e| panic!("{command:?} does not run: {e}")), deadline);
+    let status = wait(started.unwrap_or_else(|e| panic!("{command:?}: {e} (cargo xtask setup)")), deadline);
     let mut said = Vec::new();
     output.rewind().unwrap();
     output.read_to_end(&mut said).unwrap();

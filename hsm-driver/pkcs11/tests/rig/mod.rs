@@ -130,23 +130,37 @@ pub fn aes_key(session: &Session) -> ObjectHandle {
     session.generate_key(&Mechanism::AesKeyGen, &template).unwrap()
 }
 
-/// The function list of 3.2, as a C program gets it.
+static FUNCTIONS: OnceLock<usize> = OnceLock::new();
+
+/// The function list of 3.2, as a C program gets it, of a library that stays loaded.
 pub fn functions() -> &'static CK_FUNCTION_LIST_3_2 {
-    static LIST: OnceLock<usize> = OnceLock::new();
-    let list = *LIST.get_or_init(|| {
-        // SAFETY: loading runs no code of ours; the library stays loaded.
-        let library = Box::leak(Box::new(unsafe { libloading::Library::new(library()) }.unwrap()));
-        // SAFETY: the symbol has PKCS#11's type.
-        let get = unsafe { library.get::<CK_C_GetInterface>(b"C_GetInterface\0") }.unwrap().unwrap();
-        let mut version = CK_VERSION { major: 3, minor: 2 };
-        let mut interface = null_mut();
-        // SAFETY: both pointers are to locals.
-        assert_eq!(unsafe { get(null_mut(), &mut version, &mut interface, 0) }, CKR_OK);
-        // SAFETY: `C_GetInterface` answered with a pointer to a static.
-        unsafe { *interface }.pFunctionList as usize
+    let list = *FUNCTIONS.get_or_init(|| {
+        // SAFETY: loading runs no code of ours.
+        let library = unsafe { libloading::Library::new(library()) }.unwrap();
+        let list = function_list(&library);
+        std::mem::forget(library);
+        list
     });
-    // SAFETY: the list of that interface is a static of the library.
+    // SAFETY: the list of that interface is a static of the library, which is mapped as long as the process lives.
     unsafe { &*(list as *const CK_FUNCTION_LIST_3_2) }
+}
+
+/// Those of this library, for a test that also unloads it. It must be the first that is loaded, or the same one again.
+pub fn functions_of(library: &libloading::Library) {
+    let list = function_list(library);
+    assert_eq!(*FUNCTIONS.get_or_init(|| list), list, "the library did not stay where it was");
+}
+
+/// Its address.
+fn function_list(library: &libloading::Library) -> usize {
+    // SAFETY: the symbol has PKCS#11's type.
+    let get = unsafe { library.get::<CK_C_GetInterface>(b"C_GetInterface\0") }.unwrap().unwrap();
+    let mut version = CK_VERSION { major: 3, minor: 2 };
+    let mut interface = null_mut();
+    // SAFETY: both pointers are to locals.
+    assert_eq!(unsafe { get(null_mut(), &mut version, &mut interface, 0) }, CKR_OK);
+    // SAFETY: `C_GetInterface` answered with a pointer to a static.
+    unsafe { *interface }.pFunctionList as usize
 }
 
 /// Sets SO and user PIN of a new token.

@@ -63,8 +63,8 @@ fn upset(stage: &Stage, _: CK_SESSION_HANDLE, chance: &mut Chance) {
     slot::play(&stage.second, chance);
 }
 
-/// All of it for this long.
-pub fn play(length: Duration) {
+/// All of it for this long, while so many threads fork.
+pub fn play(length: Duration, forking: usize) {
     let rig = Rig::new("compatible");
     rig.configure(TOKENS);
     let shared = set_up();
@@ -80,7 +80,7 @@ pub fn play(length: Duration) {
                 println!("thread {index}: {calls} times");
             });
         }
-        for _ in 0..2 {
+        for _ in 0..forking {
             scope.spawn(move || {
                 let mut children = 0;
                 while Instant::now() < end {
