@@ -1,13 +1,15 @@
-//! The targets themselves: each body of the engine, and SoftHSM2.
+//! The targets themselves: each body of the engine, SoftHSM2, and Kryoptic for the benchmark.
 
 mod appliance;
 mod board;
 mod embedded;
+mod kryoptic;
 mod softhsm;
 
 pub use appliance::Appliance;
 pub use board::{Board, free_port};
 pub use embedded::Embedded;
+pub use kryoptic::Kryoptic;
 pub use softhsm::SoftHsm;
 
 use crate::target::{LABEL, SO_PIN, USER_PIN};

@@ -50,6 +50,15 @@ pub fn module() -> Result<PathBuf> {
     existing(MODULE)
 }
 
+/// Kryoptic's module, which `cargo xtask bench` builds in a folder of its own.
+pub fn kryoptic() -> Result<PathBuf> {
+    let file = folder()?.with_file_name("kryoptic").join("release/libkryoptic_peer.so");
+    if !file.is_file() {
+        bail!("{} is not built; `cargo xtask bench` builds it", file.display());
+    }
+    Ok(file)
+}
+
 fn existing(name: &str) -> Result<PathBuf> {
     let file = folder()?.join(name);
     if !file.is_file() {

@@ -1,29 +1,54 @@
 //! `cargo xtask bench`: ours and the other in turn within one run, as ratios.
 
+mod asked;
+mod limit;
 mod link;
 mod many;
-mod signatures;
+mod operations;
+mod p11bench;
+mod report;
+mod results;
 
 use anyhow::Result;
+use coloa_hil_tests::built;
 use coloa_xtask::stand::{Bench, Part};
-use comfy_table::{CellAlignment, Table, presets};
+use results::{Measured, Origin, Results};
 use std::process::{Command, Stdio};
 
 /// `cargo xtask bench`
 pub fn main(args: &Bench) -> Result<()> {
-    let wanted = |part| args.only.is_none_or(|only| only == part);
     if !args.json {
         println!("each figure is the median of {} runs of {} s, taken in turn\n", args.rounds, args.seconds);
     }
-    if wanted(Part::Signatures) {
-        signatures::measure(args)?;
+    let mut results = if args.keep { Results::kept()? } else { Results::default() };
+    for part in args.parts() {
+        let measurements = match part {
+            Part::Operations => operations::measure(args)?,
+            Part::Link => link::measure(args)?,
+            Part::Many => many::measure(args)?,
+        };
+        if args.json {
+            measurements.iter().try_for_each(print_line)?;
+        } else {
+            println!("\n{}\n", report::measured(&measurements));
+        }
+        results.put(part, Measured { origin: Origin::here(args), measurements });
+        if args.keep {
+            // each part at once: what was measured is not lost when the next one fails
+            results.keep()?;
+        }
     }
-    if wanted(Part::Link) {
-        link::measure(args)?;
+    if args.keep {
+        std::fs::write(built::root().join("benches/RESULTS.md"), report::page(&results))?;
     }
-    if args.only == Some(Part::Many) {
-        many::measure(args)?;
+    if !args.json {
+        println!("{}\n\n{}", report::limits(&results), report::asked(&results));
     }
+    Ok(())
+}
+
+fn print_line(measurement: &results::Measurement) -> Result<()> {
+    println!("{}", serde_json::to_string(measurement)?);
     Ok(())
 }
 
@@ -59,16 +84,6 @@ fn short(figure: f64) -> String {
         f if f >= 1_000.0 => format!("{:.2}k", f / 1e3),
         f => format!("{f:.0}"),
     }
-}
-
-/// A table that is also Markdown, so that it can go into the README as it is.
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod check;
 mod firmware;
 mod fuzz;
 mod gates;
+mod kryoptic;
 mod product;
 mod python;
 mod run;

@@ -4,7 +4,7 @@ use crate::run;
 use crate::setup::{self, Need};
 use anyhow::{Context, Result, bail};
 use coloa_xtask::progress::Task;
-use coloa_xtask::stand::{Body, Stand};
+use coloa_xtask::stand::{Body, Part, Stand};
 
 /// The stand, and what every application of a token needs.
 const BASE: &[&str] = &["coloa-hil-tests", "coloa-pkcs11"];
@@ -31,6 +31,11 @@ pub fn main(what: &Stand) -> Result<()> {
     } else {
         setup::ensure(need)?;
         build(&packages(what), dev)?;
+        if let Stand::Bench(bench) = what
+            && bench.parts().contains(&Part::Operations)
+        {
+            crate::kryoptic::build()?;
+        }
         if needs_firmware(what) {
             crate::firmware::build()?;
         }

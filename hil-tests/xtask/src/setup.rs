@@ -11,7 +11,7 @@ use coloa_xtask::progress::Task;
 ///
 /// Examples:
 ///   cargo xtask setup            what the demo and the tests need
-///   cargo xtask setup --bench    also OpenVPN, which `cargo xtask bench` compares the link with
+///   cargo xtask setup --bench    also OpenVPN and what Kryoptic is built with: `cargo xtask bench` compares with both
 ///   cargo xtask setup --list     say what is missing, install nothing
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -69,7 +69,13 @@ const PACKAGES: &[Package] = &[
     Package { name: "valgrind", program: "valgrind" },
     Package { name: "python3-venv", program: "/usr/lib/python3.11/ensurepip/__init__.py" },
 ];
-const BENCH_PACKAGES: &[Package] = &[Package { name: "openvpn", program: "openvpn" }];
+const BENCH_PACKAGES: &[Package] = &[
+    Package { name: "openvpn", program: "openvpn" },
+    // Kryoptic is built with OpenSSL from source (perl) and generates bindings (libclang, which needs its own headers)
+    Package { name: "perl", program: "perl" },
+    Package { name: "libclang1-14", program: crate::kryoptic::LIBCLANG },
+    Package { name: "libclang-common-14-dev", program: "/usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h" },
+];
 
 /// `cargo xtask setup`
 pub fn main(args: &Args) -> Result<()> {

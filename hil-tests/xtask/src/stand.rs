@@ -73,15 +73,17 @@ pub enum Body {
     Qemu,
 }
 
-/// Measure ours and the other in turn within one run, in a scheduling group of its own.
+/// Measure ours and the others in turn within one run, in a scheduling group of its own.
 ///
-/// Signatures and more through the module (embedded, appliance) beside SoftHSM2; iperf3 through the
-/// link beside OpenVPN; a token of 100,000 keys (only when asked for, it takes minutes). Absolute figures depend on the machine: quote the ratios.
+/// PKCS#11 operations through the module (embedded, appliance) beside SoftHSM2, Kryoptic and AWS-LC alone; iperf3
+/// through the link beside OpenVPN; a token of 100,000 keys. A table of what is asked for closes. Absolute figures
+/// depend on the machine: quote the ratios. All parts take half an hour; Kryoptic and its OpenSSL are built the first time.
 ///
 /// Examples:
 ///   cargo xtask bench
-///   cargo xtask bench --only signatures --seconds 5
+///   cargo xtask bench --only operations --seconds 5
 ///   cargo xtask bench --json > figures.jsonl
+///   cargo xtask bench --keep    writes benches/results.json and benches/RESULTS.md
 #[derive(Args, Clone)]
 #[command(verbatim_doc_comment)]
 pub struct Bench {
@@ -89,7 +91,7 @@ pub struct Bench {
     #[arg(long, value_enum)]
     pub only: Option<Part>,
     /// Seconds a run
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     pub seconds: u32,
     /// Runs of each, in turn; the median counts
     #[arg(long, default_value_t = 3)]
@@ -97,15 +99,35 @@ pub struct Bench {
     /// One JSON object a line instead of tables
     #[arg(long)]
     pub json: bool,
+    /// Write benches/results.json and RESULTS.md; a part that is not measured stays as it was
+    #[arg(long)]
+    pub keep: bool,
+}
+
+impl Bench {
+    /// What is measured.
+    pub fn parts(&self) -> Vec<Part> {
+        self.only.map_or_else(|| vec![Part::Operations, Part::Many, Part::Link], |only| vec![only])
+    }
 }
 
 /// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Part {
     /// PKCS#11 operations
-    Signatures,
+    Operations,
     /// iperf3 through the link
     Link,
     /// A token of 100,000 keys: finding one, the first session, memory
     Many,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Part::Operations => "operations",
+            Part::Link => "link",
+            Part::Many => "many",
+        })
+    }
 }

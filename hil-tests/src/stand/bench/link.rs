@@ -1,6 +1,7 @@
 //! iperf3 through our link beside OpenVPN, each between namespaces of its own over veth.
 
-use super::{alone, median, table};
+use super::alone;
+use super::results::Measurement;
 use crate::tunnel::{OpenVpn, Ours, Tunnel};
 use anyhow::{Context, Result, bail};
 use coloa_xtask::progress::Task;
@@ -9,34 +10,26 @@ use coloa_xtask::stand::Bench;
 /// TCP streams of a run.
 const STREAMS: &[usize] = &[1, 4];
 
-/// Measures and prints.
-pub fn measure(args: &Bench) -> Result<()> {
-    let mut rows = table(&["iperf3, Gbit/s", "OpenVPN", "Cổ Loa", "ratio"]);
+/// Measures everything.
+pub fn measure(args: &Bench) -> Result<Vec<Measurement>> {
     let task = Task::start("starting OpenVPN and our link");
     let tunnels: [Box<dyn Tunnel>; 2] = [Box::new(OpenVpn::start()?), Box::new(Ours::start()?)];
     task.done();
+    let mut all = vec![];
     for streams in STREAMS {
-        let mut figures = [vec![], vec![]];
+        let names = tunnels.iter().map(|tunnel| tunnel.name());
+        let mut measured: Vec<_> = names.map(|name| Measurement::new("iperf3", *streams, name, "Gbit/s")).collect();
         let task = Task::start(format!("iperf3, {streams} streams"));
         for _ in 0..args.rounds {
-            for (tunnel, figures) in tunnels.iter().zip(&mut figures) {
+            for (tunnel, measured) in tunnels.iter().zip(&mut measured) {
                 task.note(tunnel.name());
-                figures.push(iperf3(tunnel.as_ref(), *streams, args.seconds)?);
+                measured.figures.push(iperf3(tunnel.as_ref(), *streams, args.seconds)?);
             }
         }
         task.done();
-        let [theirs, ours] = figures.map(median);
-        if args.json {
-            let line = serde_json::json!({"streams": streams, "openvpn_gbps": theirs, "coloa_gbps": ours});
-            println!("{line}");
-        }
-        let cells = [theirs, ours, ours / theirs].map(|f| format!("{f:.2}"));
-        rows.add_row([format!("{streams} TCP streams")].into_iter().chain(cells));
+        all.extend(measured);
     }
-    if !args.json {
-        println!("\n{rows}\n");
-    }
-    Ok(())
+    Ok(all)
 }
 
 /// Gbit/s that arrived; the first second does not count.

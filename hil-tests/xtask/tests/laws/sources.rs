@@ -13,6 +13,7 @@ const UNSAFE: &[&str] = &[
     "daemon/linkd/src/udp",
     "daemon/linkd/src/netns",
     "hil-tests/p11bench/src/module.rs",
+    "hil-tests/kryoptic/",
     "board/",
 ];
 /// Crates without an operating system under them.
