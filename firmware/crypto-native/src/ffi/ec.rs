@@ -40,16 +40,9 @@ impl EcKey {
 
     /// From a scalar of exactly [`Curve::scalar`] bytes in `1..n`.
     pub(crate) fn from_secret(curve: Curve, secret: &[u8]) -> Option<Self> {
-        if secret.len() != curve.scalar() {
-            return None;
-        }
-        let scalar = number(secret)?;
+        let scalar = scalar(curve, secret)?;
         let mut key = EcKey::empty(curve)?;
-        // SAFETY: both objects are live; the function copies the scalar and refuses one that is not in 1..n.
-        if unsafe { sys::EC_KEY_set_private_key(key.key.as_mut(), scalar.as_ptr()) } != 1 {
-            forget_errors();
-            return None;
-        }
+        key.set_secret(&scalar)?;
         let mut point = Owned::new(
             // SAFETY: the group is static in AWS-LC and never freed.
             unsafe { sys::EC_POINT_new(group(curve)) },
@@ -63,6 +56,22 @@ impl EcKey {
         // SAFETY: both objects are live; the function copies the point.
         let set = multiplied == 1 && unsafe { sys::EC_KEY_set_public_key(key.key.as_mut(), point.as_ptr()) } == 1;
         set.then_some(key)
+    }
+
+    /// From both halves, which nobody has compared: the pairwise test does, without computing the public one again.
+    pub(crate) fn from_halves(curve: Curve, secret: &[u8], public: &[u8]) -> Option<Self> {
+        let mut key = EcKey::from_point(curve, public)?;
+        key.set_secret(&scalar(curve, secret)?)?;
+        Some(key)
+    }
+
+    fn set_secret(&mut self, scalar: &Owned<sys::BIGNUM>) -> Option<()> {
+        // SAFETY: both objects are live; the function copies the scalar and refuses one that is not in 1..n.
+        if unsafe { sys::EC_KEY_set_private_key(self.key.as_mut(), scalar.as_ptr()) } != 1 {
+            forget_errors();
+            return None;
+        }
+        Some(())
     }
 
     /// From an uncompressed point on the curve, not at infinity.
@@ -190,6 +199,11 @@ impl EcKey {
         let key = Owned::new(unsafe { sys::EC_KEY_new_by_curve_name(nid(curve)) }, sys::EC_KEY_free)?;
         Some(EcKey { key, curve })
     }
+}
+
+/// A scalar of exactly [`Curve::scalar`] bytes.
+fn scalar(curve: Curve, secret: &[u8]) -> Option<Owned<sys::BIGNUM>> {
+    (secret.len() == curve.scalar()).then(|| number(secret)).flatten()
 }
 
 fn group(curve: Curve) -> *const sys::EC_GROUP {
