@@ -29,6 +29,8 @@ pub fn run(target: &dyn Target, operation: &str, numbers: &[(&str, usize)]) -> R
     let out = alone(&bench).output().context("cannot start p11bench")?;
     let said = String::from_utf8_lossy(&out.stdout);
     if out.status.success() && said.contains("unsupported: ") {
+        // what a token refuses is said, so that a failure of ours does not pass for a mechanism it lacks
+        eprintln!("{}: {}", target.name(), said.trim());
         return Ok(None);
     }
     match serde_json::from_str(said.trim()) {
