@@ -100,10 +100,10 @@ impl<P: Platform> Engine<P> {
 
     /// Where the device is in its life.
     pub fn lifecycle(&self) -> Lifecycle {
-        match (self.failed.load(Ordering::Acquire), self.state.device()) {
+        match (self.failed.load(Ordering::Acquire), self.state.is_initialized()) {
             (true, _) => Lifecycle::Error,
-            (false, None) => Lifecycle::Manufactured,
-            (false, Some(_)) => Lifecycle::Operational,
+            (false, false) => Lifecycle::Manufactured,
+            (false, true) => Lifecycle::Operational,
         }
     }
 

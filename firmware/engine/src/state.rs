@@ -127,6 +127,8 @@ pub(crate) enum Fact<K> {
 /// Everything but sessions.
 pub(crate) struct State<P: Platform> {
     device: RwLock<P::Lock, Option<Arc<DeviceRecord>>>,
+    /// Whether there is a device record. Every command asks: it must not cost them a lock.
+    is_initialized: AtomicBool,
     partitions: RwLock<P::Lock, BTreeMap<PartitionId, Arc<Partition<P>>>>,
     retries: RwLock<P::Lock, Retries>,
 }
@@ -151,6 +153,7 @@ impl<P: Platform> State<P> {
     pub(crate) fn new() -> Self {
         State {
             device: RwLock::new(None),
+            is_initialized: AtomicBool::new(false),
             partitions: RwLock::new(BTreeMap::new()),
             retries: RwLock::new(Retries::default()),
         }
@@ -158,6 +161,16 @@ impl<P: Platform> State<P> {
 
     pub(crate) fn device(&self) -> Option<Arc<DeviceRecord>> {
         self.device.read().clone()
+    }
+
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.is_initialized.load(Ordering::Acquire)
+    }
+
+    fn set_device(&self, record: Option<Arc<DeviceRecord>>) {
+        let mut device = self.device.write();
+        self.is_initialized.store(record.is_some(), Ordering::Release);
+        *device = record;
     }
 
     pub(crate) fn partition(&self, id: PartitionId) -> Result<Arc<Partition<P>>, ErrorCode> {
@@ -213,14 +226,14 @@ impl<P: Platform> State<P> {
                 None => old.retire(),
             }
         }
-        *self.device.write() = fresh.device.into_inner();
+        self.set_device(fresh.device.into_inner());
         *self.retries.write() = fresh.retries.into_inner();
     }
 
     /// Takes in what was committed. Within a batch, facts come in the order of [`RecordKind`].
     pub(crate) fn apply(&self, id: &RecordId, version: u64, fact: Fact<Key<P>>) {
         match fact {
-            Fact::Device(record) => *self.device.write() = Some(Arc::new(record)),
+            Fact::Device(record) => self.set_device(Some(Arc::new(record))),
             Fact::Partition(partition, record, kek) => self.put_partition(partition, version, record, kek),
             Fact::Auth(partition, record) => {
                 self.on_partition(partition, |p| *p.auth.write() = Versioned::new(version, record));

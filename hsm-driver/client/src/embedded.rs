@@ -1,19 +1,16 @@
 //! The engine in this process: no TLS, no server; for development.
 
 use crate::network::greeting;
-use crate::transport::number;
 use crate::{CallError, Descriptor, Transport};
 use coloa_wire::command::PartitionMode;
 use coloa_wire::hello::ServerHello;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// One directory's engine.
 pub(crate) struct Embedded {
     engine: coloa_host::Embedded,
     hello: ServerHello,
-    last_request: AtomicU32,
 }
 
 impl Embedded {
@@ -24,14 +21,12 @@ impl Embedded {
         let mut reply = Vec::new();
         engine.exchange(&greeting::request(), &mut reply);
         let hello = greeting::accept(&reply).map_err(|code| CallError::Protocol(place(), code))?;
-        Ok(Embedded { engine, hello, last_request: AtomicU32::new(0) })
+        Ok(Embedded { engine, hello })
     }
 }
 
 impl Transport for Embedded {
     fn exchange(&self, frame: &mut [u8], _: Instant, reply: &mut Vec<u8>) -> Result<(), CallError> {
-        // There is no stream that could be out of step: the number only tells calls apart.
-        number(frame, self.last_request.fetch_add(1, Ordering::Relaxed));
         reply.clear();
         self.engine.exchange(frame, reply);
         Ok(())

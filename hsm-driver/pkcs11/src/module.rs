@@ -10,16 +10,36 @@ use coloa_client::{Config, Descriptor};
 use cryptoki_sys::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 /// How often who waits for a slot event looks.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Sessions whose handles differ are on different shelves, so that threads do not share the cache line of one lock.
+const SHELVES: usize = 16;
+
+type Sessions = HashMap<CK_SESSION_HANDLE, Arc<Session>>;
+
+/// Some of the sessions.
+#[derive(Default)]
+#[repr(align(128))]
+struct Shelf(RwLock<Sessions>);
+
+impl Shelf {
+    fn read(&self) -> RwLockReadGuard<'_, Sessions> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Sessions> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The module between initialize and finalize.
 pub(crate) struct Module {
     pub(crate) registry: Registry,
-    sessions: RwLock<HashMap<CK_SESSION_HANDLE, Arc<Session>>>,
+    sessions: [Shelf; SHELVES],
     last_session: AtomicU64,
     ended: Mutex<bool>,
     end: Condvar,
@@ -29,7 +49,7 @@ impl Module {
     pub(crate) fn new(config: Config) -> Self {
         Module {
             registry: Registry::new(config.targets),
-            sessions: RwLock::default(),
+            sessions: Default::default(),
             last_session: AtomicU64::new(0),
             ended: Mutex::new(false),
             end: Condvar::new(),
@@ -38,27 +58,34 @@ impl Module {
 
     /// The session of a handle.
     pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Outcome<Arc<Session>> {
-        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(&handle).cloned().ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
+        let session = self.shelf(handle).read().get(&handle).cloned();
+        session.ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
     }
 
     /// Keeps a new session; its handle was never used before.
     pub(crate) fn keep(&self, session: Session) -> CK_SESSION_HANDLE {
         let handle = self.last_session.fetch_add(1, Ordering::Relaxed) + 1;
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(session));
+        self.shelf(handle).write().insert(handle, Arc::new(session));
         handle
     }
 
     /// Takes a session out; nobody finds it any more.
     pub(crate) fn take(&self, handle: CK_SESSION_HANDLE) -> Outcome<Arc<Session>> {
-        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        sessions.remove(&handle).ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
+        let session = self.shelf(handle).write().remove(&handle);
+        session.ok_or(Rv(CKR_SESSION_HANDLE_INVALID))
     }
 
     /// The handles of all sessions on a slot.
     pub(crate) fn sessions_on(&self, slot: CK_SLOT_ID) -> Vec<CK_SESSION_HANDLE> {
-        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        sessions.iter().filter(|(_, s)| s.slot.id == slot).map(|(handle, _)| *handle).collect()
+        let on = |shelf: &Shelf| {
+            let sessions = shelf.read();
+            sessions.iter().filter(|(_, s)| s.slot.id == slot).map(|(handle, _)| *handle).collect::<Vec<_>>()
+        };
+        self.sessions.iter().flat_map(on).collect()
+    }
+
+    fn shelf(&self, handle: CK_SESSION_HANDLE) -> &Shelf {
+        &self.sessions[handle as usize % SHELVES]
     }
 
     /// `C_WaitForSlotEvent` with `CKF_DONT_BLOCK`: a slot whose token came or went, as far as anybody has seen.
@@ -85,7 +112,7 @@ impl Module {
     pub(crate) fn finish(&self) {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.end.notify_all();
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.sessions.iter().for_each(|shelf| shelf.write().clear());
         self.registry.known_slots().iter().for_each(|s| s.close_channel());
     }
 

@@ -10,6 +10,7 @@ use crate::mechanism::left;
 use crate::rv::{Outcome, Rv};
 use crate::target::Target;
 use crate::ticket::Kept;
+use arc_swap::ArcSwapOption;
 use coloa_client::{Answer, CallError, Client, Scratch, Terms, Ticket};
 use coloa_wire::command::{
     MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TicketIssue, TicketIssueReply, TicketLogin,
@@ -17,7 +18,7 @@ use coloa_wire::command::{
 };
 use coloa_wire::{Command, ErrorCode, MechanismType, PartitionId, SessionId};
 use cryptoki_sys::*;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -34,7 +35,12 @@ pub(crate) struct Slot {
     pub(crate) target: Arc<Target>,
     pub(crate) handles: Handles,
     seen: RwLock<Seen>,
-    channel: RwLock<Option<SessionId>>,
+    /// Whether the partition makes its own IVs, as last seen.
+    strict: AtomicBool,
+    /// The engine session; every call looks here, and none must make another one wait for it.
+    channel: ArcSwapOption<SessionId>,
+    /// Held by who opens or closes the engine session.
+    opening: Mutex<()>,
     login: AtomicU8,
     ticket: Kept,
     gate: Mutex<Gate>,
@@ -73,7 +79,9 @@ impl Slot {
             target,
             handles: Handles::default(),
             seen: RwLock::new(Seen { partition: token.map(|t| t.partition), token: token.cloned(), changed: false }),
-            channel: RwLock::default(),
+            strict: AtomicBool::new(is_strict(token)),
+            channel: ArcSwapOption::empty(),
+            opening: Mutex::default(),
             login: AtomicU8::new(NOBODY),
             ticket: Kept::default(),
             gate: Mutex::default(),
@@ -86,6 +94,7 @@ impl Slot {
         seen.changed |= seen.token.is_some() != token.is_some();
         seen.partition = token.map(|t| t.partition).or(seen.partition);
         seen.token = token.cloned();
+        self.strict.store(is_strict(token), Ordering::Release);
     }
 
     /// Whether the token came or went since this was asked.
@@ -110,8 +119,7 @@ impl Slot {
 
     /// Whether the partition makes its own IVs.
     pub(crate) fn is_strict(&self) -> bool {
-        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
-        seen.token.as_ref().is_none_or(|t| t.mode == PartitionMode::Strict)
+        self.strict.load(Ordering::Acquire)
     }
 
     /// The mechanisms there are, each with what it does under the partition's rules.
@@ -176,22 +184,25 @@ impl Slot {
 
     /// Opens the engine session, if there is none.
     pub(crate) fn open_channel(&self) -> Outcome<SessionId> {
-        let mut channel = self.channel.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = *channel {
+        let _turn = self.opening();
+        if let Some(open) = self.open_session() {
             return Ok(open);
         }
         let session = self.session_open(self.target.client()?.deadline())?;
-        *channel = Some(session);
+        self.channel.store(Some(Arc::new(session)));
         Ok(session)
     }
 
     /// Closes the engine session: logs out and destroys its session objects. An engine that cannot be reached forgets the
     /// session by itself.
     pub(crate) fn close_channel(&self) {
-        let open = self.channel.write().unwrap_or_else(PoisonError::into_inner).take();
+        let open = {
+            let _turn = self.opening();
+            self.channel.swap(None)
+        };
         self.set_role(None);
         let (Some(open), Ok(client)) = (open, self.target.client()) else { return };
-        if let Err(reason) = client.call(Some(open), None, &SessionClose {}, &[]) {
+        if let Err(reason) = client.call(Some(*open), None, &SessionClose {}, &[]) {
             tracing::debug!(%reason, "the engine did not close the session");
         }
     }
@@ -211,12 +222,8 @@ impl Slot {
 
     fn send<C: Command>(&self, scratch: &mut Scratch, command: &C, bulk: &[u8]) -> Outcome<C::Reply> {
         let client = self.target.client()?;
-        // Whoever opens the session anew meanwhile is waited for, and that counts.
         let deadline = client.deadline();
-        let session = match *self.channel.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(open) => open,
-            None => return Err(Rv(CKR_SESSION_HANDLE_INVALID)),
-        };
+        let session = self.open_session().ok_or(Rv(CKR_SESSION_HANDLE_INVALID))?;
         // The same in the session that follows: what was committed just before a restart is not done twice.
         let retry = Client::retry_id::<C>()?;
         let terms = Terms { session: Some(session), retry, deadline };
@@ -235,8 +242,7 @@ impl Slot {
 
     /// Puts a command of the engine session on the wire; also says which session that was.
     pub(crate) fn begin<C: Command>(&self, command: &C, bulk: &[u8]) -> Outcome<(SessionId, Ticket<C>)> {
-        let open = *self.channel.read().unwrap_or_else(PoisonError::into_inner);
-        let session = open.ok_or(Rv(CKR_SESSION_HANDLE_INVALID))?;
+        let session = self.open_session().ok_or(Rv(CKR_SESSION_HANDLE_INVALID))?;
         Ok((session, self.target.client()?.begin((Some(session), None), command, bulk)?))
     }
 
@@ -255,19 +261,28 @@ impl Slot {
         }
     }
 
-    /// The engine has lost `stale`: opens another session, once for all threads that notice.
+    fn open_session(&self) -> Option<SessionId> {
+        self.channel.load().as_deref().copied()
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine has lost `stale`: opens another session, once for all threads that notice. Who opens it meanwhile is
+    /// waited for, and that counts.
     fn reopen(&self, stale: SessionId, deadline: Instant) -> Outcome<SessionId> {
-        let mut channel = self.channel.write().unwrap_or_else(PoisonError::into_inner);
-        if *channel == Some(stale) {
+        let _turn = self.opening();
+        if self.open_session() == Some(stale) {
             let fresh = self.session_open(deadline)?;
             if self.role().is_some() && !self.restore_login(fresh, deadline)? {
                 self.login.store(LOST, Ordering::Release);
                 self.ticket.wipe();
             }
-            *channel = Some(fresh);
+            self.channel.store(Some(Arc::new(fresh)));
             self.handles.unlearn_all();
         }
-        match (self.login.load(Ordering::Acquire), *channel) {
+        match (self.login.load(Ordering::Acquire), self.open_session()) {
             (LOST, _) => Err(Rv(CKR_USER_NOT_LOGGED_IN)),
             (_, Some(open)) => Ok(open),
             (_, None) => Err(Rv(CKR_SESSION_HANDLE_INVALID)),
@@ -303,4 +318,8 @@ impl Slot {
         let opened = self.target.client()?.call_with(&mut Scratch::new(), terms, &SessionOpen { partition }, &[]);
         Ok(opened?.session)
     }
+}
+
+fn is_strict(token: Option<&TokenInfo>) -> bool {
+    token.is_none_or(|t| t.mode == PartitionMode::Strict)
 }

@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 /// One place: an appliance, a board or a directory.
 pub(crate) struct Target {
     settings: Settings,
-    client: Mutex<Option<Arc<Client>>>,
+    client: OnceLock<Client>,
+    /// Held by who opens the way.
+    opening: Mutex<()>,
     hello: OnceLock<ServerHello>,
     mechanisms: OnceLock<Vec<MechanismInfo>>,
     /// Whether it did not answer when it was asked for its tokens.
@@ -24,22 +26,28 @@ pub(crate) struct Target {
 impl Target {
     fn new(settings: Settings) -> Self {
         let (hello, mechanisms) = (OnceLock::new(), OnceLock::new());
-        Target { settings, client: Mutex::default(), hello, mechanisms, is_silent: AtomicBool::new(false) }
+        let (client, opening) = (OnceLock::new(), Mutex::default());
+        Target { settings, client, opening, hello, mechanisms, is_silent: AtomicBool::new(false) }
     }
 
     /// The way there; what failed once is tried again.
-    pub(crate) fn client(&self) -> Result<Arc<Client>, CallError> {
-        let mut held = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = held.as_ref() {
-            return Ok(client.clone());
+    pub(crate) fn client(&self) -> Result<&Client, CallError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
         }
-        let client = Arc::new(Client::open(&self.settings)?);
-        Ok(held.insert(client).clone())
+        let _turn = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.client.get() {
+            Some(client) => Ok(client),
+            None => {
+                let client = Client::open(&self.settings)?;
+                Ok(self.client.get_or_init(|| client))
+            }
+        }
     }
 
-    /// The way there, if there is one, in a forked child, where another thread may hold the lock for ever.
-    pub(crate) fn inherited_client(&self) -> Option<Arc<Client>> {
-        self.client.try_lock().ok()?.clone()
+    /// The way there, if there is one. Waits for nobody.
+    pub(crate) fn inherited_client(&self) -> Option<&Client> {
+        self.client.get()
     }
 
     /// Whether the engine is in this process: known without asking it.

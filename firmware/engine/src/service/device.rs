@@ -42,7 +42,7 @@ pub(crate) fn info<P: Platform>(call: &mut Call<'_, P>, _: DeviceInfo) -> Result
 
 pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: DeviceInitialize) -> Result<Done, ErrorCode> {
     call.require_administrator()?;
-    if call.engine.state().device().is_some() {
+    if call.engine.state().is_initialized() {
         return Err(ErrorCode::DeviceInitialized);
     }
     let device = DeviceRecord { label: label(command.label)?, serial: call.engine.random()? };

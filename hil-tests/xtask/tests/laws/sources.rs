@@ -9,6 +9,7 @@ const UNSAFE: &[&str] = &[
     "hsm-driver/pkcs11/tests/",
     "firmware/crypto-native/src/ffi",
     "firmware/appliance/src/sandbox",
+    "firmware/store-sqlite/src/announce.rs",
     "daemon/linkd/src/tun",
     "daemon/linkd/src/udp",
     "daemon/linkd/src/netns",

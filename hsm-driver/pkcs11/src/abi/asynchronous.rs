@@ -1,7 +1,7 @@
 //! Asynchronous function management (PKCS#11 3.2, `C_Async*`).
 
 use super::memory::Ptr;
-use super::process::module;
+use super::process::session_of;
 use crate::rv::{Outcome, Rv};
 use cryptoki_sys::*;
 
@@ -10,7 +10,7 @@ const NAME_BYTES: usize = 64;
 
 entry! {
     C_AsyncComplete(session: CK_SESSION_HANDLE, function: *mut CK_UTF8CHAR, result: *mut CK_ASYNC_DATA) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let function = name(function)?;
         // Who asks for a function without a result gives NULL; for others that is wrong before anything is lost.
         let given = if result.is_null() && session.awaits_nothing(&function) { None } else { Some(result.read()?) };
@@ -28,7 +28,7 @@ entry! {
     }
 
     C_AsyncGetID(session: CK_SESSION_HANDLE, function: *mut CK_UTF8CHAR, id: *mut CK_ULONG) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let function = name(function)?;
         id.not_null()?;
         session.async_id(&function)
@@ -41,7 +41,7 @@ entry! {
         _data: *mut CK_BYTE,
         _len: CK_ULONG,
     ) {
-        module()?.session(session)?;
+        session_of(session)?;
         name(function)?;
         // No id was ever given out.
         Err(Rv(CKR_SAVED_STATE_INVALID))

@@ -3,7 +3,7 @@
 use super::crypto::output;
 use super::given::{additional, mechanism, template};
 use super::memory::Output;
-use super::process::module;
+use super::process::session_of;
 use crate::rv::Rv;
 use cryptoki_sys::*;
 
@@ -15,7 +15,7 @@ entry! {
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         key.not_null()?;
         key.write(session.generate_key(mechanism(how)?, template(start, count)?)?)
     }
@@ -30,7 +30,7 @@ entry! {
         public_key: *mut CK_OBJECT_HANDLE,
         private_key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         public_key.not_null()?;
         private_key.not_null()?;
         let (public, private) = (template(public_start, public_count)?, template(private_start, private_count)?);
@@ -47,7 +47,7 @@ entry! {
         out: *mut CK_BYTE,
         out_len: *mut CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         session.wrap_key(mechanism(how)?, wrapping, key, &output(out, out_len)?)
     }
 
@@ -61,7 +61,7 @@ entry! {
         out: *mut CK_BYTE,
         out_len: *mut CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let given = mechanism(how)?.authenticating(additional(aad, aad_len)?)?;
         session.wrap_key(given, wrapping, key, &output(out, out_len)?)
     }
@@ -76,7 +76,7 @@ entry! {
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         key.not_null()?;
         let wrapped = wrapped.not_null()?.input(wrapped_len)?;
         key.write(session.unwrap_key(("C_UnwrapKey", mechanism(how)?), unwrapping, &wrapped, template(start, count)?)?)
@@ -94,7 +94,7 @@ entry! {
         aad_len: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         key.not_null()?;
         let wrapped = wrapped.not_null()?.input(wrapped_len)?;
         let given = mechanism(how)?.authenticating(additional(aad, aad_len)?)?;
@@ -110,7 +110,7 @@ entry! {
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         key.not_null()?;
         key.write(session.derive_key(mechanism(how)?, base, template(start, count)?)?)
     }
@@ -125,7 +125,7 @@ entry! {
         out_len: *mut CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let out = output(out, out_len)?;
         if !out.is_query() {
             key.not_null()?;
@@ -144,19 +144,19 @@ entry! {
         ciphertext_len: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         key.not_null()?;
         let ciphertext = ciphertext.not_null()?.input(ciphertext_len)?;
         key.write(session.decapsulate_key(mechanism(how)?, private_key, template(start, count)?, &ciphertext)?)
     }
 
     C_SeedRandom(session: CK_SESSION_HANDLE, _seed: *mut CK_BYTE, _len: CK_ULONG) {
-        module()?.session(session)?;
+        session_of(session)?;
         Err(Rv(CKR_RANDOM_SEED_NOT_SUPPORTED))
     }
 
     C_GenerateRandom(session: CK_SESSION_HANDLE, random: *mut CK_BYTE, len: CK_ULONG) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let len = usize::try_from(len).map_err(|_| Rv(CKR_ARGUMENTS_BAD))?;
         session.random(len, &Output::fixed(random.not_null()?, len))
     }

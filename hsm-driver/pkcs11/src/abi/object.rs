@@ -2,7 +2,7 @@
 
 use super::given::template;
 use super::memory::{Output, Ptr};
-use super::process::module;
+use super::process::session_of;
 use crate::object::Read;
 use crate::rv::{Outcome, Rv};
 use coloa_wire::attribute::MAX_ATTRIBUTES;
@@ -18,7 +18,7 @@ entry! {
         count: CK_ULONG,
         object: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         object.not_null()?;
         object.write(session.create_object(template(start, count)?)?)
     }
@@ -30,17 +30,17 @@ entry! {
         count: CK_ULONG,
         copy: *mut CK_OBJECT_HANDLE,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         copy.not_null()?;
         copy.write(session.copy_object(object, template(start, count)?)?)
     }
 
     C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) {
-        module()?.session(session)?.destroy_object(object)
+        session_of(session)?.destroy_object(object)
     }
 
     C_GetObjectSize(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, size: *mut CK_ULONG) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         size.not_null()?;
         size.write(session.object_size(object)?)
     }
@@ -51,7 +51,7 @@ entry! {
         start: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         let mut asked = start.not_null()?.read_all(count, MAX_ATTRIBUTES)?;
         let kinds: Vec<_> = asked.iter().map(|a| a.type_).collect();
         let answers = session.read_attributes(object, &kinds)?;
@@ -69,12 +69,12 @@ entry! {
         start: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         session.write_attributes(object, template(start.not_null()?, count)?)
     }
 
     C_FindObjectsInit(session: CK_SESSION_HANDLE, start: *mut CK_ATTRIBUTE, count: CK_ULONG) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         session.find_init(template(start, count)?)
     }
 
@@ -84,7 +84,7 @@ entry! {
         max: CK_ULONG,
         count: *mut CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         count.not_null()?;
         objects.not_null()?;
         let found = session.find(usize::try_from(max).map_err(|_| Rv(CKR_ARGUMENTS_BAD))?)?;
@@ -93,7 +93,7 @@ entry! {
     }
 
     C_FindObjectsFinal(session: CK_SESSION_HANDLE) {
-        module()?.session(session)?.find_final()
+        session_of(session)?.find_final()
     }
 }
 

@@ -8,19 +8,24 @@
 use crate::log;
 use crate::module::Module;
 use crate::rv::{Outcome, Rv};
+use crate::session::Session;
+use arc_swap::ArcSwapOption;
 use coloa_client::{Config, Descriptor, Language, fork};
 use cryptoki_sys::*;
 use std::panic::catch_unwind;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 /// One process's module, if it is initialised.
 struct Cell {
     process: u32,
     /// Whether the kernel does not wipe the page, so that `process` must be compared.
     compare: bool,
-    module: RwLock<Option<Arc<Module>>>,
+    /// Every call looks here, and none must make another one wait for it.
+    module: ArcSwapOption<Module>,
+    /// Held by `C_Initialize` and `C_Finalize`.
+    turn: Mutex<()>,
 }
 
 /// The page; its first word is the cell of this process.
@@ -33,16 +38,21 @@ const PAGE_BYTES: usize = 4096;
 
 /// The module, or `CKR_CRYPTOKI_NOT_INITIALIZED`.
 pub(crate) fn module() -> Outcome<Arc<Module>> {
-    let held = cell().module.read().unwrap_or_else(PoisonError::into_inner);
-    held.clone().ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))
+    cell().module.load_full().ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))
+}
+
+/// An open session of the module.
+pub(crate) fn session_of(handle: CK_SESSION_HANDLE) -> Outcome<Arc<Session>> {
+    let held = cell().module.load();
+    held.as_ref().ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))?.session(handle)
 }
 
 /// `C_Initialize`.
 pub(crate) fn initialize() -> Outcome {
     let inherited = last();
     let cell = cell();
-    let mut held = cell.module.write().unwrap_or_else(PoisonError::into_inner);
-    if held.is_some() {
+    let _turn = cell.turn();
+    if cell.module.load().is_some() {
         return Err(Rv(CKR_CRYPTOKI_ALREADY_INITIALIZED));
     }
     if let Some(parent) = inherited.filter(|c| !std::ptr::eq(*c, cell)) {
@@ -56,13 +66,17 @@ pub(crate) fn initialize() -> Outcome {
     })?;
     log::start(&config, trusted);
     guard_forks();
-    *held = Some(Arc::new(Module::new(config)));
+    cell.module.store(Some(Arc::new(Module::new(config))));
     Ok(())
 }
 
 /// `C_Finalize`.
 pub(crate) fn finalize() -> Outcome {
-    let module = cell().module.write().unwrap_or_else(PoisonError::into_inner).take();
+    let cell = cell();
+    let module = {
+        let _turn = cell.turn();
+        cell.module.swap(None)
+    };
     module.ok_or(Rv(CKR_CRYPTOKI_NOT_INITIALIZED))?.finish();
     Ok(())
 }
@@ -80,7 +94,8 @@ fn cell() -> &'static Cell {
 
 fn new_cell(word: &AtomicPtr<Cell>, found: *mut Cell) -> &'static Cell {
     let compare = COMPARE.load(Ordering::Relaxed);
-    let fresh = Box::into_raw(Box::new(Cell { process: std::process::id(), compare, module: RwLock::new(None) }));
+    let (module, turn) = (ArcSwapOption::empty(), Mutex::default());
+    let fresh = Box::into_raw(Box::new(Cell { process: std::process::id(), compare, module, turn }));
     match word.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             LAST.store(fresh, Ordering::Release);
@@ -137,8 +152,11 @@ fn publish_page(page: *mut AtomicPtr<Cell>) -> &'static AtomicPtr<Cell> {
 impl Cell {
     /// What the parent had open; asks nobody who may hold a lock for ever.
     fn sockets(&self) -> Vec<Descriptor> {
-        let held = self.module.try_read();
-        held.ok().and_then(|m| m.as_ref().map(|m| m.inherited())).unwrap_or_default()
+        self.module.load().as_ref().map(|m| m.inherited()).unwrap_or_default()
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Session management (§5.6), with PINs.
 
 use super::given::pin;
-use super::process::module;
+use super::process::{module, session_of};
 use crate::rv::Rv;
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -28,11 +28,11 @@ entry! {
     }
 
     C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO) {
-        info.write(module()?.session(session)?.info())
+        info.write(session_of(session)?.info())
     }
 
     C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin_start: *mut CK_UTF8CHAR, pin_len: CK_ULONG) {
-        module()?.session(session)?.login(user, pin(pin_start, pin_len)?)
+        session_of(session)?.login(user, pin(pin_start, pin_len)?)
     }
 
     C_LoginUser(
@@ -43,7 +43,7 @@ entry! {
         name: *mut CK_UTF8CHAR,
         name_len: CK_ULONG,
     ) {
-        let session = module()?.session(session)?;
+        let session = session_of(session)?;
         // A token has one user, who has no name.
         if name.input(name_len)?.len() > 0 {
             return Err(Rv(CKR_USER_TYPE_INVALID));
@@ -52,11 +52,11 @@ entry! {
     }
 
     C_Logout(session: CK_SESSION_HANDLE) {
-        module()?.session(session)?.logout()
+        session_of(session)?.logout()
     }
 
     C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) {
-        module()?.session(session)?.cancel(flags);
+        session_of(session)?.cancel(flags);
         Ok(())
     }
 
@@ -65,14 +65,14 @@ entry! {
         kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
         flags: *mut CK_FLAGS,
     ) {
-        module()?.session(session)?;
+        session_of(session)?;
         flags.not_null()?;
         // A token without validation objects has validated nothing.
         if kind == CKS_LAST_VALIDATION_OK { flags.write(0) } else { Err(Rv(CKR_ARGUMENTS_BAD)) }
     }
 
     C_InitPIN(session: CK_SESSION_HANDLE, pin_start: *mut CK_UTF8CHAR, pin_len: CK_ULONG) {
-        module()?.session(session)?.init_pin(pin(pin_start, pin_len)?)
+        session_of(session)?.init_pin(pin(pin_start, pin_len)?)
     }
 
     C_SetPIN(
@@ -82,6 +82,6 @@ entry! {
         new: *mut CK_UTF8CHAR,
         new_len: CK_ULONG,
     ) {
-        module()?.session(session)?.set_pin(pin(old, old_len)?, pin(new, new_len)?)
+        session_of(session)?.set_pin(pin(old, old_len)?, pin(new, new_len)?)
     }
 }
