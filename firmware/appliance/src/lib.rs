@@ -21,7 +21,6 @@ mod local;
 pub mod memory;
 mod metrics;
 mod notify;
-mod pace;
 mod scrape;
 mod service;
 mod spin;

@@ -39,6 +39,7 @@ mod keyring;
 mod ledger;
 mod mechanism;
 mod object;
+mod pace;
 mod peer;
 mod period;
 mod pin;
@@ -59,6 +60,7 @@ pub use allowance::MAX_GCM_INVOCATIONS;
 pub use conversation::Conversation;
 pub use engine::{Engine, StartError};
 pub use mechanism::mechanisms;
+pub use pace::Pace;
 pub use peer::Peer;
 
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};

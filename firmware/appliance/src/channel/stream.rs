@@ -1,9 +1,8 @@
 //! A channel's thread once it is open: reads, decrypts, answers, and sends the answers.
 
 use super::{Channel, End, Pending, flush};
-use crate::pace::Pace;
 use crate::spin::Spin;
-use coloa_engine::{Conversation, Peer};
+use coloa_engine::{Conversation, Pace, Peer};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::{ErrorCode, Frame};
 use std::io::Read;
@@ -162,7 +161,7 @@ impl<'a> Stream<'a> {
     }
 
     fn answer(&mut self, frame: &mut [u8]) -> Result<(), End> {
-        match Pace::of(frame) {
+        match self.channel.service.engine().pace(&self.peer, frame) {
             Pace::Slow => {
                 self.hand_over(frame)?;
                 // There was a PIN in it.

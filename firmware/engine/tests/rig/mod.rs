@@ -10,7 +10,7 @@ mod plans;
 
 pub use carry::*;
 use coloa_engine::audit::AuditRecord;
-use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
+use coloa_engine::{Engine, Limits, Pace, Peer, Platform, StartError, Timestamp};
 use coloa_store_testkit::RamStore;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::*;
@@ -139,12 +139,7 @@ impl<'a> Caller<'a> {
     }
 
     pub fn call_with<C: Command>(&self, request: &C, bulk: &[u8]) -> Result<(C::Reply, Vec<u8>), ErrorCode> {
-        let mut head = Vec::new();
-        command::encode_head(request, &mut head);
-        let (session, retry) = (self.session, self.retry);
-        let call = Frame { head: &head, bulk, session, retry, ..Frame::status(FrameKind::Call, C::CODE as u16, 9) };
-        let (mut bytes, mut reply) = (Vec::new(), Vec::new());
-        call.encode(&mut bytes);
+        let (bytes, mut reply) = (self.frame(request, bulk), Vec::new());
         self.engine.handle(&self.peer, &bytes, &mut reply);
         let reply = Frame::parse(&reply).expect("the engine answers with a whole frame");
         assert_eq!((reply.kind, reply.request), (FrameKind::Reply, 9));
@@ -152,6 +147,20 @@ impl<'a> Caller<'a> {
             Some(error) => Err(error),
             None => Ok((command::decode_head(reply.head).expect("a head of the right type"), reply.bulk.to_vec())),
         }
+    }
+
+    fn frame<C: Command>(&self, request: &C, bulk: &[u8]) -> Vec<u8> {
+        let (mut head, mut bytes) = (Vec::new(), Vec::new());
+        command::encode_head(request, &mut head);
+        let (session, retry) = (self.session, self.retry);
+        let call = Frame { head: &head, bulk, session, retry, ..Frame::status(FrameKind::Call, C::CODE as u16, 9) };
+        call.encode(&mut bytes);
+        bytes
+    }
+
+    /// What the engine thinks of a command before it is given.
+    pub fn pace<C: Command>(&self, request: &C) -> Pace {
+        self.engine.pace(&self.peer, &self.frame(request, &[]))
     }
 
     pub fn open(&mut self, partition: PartitionId) -> Result<(), ErrorCode> {
