@@ -5,8 +5,9 @@ use crate::keyring::Key;
 use crate::ledger::{Change, Request};
 use crate::policy::Leave;
 use crate::record::{self, RetryRecord};
+use crate::retries::Turn;
 use crate::session::Session;
-use crate::state::{Fact, Partition, RetryTurn};
+use crate::state::{Fact, Partition};
 use crate::{Engine, Peer, Platform, RecordId, policy, service};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -99,37 +100,23 @@ impl<'a, P: Platform> Call<'a, P> {
 
     /// Makes changes durable together with their audit record and the answer for retries.
     pub(crate) fn commit<R: Encode<()>>(&self, mut effect: Effect<Key<P>>, reply: R) -> Result<R, ErrorCode> {
-        let Some((id, digest)) = self.digest else { return self.commit_effect(effect).map(|()| reply) };
-        let turn = self.engine.state().retry_turn(self.engine.platform().limits().retries);
-        let remembered = self.remember(id, digest, &reply, &turn);
-        let outcome = remembered.and_then(|changes| {
-            effect.changes.extend(changes);
-            self.commit_effect(effect)
-        });
-        self.engine.state().end_retry_turn(&turn);
-        outcome.map(|()| reply)
-    }
-
-    fn commit_effect(&self, effect: Effect<Key<P>>) -> Result<(), ErrorCode> {
+        let answers = self.digest.map(|(id, _)| id);
+        if let Some((id, digest)) = self.digest {
+            effect.changes.push(self.remember(id, digest, &reply)?);
+        }
         let event = self.event(effect.partition, effect.object, 0);
         let Effect { relies_on, changes, empties, .. } = effect;
-        self.engine.commit(Request { relies_on, changes, empties, events: [event].into() })
+        self.engine.commit(Request { relies_on, changes, empties, answers, events: [event].into() })?;
+        Ok(reply)
     }
 
-    /// The changes that keep the answer, in place of older ones.
-    fn remember<R: Encode<()>>(
-        &self,
-        id: RetryId,
-        request: [u8; 32],
-        reply: &R,
-        turn: &RetryTurn,
-    ) -> Result<Vec<Change<Key<P>>>, ErrorCode> {
+    /// The change that keeps the answer, in place of the oldest one.
+    fn remember<R: Encode<()>>(&self, id: RetryId, request: [u8; 32], reply: &R) -> Result<Change<Key<P>>, ErrorCode> {
+        let Turn { order, place, version } = self.engine.state().retry_turn(self.engine.platform().limits().retries);
         let mut head = Vec::new();
         command::encode_head(reply, &mut head);
-        let answer = RetryRecord { request, head, order: turn.order };
-        let kept = self.engine.device_change(record::retry_id(id), 0, &answer, Fact::Retry(id, answer.clone()))?;
-        let gone = turn.leaving.iter().map(|old| removal(record::retry_id(*old), 1));
-        Ok(gone.chain([kept]).collect())
+        let answer = RetryRecord { request, head, order, id };
+        self.engine.device_change(record::retry_id(place), version, &answer, Fact::Retry(place, answer.clone()))
     }
 
     /// What the audit log will say of this call.

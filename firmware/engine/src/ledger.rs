@@ -18,7 +18,7 @@ use crate::{CommitError, CryptoError, Platform, RecordId, Store, Write};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{ErrorCode, ObjectId, PartitionId};
+use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use lock_api::RwLock;
 use reading::{read_object, refresh, reload};
@@ -47,12 +47,14 @@ pub(crate) struct Request<K> {
     /// A partition whose objects are all among those deleted: one made meanwhile is a conflict, or it would be left
     /// behind without the key that opens it.
     pub empties: Option<PartitionId>,
+    /// The retry id that it answers: one that was answered meanwhile is a conflict, or it would be done twice.
+    pub answers: Option<RetryId>,
     pub events: Vec<AuditEvent>,
 }
 
 impl<K> Default for Request<K> {
     fn default() -> Self {
-        Request { relies_on: Vec::new(), changes: Vec::new(), empties: None, events: Vec::new() }
+        Request { relies_on: Vec::new(), changes: Vec::new(), empties: None, answers: None, events: Vec::new() }
     }
 }
 
@@ -232,7 +234,7 @@ fn commit_group<P: Platform>(desk: &Desk<'_, P>, book: &mut Book, group: Vec<Arc
     let mut waiting: Vec<_> =
         group.iter().filter_map(|entry| entry.request.write().take().map(|request| (entry, request))).collect();
     for _ in 0..MAX_CONFLICTS {
-        waiting = refuse_outdated(book, waiting);
+        waiting = refuse_outdated(desk, book, waiting);
         if waiting.is_empty() {
             return;
         }
@@ -264,15 +266,17 @@ enum Refusal {
 type Waiting<'a, P> = Vec<(&'a Arc<Entry<P>>, Request<Key<P>>)>;
 
 /// Answers those whose records have changed since they looked, or that another request of the group changes.
-fn refuse_outdated<'a, P: Platform>(book: &Book, waiting: Waiting<'a, P>) -> Waiting<'a, P> {
-    let mut touched = BTreeSet::new();
+fn refuse_outdated<'a, P: Platform>(desk: &Desk<'_, P>, book: &Book, waiting: Waiting<'a, P>) -> Waiting<'a, P> {
+    let (mut touched, mut answered) = (BTreeSet::new(), BTreeSet::new());
     let mut current = Vec::with_capacity(waiting.len());
     for (entry, request) in waiting {
         let seen = request.changes.iter().map(|c| (c.id, c.expected)).chain(request.relies_on.iter().copied());
         let mut seen = seen.into_iter();
         let unchanged = seen.all(|(id, expected)| book.members.version(&id) == expected && !touched.contains(&id));
-        if unchanged && is_emptied(book, &touched, &request) {
+        let is_new = request.answers.is_none_or(|id| !answered.contains(&id) && desk.state.retry(id).is_none());
+        if unchanged && is_new && is_emptied(book, &touched, &request) {
             touched.extend(request.changes.iter().map(|c| c.id));
+            answered.extend(request.answers);
             current.push((entry, request));
         } else {
             *entry.outcome.write() = Some(Err(ErrorCode::Conflict));

@@ -47,6 +47,7 @@ pub mod platform;
 pub mod policy;
 mod profile;
 mod record;
+mod retries;
 mod root;
 mod selftest;
 mod service;

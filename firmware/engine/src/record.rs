@@ -27,18 +27,21 @@ pub(crate) enum RecordKind {
     Object = 5,
     /// An audit record: not sealed, chained (see [`crate::audit`]).
     Audit = 6,
-    /// [`RetryRecord`], sealed under the device key.
-    Retry = 7,
+    /// An answer under its retry id, as stores of old have them: not looked at any more.
+    OldRetry = 7,
     /// A secret of the body's own (a TLS key), sealed under the device key.
     Body = 8,
     /// [`UsesRecord`], sealed under the device key.
     Uses = 9,
+    /// [`RetryRecord`], sealed under the device key; its id is a place (see [`crate::retries`]).
+    Retry = 10,
 }
 
 impl RecordKind {
     pub(crate) fn of(id: &RecordId) -> Option<Self> {
         use RecordKind::*;
-        [Root, Device, Partition, Auth, Object, Audit, Retry, Body, Uses].into_iter().find(|k| *k as u8 == id.kind)
+        let kinds = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry];
+        kinds.into_iter().find(|k| *k as u8 == id.kind)
     }
 }
 
@@ -68,8 +71,13 @@ pub(crate) fn audit_id(number: u64) -> RecordId {
     RecordId { partition: DEVICE, kind: RecordKind::Audit as u8, id: u128::from(number).to_be_bytes() }
 }
 
-pub(crate) fn retry_id(retry: RetryId) -> RecordId {
-    RecordId { partition: DEVICE, kind: RecordKind::Retry as u8, id: retry.0 }
+pub(crate) fn retry_id(place: u64) -> RecordId {
+    RecordId { partition: DEVICE, kind: RecordKind::Retry as u8, id: u128::from(place).to_be_bytes() }
+}
+
+/// The place of a [`retry_id`].
+pub(crate) fn retry_place(id: &RecordId) -> Result<u64, ErrorCode> {
+    u64::try_from(u128::from_be_bytes(id.id)).map_err(|_| ErrorCode::StoreCorrupt)
 }
 
 /// `key` is a keyed digest of a key's value.
@@ -190,6 +198,8 @@ pub(crate) struct RetryRecord {
     /// When, so that the oldest go first.
     #[n(2)]
     pub order: u64,
+    #[n(3)]
+    pub id: RetryId,
 }
 
 /// How many encryptions of a key may have happened: those reserved (see [`crate::allowance`]).

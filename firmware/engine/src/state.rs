@@ -4,6 +4,7 @@
 use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
 use crate::record::{AuthRecord, DeviceRecord, PartitionRecord, RecordKind, RetryRecord, UsesRecord};
+use crate::retries::{Retries, Turn};
 use crate::snapshot::Snapshot;
 use crate::{Platform, RecordId, record};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -117,7 +118,8 @@ pub(crate) enum Fact<K> {
     Partition(PartitionId, PartitionRecord, K),
     Auth(PartitionId, AuthRecord),
     Object(PartitionId, Arc<Object<K>>),
-    Retry(RetryId, RetryRecord),
+    /// An answer, in its place.
+    Retry(u64, RetryRecord),
     Uses(PartitionId, [u8; 16], UsesRecord),
     /// It is only in the store.
     Opaque,
@@ -131,22 +133,6 @@ pub(crate) struct State<P: Platform> {
     is_initialized: AtomicBool,
     partitions: RwLock<P::Lock, BTreeMap<PartitionId, Arc<Partition<P>>>>,
     retries: RwLock<P::Lock, Retries>,
-}
-
-/// Answers kept for retries, with the order they were given in.
-#[derive(Default)]
-struct Retries {
-    answers: BTreeMap<RetryId, RetryRecord>,
-    order: BTreeSet<(u64, RetryId)>,
-    /// Being dropped by a commit that is under way: another one takes other ones.
-    leaving: BTreeSet<RetryId>,
-    last: u64,
-}
-
-/// A new answer's place in the order, and the answers that go for it.
-pub(crate) struct RetryTurn {
-    pub order: u64,
-    pub leaving: Vec<RetryId>,
 }
 
 impl<P: Platform> State<P> {
@@ -192,25 +178,11 @@ impl<P: Platform> State<P> {
     }
 
     pub(crate) fn retry(&self, id: RetryId) -> Option<RetryRecord> {
-        self.retries.read().answers.get(&id).cloned()
+        self.retries.read().answer(id).cloned()
     }
 
-    /// Takes a place for a new answer. [`State::end_retry_turn`] follows, whatever became of it.
-    pub(crate) fn retry_turn(&self, room: usize) -> RetryTurn {
-        let mut retries = self.retries.write();
-        let last = retries.order.last().map_or(0, |(order, _)| *order).max(retries.last);
-        retries.last = last.saturating_add(1);
-        let staying = retries.order.len().saturating_sub(retries.leaving.len());
-        let excess = staying.saturating_add(1).saturating_sub(room.max(1));
-        let oldest = retries.order.iter().map(|(_, id)| *id).filter(|id| !retries.leaving.contains(id));
-        let leaving: Vec<_> = oldest.take(excess).collect();
-        retries.leaving.extend(&leaving);
-        RetryTurn { order: retries.last, leaving }
-    }
-
-    pub(crate) fn end_retry_turn(&self, turn: &RetryTurn) {
-        let mut retries = self.retries.write();
-        retries.leaving.retain(|id| !turn.leaving.contains(id));
+    pub(crate) fn retry_turn(&self, room: usize) -> Turn {
+        self.retries.write().turn(room)
     }
 
     /// Shows another reading of the whole store. A partition that is the same in both stays the same for who holds it.
@@ -239,7 +211,7 @@ impl<P: Platform> State<P> {
                 self.on_partition(partition, |p| *p.auth.write() = Versioned::new(version, record));
             }
             Fact::Object(partition, object) => self.on_partition(partition, |p| p.objects.write().put(object)),
-            Fact::Retry(retry, record) => self.put_retry(retry, record),
+            Fact::Retry(place, record) => self.retries.write().put(place, version, record),
             Fact::Uses(partition, key, record) => self.on_partition(partition, |p| {
                 p.uses.write().insert(key, (version, record));
             }),
@@ -279,12 +251,6 @@ impl<P: Platform> State<P> {
         }
     }
 
-    fn put_retry(&self, id: RetryId, record: RetryRecord) {
-        let mut retries = self.retries.write();
-        retries.order.insert((record.order, id));
-        retries.answers.insert(id, record);
-    }
-
     fn remove(&self, id: &RecordId) {
         match RecordKind::of(id) {
             Some(RecordKind::Object) => {
@@ -296,12 +262,6 @@ impl<P: Platform> State<P> {
             Some(RecordKind::Partition) => {
                 if let Some(old) = self.partitions.write().remove(&PartitionId(id.partition)) {
                     old.retire();
-                }
-            }
-            Some(RecordKind::Retry) => {
-                let mut retries = self.retries.write();
-                if let Some(old) = retries.answers.remove(&RetryId(id.id)) {
-                    retries.order.remove(&(old.order, RetryId(id.id)));
                 }
             }
             _ => {}

@@ -6,6 +6,10 @@
 //! commit that wrote it last; `value` is what the engine sealed, NULL in a tombstone.
 //!
 //! `meta`: one row. `generation` counts commits; tombstones of generations up to `pruned` are gone.
+//!
+//! Processes that share the file see by generations and tombstones what others have changed: that is its *history*, and two
+//! indexes make it quick to read. Who has the file alone keeps none, which halves the pages of a commit: no indexes, no
+//! tombstones. The next who shares it begins a new one.
 
 use rusqlite::Connection;
 
@@ -18,10 +22,19 @@ pub(crate) const TOMBSTONES: u64 = 4096;
 
 const SCHEMA: &str = "
     CREATE TABLE records (id BLOB NOT NULL UNIQUE, version INTEGER NOT NULL, generation INTEGER NOT NULL, value BLOB);
-    CREATE INDEX records_by_generation ON records (generation);
-    CREATE INDEX tombstones ON records (generation) WHERE value IS NULL;
     CREATE TABLE meta (generation INTEGER NOT NULL, pruned INTEGER NOT NULL);
     INSERT INTO meta VALUES (0, 0);
+";
+
+const HISTORY: &str = "
+    CREATE INDEX records_by_generation ON records (generation);
+    CREATE INDEX tombstones ON records (generation) WHERE value IS NULL;
+    UPDATE meta SET pruned = generation;
+";
+const NO_HISTORY: &str = "
+    DELETE FROM records WHERE value IS NULL;
+    DROP INDEX tombstones;
+    DROP INDEX records_by_generation;
 ";
 
 /// What a file says it is.
@@ -55,4 +68,23 @@ pub(crate) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.commit()
+}
+
+/// Begins a history, or ends it, unless that is so already.
+pub(crate) fn set_history(connection: &mut Connection, wanted: bool) -> rusqlite::Result<()> {
+    if has_history(connection)? == wanted {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been quicker.
+    if has_history(&transaction)? != wanted {
+        transaction.execute_batch(if wanted { HISTORY } else { NO_HISTORY })?;
+    }
+    transaction.commit()
+}
+
+fn has_history(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('records_by_generation', 'tombstones')";
+    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|indexes| indexes == 2)
 }

@@ -66,6 +66,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<(Own, Announcements
     let mut own = Own::open(path, options.vfs.as_deref()).map_err(sql)?;
     let Some(connection) = own.connection() else { return Err(OpenError::Locked(path.to_path_buf())) };
     set_up(path, connection)?;
+    format::set_history(connection, options.sharing == Sharing::Shared).map_err(sql)?;
     if options.check || std::fs::metadata(path).is_ok_and(|file| file.len() <= CHEAP_TO_CHECK) {
         check(path, connection)?;
     }

@@ -19,6 +19,8 @@ const GENERATION: &str = "SELECT generation FROM meta";
 const PUT: &str = "INSERT INTO records (id, version, generation, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
                    DO UPDATE SET version = excluded.version, generation = excluded.generation, value = excluded.value";
 
+const DELETE: &str = "DELETE FROM records WHERE id = ?1";
+
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
     connections: Arc<Connections>,
@@ -132,7 +134,8 @@ impl SqliteStore {
     }
 
     fn write(&self, connection: &Connection, expected: u64, batch: &[Write<'_>]) -> Result<(), CommitError> {
-        let outcome = begin(connection, expected, batch).and_then(|new| {
+        let put = if self.is_shared() { put_with_history } else { put_alone };
+        let outcome = begin(connection, expected, |new| put(connection, new, batch)).and_then(|new| {
             self.announcements.announce(new).map_err(|error| logged(&error, CommitError::Failed))?;
             end(connection)?;
             self.announcements.learn(new);
@@ -194,6 +197,9 @@ impl Store for SqliteStore {
     }
 
     fn changes(&self, since: u64, visit: &mut dyn FnMut(Record) -> Result<(), StoreError>) -> Result<u64, StoreError> {
+        if !self.is_shared() {
+            return Err(StoreError::TooOld);
+        }
         let _pass = gate::enter();
         let found = self.with_reader(|connection| changed(connection, since))?;
         let (generation, records) = found.ok_or(StoreError::TooOld)?;
@@ -253,7 +259,11 @@ fn write_nothing(connection: &Connection) -> Result<(), CommitError> {
 }
 
 /// Everything of a commit but the announcement and the last word. Returns the new generation.
-fn begin(connection: &Connection, expected: u64, batch: &[Write<'_>]) -> Result<u64, CommitError> {
+fn begin(
+    connection: &Connection,
+    expected: u64,
+    put: impl FnOnce(u64) -> rusqlite::Result<()>,
+) -> Result<u64, CommitError> {
     let sql = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => CommitError::Full,
         _ => logged(&error, CommitError::Failed),
@@ -263,18 +273,33 @@ fn begin(connection: &Connection, expected: u64, batch: &[Write<'_>]) -> Result<
         return Err(CommitError::Conflict);
     }
     let new = expected.checked_add(1).ok_or(CommitError::Failed)?;
-    put(connection, new, batch).map_err(sql)?;
-    if new.is_multiple_of(PRUNE_EVERY) {
-        prune(connection, new.saturating_sub(TOMBSTONES)).map_err(sql)?;
-    }
+    put(new).map_err(sql)?;
     Ok(new)
 }
 
-fn put(connection: &Connection, new: u64, batch: &[Write<'_>]) -> rusqlite::Result<()> {
+fn put_alone(connection: &Connection, new: u64, batch: &[Write<'_>]) -> rusqlite::Result<()> {
+    let (mut put, mut delete) = (connection.prepare_cached(PUT)?, connection.prepare_cached(DELETE)?);
+    for write in batch {
+        match write.value {
+            Some(_) => put.execute(params![write.id.to_bytes(), write.version, new, write.value])?,
+            None => delete.execute([write.id.to_bytes()])?,
+        };
+    }
+    set_generation(connection, new)
+}
+
+fn put_with_history(connection: &Connection, new: u64, batch: &[Write<'_>]) -> rusqlite::Result<()> {
     let mut put = connection.prepare_cached(PUT)?;
     for write in batch {
         put.execute(params![write.id.to_bytes(), write.version, new, write.value])?;
     }
+    if new.is_multiple_of(PRUNE_EVERY) {
+        prune(connection, new.saturating_sub(TOMBSTONES))?;
+    }
+    set_generation(connection, new)
+}
+
+fn set_generation(connection: &Connection, new: u64) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE meta SET generation = ?1")?.execute([new]).map(drop)
 }
 

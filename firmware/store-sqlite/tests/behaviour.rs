@@ -110,6 +110,28 @@ fn old_tombstones_go_and_changes_say_so() {
     assert_eq!(changes(&store, 0), Err(StoreError::TooOld));
 }
 
+/// Who has the file alone leaves no history behind: who comes after must read everything.
+#[test]
+fn history_ends_with_who_has_the_file_alone_and_begins_anew() {
+    let place = Place::new();
+    let store = place.open(Sharing::Shared).unwrap();
+    store.commit(0, &[write(1, 1, Some(b"a")), write(2, 1, Some(b"b"))]).unwrap();
+    store.commit(1, &[write(1, 2, None)]).unwrap();
+    drop(store);
+    let alone = place.open(Sharing::Exclusive).unwrap();
+    assert_eq!(changes(&alone, 2), Err(StoreError::TooOld));
+    alone.commit(2, &[write(2, 2, None), write(3, 1, Some(b"c")), write(4, 1, None)]).unwrap();
+    assert_eq!((scan(&alone).1.len(), alone.read(&id(2))), (1, Ok(None)));
+    drop(alone);
+    let rows = |sql| rusqlite::Connection::open(place.path()).unwrap().query_row(sql, [], |row| row.get::<_, u64>(0));
+    assert_eq!(rows("SELECT count(*) FROM records"), Ok(1));
+    let store = place.open(Sharing::Shared).unwrap();
+    assert_eq!(changes(&store, 2), Err(StoreError::TooOld));
+    assert_eq!(changes(&store, 3), Ok((3, vec![])));
+    store.commit(3, &[write(3, 2, None)]).unwrap();
+    assert_eq!(changes(&store, 3), Ok((4, vec![Record { id: id(3), version: 2, value: None }])));
+}
+
 #[test]
 fn the_visitor_may_call_the_store_and_end_the_scan() {
     let place = Place::new();
@@ -125,7 +147,7 @@ fn the_visitor_may_call_the_store_and_end_the_scan() {
     assert_eq!((outcome, calls), (Err(StoreError::Failed), 1));
 }
 
-/// A writer that crashed announced what it did not commit; the file was cut short: the generation is what the store says.
+/// A writer that crashed announced what it did not commit; a crash cut the file short: the generation is what the store says.
 #[test]
 fn a_wrong_announcement_deceives_nobody() {
     let place = Place::new();
@@ -137,7 +159,9 @@ fn a_wrong_announcement_deceives_nobody() {
         std::fs::write(&announced, wrong.to_le_bytes()).unwrap();
         assert_eq!((store.generation(), other.generation()), (Ok(1), Ok(1)));
     }
+    drop((store, other));
     std::fs::write(&announced, b"").unwrap();
+    let (store, other) = (place.open(Sharing::Shared).unwrap(), place.open(Sharing::Shared).unwrap());
     assert_eq!((store.generation(), other.generation()), (Ok(1), Ok(1)));
     other.commit(1, &[write(1, 2, Some(b"b"))]).unwrap();
     assert_eq!((store.generation(), other.generation()), (Ok(2), Ok(2)));

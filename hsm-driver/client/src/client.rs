@@ -111,12 +111,13 @@ impl Client {
         Ok((reply, Zeroizing::new(scratch.bulk().to_vec())))
     }
 
-    /// A retry id for a command that changes state, none for another: for callers that may have to send it again themselves.
+    /// A retry id for a command that changes state where a call can be lost, none for another: for callers that may have to
+    /// send it again themselves.
     ///
     /// # Errors
     /// [`CallError::Engine`] with `EntropyFailed`.
-    pub fn retry_id<C: Command>() -> Result<Option<RetryId>, CallError> {
-        C::CODE.changes_state().then(fresh_retry_id).transpose()
+    pub fn retry_id<C: Command>(&self) -> Result<Option<RetryId>, CallError> {
+        (C::CODE.changes_state() && self.transport.loses_calls()).then(fresh_retry_id).transpose()
     }
 
     /// As [`Client::call`], in buffers that are kept for the next call; [`Scratch::bulk`] is the reply's bulk.
@@ -131,7 +132,7 @@ impl Client {
         bulk: &[u8],
     ) -> Result<C::Reply, CallError> {
         let retry = match retry {
-            None => Self::retry_id::<C>()?,
+            None => self.retry_id::<C>()?,
             given => given,
         };
         let Scratch { head, frame, reply, bulk: reply_bulk } = scratch;
@@ -153,7 +154,7 @@ impl Client {
         bulk: &[u8],
     ) -> Result<Ticket<C>, CallError> {
         let retry = match retry {
-            None => Self::retry_id::<C>()?,
+            None => self.retry_id::<C>()?,
             given => given,
         };
         let (mut head, mut frame) = (Zeroizing::default(), Zeroizing::default());

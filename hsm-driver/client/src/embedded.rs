@@ -36,6 +36,10 @@ impl Transport for Embedded {
         Ok(self.hello.clone())
     }
 
+    fn loses_calls(&self) -> bool {
+        false
+    }
+
     fn descriptors(&self) -> Vec<Descriptor> {
         Vec::new()
     }

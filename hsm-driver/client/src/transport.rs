@@ -40,6 +40,11 @@ pub trait Transport: Send + Sync {
     /// Why there is no connection.
     fn hello(&self, deadline: Instant) -> Result<ServerHello, CallError>;
 
+    /// Whether a call can be lost on the way, so that it must be safe to repeat.
+    fn loses_calls(&self) -> bool {
+        true
+    }
+
     /// What this transport holds open, so that the child of a fork can close it without touching anything else.
     fn descriptors(&self) -> Vec<Descriptor>;
 }

@@ -11,7 +11,7 @@ use crate::rv::{Outcome, Rv};
 use crate::target::Target;
 use crate::ticket::Kept;
 use arc_swap::ArcSwapOption;
-use coloa_client::{Answer, CallError, Client, Scratch, Terms, Ticket};
+use coloa_client::{Answer, CallError, Scratch, Terms, Ticket};
 use coloa_wire::command::{
     MechanismInfo, PartitionMode, Role, SessionClose, SessionOpen, TicketIssue, TicketIssueReply, TicketLogin,
     TokenInfo,
@@ -225,7 +225,7 @@ impl Slot {
         let deadline = client.deadline();
         let session = self.open_session().ok_or(Rv(CKR_SESSION_HANDLE_INVALID))?;
         // The same in the session that follows: what was committed just before a restart is not done twice.
-        let retry = Client::retry_id::<C>()?;
+        let retry = client.retry_id::<C>()?;
         let terms = Terms { session: Some(session), retry, deadline };
         match client.call_with(scratch, terms, command, bulk) {
             Ok(reply) => Ok(reply),

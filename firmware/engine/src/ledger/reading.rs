@@ -10,7 +10,7 @@ use crate::state::{Fact, Partition, State};
 use crate::{Crypto, KeyKind, Platform, Record, RecordId, Store, StoreError};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
+use coloa_wire::{ErrorCode, ObjectId, PartitionId};
 
 /// Reads what changed since the book's generation.
 pub(super) fn refresh<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
@@ -142,7 +142,7 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
     let partition = PartitionId(id.partition);
     let open = || record::open(crypto, device, id, version, sealed);
     match RecordKind::of(id).ok_or(ErrorCode::StoreCorrupt)? {
-        RecordKind::Root | RecordKind::Audit | RecordKind::Body => Ok(Fact::Opaque),
+        RecordKind::Root | RecordKind::Audit | RecordKind::Body | RecordKind::OldRetry => Ok(Fact::Opaque),
         RecordKind::Device => Ok(Fact::Device(record::decode(&open()?)?)),
         RecordKind::Partition => {
             let record: record::PartitionRecord = record::decode(&open()?)?;
@@ -151,7 +151,7 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
         }
         RecordKind::Auth => Ok(Fact::Auth(partition, record::decode(&open()?)?)),
         RecordKind::Uses => Ok(Fact::Uses(partition, id.id, record::decode(&open()?)?)),
-        RecordKind::Retry => Ok(Fact::Retry(RetryId(id.id), record::decode(&open()?)?)),
+        RecordKind::Retry => Ok(Fact::Retry(record::retry_place(id)?, record::decode(&open()?)?)),
         RecordKind::Object => {
             let kek = &desk.state.partition(partition).map_err(|_| ErrorCode::StoreCorrupt)?.kek;
             let plain = record::open(crypto, kek, id, version, sealed)?;

@@ -19,6 +19,8 @@ struct Machine {
     name: String,
     disk: SharedDisk,
     loss: Loss,
+    /// How the store is opened next: alone and shared by turns, so that its history begins and ends under a cut too.
+    sharing: Sharing,
 }
 
 impl Machine {
@@ -26,7 +28,12 @@ impl Machine {
         let name = format!("machine-{seed}");
         let disk = Arc::new(Mutex::new(Disk::new(&format!("{name}/store"), seed)));
         disks.insert(&name, disk.clone());
-        Machine { disks: disks.clone(), vfs, name, disk, loss }
+        Machine { disks: disks.clone(), vfs, name, disk, loss, sharing: Sharing::Exclusive }
+    }
+
+    fn first(mut self, sharing: Sharing) -> Self {
+        self.sharing = sharing;
+        self
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -45,7 +52,8 @@ impl Medium for Machine {
 
     fn open(&mut self) -> Result<Busy, String> {
         let path = format!("{}/store", self.name);
-        let opened = SqliteStore::open_with(Path::new(&path), Options::new(Sharing::Exclusive).vfs(self.vfs));
+        let opened = SqliteStore::open_with(Path::new(&path), Options::new(self.sharing).vfs(self.vfs));
+        self.sharing = if self.sharing == Sharing::Shared { Sharing::Exclusive } else { Sharing::Shared };
         opened.map(|store| Busy { store, commits: AtomicU64::new(0) }).map_err(|error| error.to_string())
     }
 
@@ -109,8 +117,11 @@ fn workload(seed: u64) -> Workload {
 
 fn cut_at_every_operation(vfs: &'static str, loss: Loss, seed: u64) {
     let disks = Disks::register(vfs);
-    let cuts = cut_everywhere(|cut| Machine::new(&disks, vfs, loss, cut), &workload(seed), COMMITS, 1);
-    assert!(cuts.unwrap() > 150);
+    for sharing in [Sharing::Exclusive, Sharing::Shared] {
+        let machine = |cut| Machine::new(&disks, vfs, loss, cut).first(sharing);
+        let cuts = cut_everywhere(machine, &workload(seed), COMMITS, 1);
+        assert!(cuts.unwrap() > 150);
+    }
 }
 
 #[test]
