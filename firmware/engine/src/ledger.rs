@@ -123,9 +123,7 @@ impl<P: Platform> Ledger<P> {
 
     /// A record that has no place in [`State`], as it stands in the store and in the set.
     pub(crate) fn read(&self, desk: &Desk<'_, P>, id: &RecordId) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
-        let mut book = self.book.write();
-        self.refresh_if_shared(desk, &mut book)?;
-        reading::read(desk, &book, id)
+        self.reading(desk, |book| reading::read(desk, book, id))
     }
 
     /// Reads an object that is not in memory into the state.
@@ -135,19 +133,25 @@ impl<P: Platform> Ledger<P> {
         partition: &Partition<P>,
         id: ObjectId,
     ) -> Result<(), ErrorCode> {
-        let mut book = self.book.write();
-        self.refresh_if_shared(desk, &mut book)?;
-        read_object(desk, &book, partition, id)
+        self.reading(desk, |book| read_object(desk, book, partition, id))
     }
 
-    fn refresh_if_shared(&self, desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
-        let store = desk.platform.store();
-        if !store.is_shared() || store.generation().map_err(|_| ErrorCode::StoreFailed)? == book.generation {
-            return Ok(());
+    /// Reads the store by the book, many at once. Where another process commits meanwhile, the two do not agree: that is no
+    /// damage, and the reading is done anew.
+    fn reading<T>(&self, desk: &Desk<'_, P>, read: impl Fn(&Book) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        loop {
+            let book = self.book.read();
+            let outcome = if is_present(desk, &book)? { Some(read(&book)) } else { None };
+            match outcome {
+                Some(Err(ErrorCode::StoreRolledBack | ErrorCode::StoreCorrupt)) if !is_present(desk, &book)? => {}
+                Some(outcome) => return outcome,
+                None => {}
+            }
+            drop(book);
+            let mut book = self.book.write();
+            refresh(desk, &mut book)?;
+            self.saw(&book);
         }
-        refresh(desk, book)?;
-        self.saw(book);
-        Ok(())
     }
 
     /// Keeps a snapshot, where the body keeps any and the last one is old.
@@ -224,6 +228,12 @@ fn joined<P: Platform>(group: Option<&Arc<Group<P>>>, entry: &Arc<Entry<P>>) -> 
     }
     entries.push(entry.clone());
     Some(group.clone())
+}
+
+/// Whether nobody else has committed since the book was written.
+fn is_present<P: Platform>(desk: &Desk<'_, P>, book: &Book) -> Result<bool, ErrorCode> {
+    let store = desk.platform.store();
+    Ok(!store.is_shared() || store.generation().map_err(|_| ErrorCode::StoreFailed)? == book.generation)
 }
 
 fn low_bits(generation: u64) -> usize {

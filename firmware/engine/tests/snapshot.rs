@@ -215,3 +215,19 @@ fn a_partition_is_destroyed_with_what_was_never_read() {
     assert!(store.image().live().iter().all(|record| record.id.kind != OBJECT));
     assert!(start(&store).is_ok());
 }
+
+/// Nobody changed the store behind the engine's back: another process of the same owner did, at the worst moment.
+#[test]
+fn what_another_process_does_between_a_look_and_a_read_is_no_damage() {
+    let store = RamStore::shared();
+    let (snapshots, partition, objects) = store_with_snapshot(&store);
+    let (engine, other) = (start_from(&store, &snapshots).unwrap(), start(&store).unwrap());
+    let caller = user(&engine, partition);
+    let gone = objects[5];
+    store.before_next_read(move || {
+        user(&other, partition).call(&ObjectDestroy { object: gone }).unwrap();
+    });
+    assert_eq!(value(&caller, gone), Err(ErrorCode::ObjectUnknown));
+    assert_eq!(value(&caller, objects[6]), Ok(vec![6]));
+    assert_eq!(engine.lifecycle(), Lifecycle::Operational);
+}

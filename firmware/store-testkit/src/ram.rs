@@ -41,6 +41,7 @@ struct Medium {
     off: bool,
     /// Generations before this one are not known to [`Store::changes`].
     oldest: u64,
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Default for RamStore {
@@ -70,6 +71,11 @@ impl RamStore {
     /// Makes every read fail, or work again.
     pub fn fail_reads(&self, fail: bool) {
         self.lock().reads_fail = fail;
+    }
+
+    /// Something that happens just before the next [`Store::read`] looks, as another process may do it.
+    pub fn before_next_read(&self, act: impl FnOnce() + Send + 'static) {
+        self.lock().meanwhile = Some(Box::new(act));
     }
 
     /// Makes [`Store::changes`] answer [`StoreError::TooOld`] for everything before the present generation.
@@ -167,6 +173,10 @@ impl Store for RamStore {
     }
 
     fn read(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
+        let meanwhile = self.lock().meanwhile.take();
+        if let Some(act) = meanwhile {
+            act();
+        }
         Ok(self.readable()?.model.read(id))
     }
 
