@@ -4,6 +4,7 @@
 //! power-cut tests check of every implementation: after any cut the state is the one before or the one after a commit, never
 //! between, and a commit that returned is there for good.
 
+use crate::record::RecordKind;
 use alloc::vec::Vec;
 
 /// Which record.
@@ -27,6 +28,12 @@ impl RecordId {
         let parts = self.partition.iter().chain(core::iter::once(&self.kind)).chain(&self.id);
         out.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
         out
+    }
+
+    /// Whether it is of the audit log: written once, read one by one, and far more of them than of all others. A medium may
+    /// keep them apart and leave them out where it shows all records or what has changed.
+    pub fn is_log(&self) -> bool {
+        self.kind == RecordKind::Audit as u8
     }
 
     /// The reverse of [`RecordId::to_bytes`].
@@ -94,14 +101,14 @@ pub trait Store: Send + Sync + 'static {
     /// Whether other processes may commit to it at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Shows every live record, in any order, as one consistent view, and returns the generation of that view. A record whose
+    /// Shows every live record (those of the log need not be among them), in any order, as one consistent view, and returns the generation of that view. A record whose
     /// stored bytes cannot even be framed is a [`StoreError::Failed`]; `visit` may also return an error, which ends the scan.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
     fn scan(&self, visit: &mut dyn FnMut(Record) -> Result<(), StoreError>) -> Result<u64, StoreError>;
 
-    /// Shows every record written or deleted after generation `since`, as one consistent view, and returns the generation of
+    /// Shows every record written or deleted after generation `since` (of the log it need not), as one consistent view, and returns the generation of
     /// that view.
     ///
     /// # Errors

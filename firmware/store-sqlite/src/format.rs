@@ -1,9 +1,12 @@
-//! What the file looks like. This is the specification of store format 1.
+//! What the file looks like. This is the specification of store format 2.
 //!
 //! An SQLite 3 database, `application_id` [`APPLICATION`], `user_version` [`FORMAT`], journal mode WAL.
 //!
 //! `records`: a row for each record. `id` is [`RecordId::to_bytes`](coloa_engine::RecordId::to_bytes); `generation` is the
 //! commit that wrote it last; `value` is what the engine sealed, NULL in a tombstone.
+//!
+//! `log`: the same for records of the log ([`RecordId::is_log`](coloa_engine::RecordId::is_log)), of which there may be
+//! thousands of times as many: nobody reads them all to open the store. Format 1 had them in `records`.
 //!
 //! `meta`: one row. `generation` counts commits; tombstones of generations up to `pruned` are gone.
 //!
@@ -16,7 +19,7 @@ use rusqlite::Connection;
 /// "CoLo".
 pub(crate) const APPLICATION: i64 = 0x436f_4c6f;
 /// The format written, and the newest that is read.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 /// Tombstones are kept for at least this many generations.
 pub(crate) const TOMBSTONES: u64 = 4096;
 
@@ -24,6 +27,17 @@ const SCHEMA: &str = "
     CREATE TABLE records (id BLOB NOT NULL UNIQUE, version INTEGER NOT NULL, generation INTEGER NOT NULL, value BLOB);
     CREATE TABLE meta (generation INTEGER NOT NULL, pruned INTEGER NOT NULL);
     INSERT INTO meta VALUES (0, 0);
+";
+
+const LOG: &str =
+    "CREATE TABLE log (id BLOB PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID";
+
+/// From format 1. A history that told of the log tells of it no more: who knows it reads everything.
+const FROM_1: &str = "
+    INSERT INTO log SELECT id, version, value FROM records WHERE substr(id, 17, 1) = x'06' AND value IS NOT NULL;
+    DELETE FROM records WHERE substr(id, 17, 1) = x'06';
+    UPDATE meta SET pruned = generation;
+    PRAGMA user_version = 2;
 ";
 
 const HISTORY: &str = "
@@ -64,8 +78,20 @@ pub(crate) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if let Found::Empty = identify(&transaction)? {
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(LOG)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
+    }
+    transaction.commit()
+}
+
+/// Brings a store of an older format to this one.
+pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been quicker.
+    if let Found::Store(1) = identify(&transaction)? {
+        transaction.execute_batch(LOG)?;
+        transaction.execute_batch(FROM_1)?;
     }
     transaction.commit()
 }

@@ -135,6 +135,10 @@ fn set_up(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
 fn identify_or_create(connection: &mut Connection) -> rusqlite::Result<Found> {
     let found = format::identify(connection)?;
     match found {
+        Found::Store(1) => {
+            format::migrate(connection)?;
+            format::identify(connection)
+        }
         Found::Empty => {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             format::create(connection)?;

@@ -20,6 +20,11 @@ const PUT: &str = "INSERT INTO records (id, version, generation, value) VALUES (
                    DO UPDATE SET version = excluded.version, generation = excluded.generation, value = excluded.value";
 
 const DELETE: &str = "DELETE FROM records WHERE id = ?1";
+const READ: &str = "SELECT id, version, value FROM records WHERE id = ?1 AND value IS NOT NULL";
+const PUT_LOG: &str = "INSERT INTO log (id, version, value) VALUES (?1, ?2, ?3) ON CONFLICT (id) \
+                       DO UPDATE SET version = excluded.version, value = excluded.value";
+const DELETE_LOG: &str = "DELETE FROM log WHERE id = ?1";
+const READ_LOG: &str = "SELECT id, version, value FROM log WHERE id = ?1";
 
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
@@ -134,8 +139,8 @@ impl SqliteStore {
     }
 
     fn write(&self, connection: &Connection, expected: u64, batch: &[Write<'_>]) -> Result<(), CommitError> {
-        let put = if self.is_shared() { put_with_history } else { put_alone };
-        let outcome = begin(connection, expected, |new| put(connection, new, batch)).and_then(|new| {
+        let put = |new| put(connection, new, batch, self.is_shared());
+        let outcome = begin(connection, expected, put).and_then(|new| {
             self.announcements.announce(new).map_err(|error| logged(&error, CommitError::Failed))?;
             end(connection)?;
             self.announcements.learn(new);
@@ -210,7 +215,7 @@ impl Store for SqliteStore {
     fn read(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
         let _pass = gate::enter();
         self.with_reader(|connection| {
-            let sql = "SELECT id, version, value FROM records WHERE id = ?1 AND value IS NOT NULL";
+            let sql = if id.is_log() { READ_LOG } else { READ };
             connection.prepare_cached(sql)?.query_row([id.to_bytes()], record).optional()
         })
     }
@@ -277,26 +282,32 @@ fn begin(
     Ok(new)
 }
 
-fn put_alone(connection: &Connection, new: u64, batch: &[Write<'_>]) -> rusqlite::Result<()> {
+fn put(connection: &Connection, new: u64, batch: &[Write<'_>], has_history: bool) -> rusqlite::Result<()> {
     let (mut put, mut delete) = (connection.prepare_cached(PUT)?, connection.prepare_cached(DELETE)?);
-    for write in batch {
+    let (log, records): (Vec<&Write<'_>>, Vec<&Write<'_>>) = batch.iter().partition(|write| write.id.is_log());
+    for write in records {
+        // A deletion is part of the history: a tombstone.
         match write.value {
-            Some(_) => put.execute(params![write.id.to_bytes(), write.version, new, write.value])?,
-            None => delete.execute([write.id.to_bytes()])?,
+            None if !has_history => delete.execute([write.id.to_bytes()])?,
+            value => put.execute(params![write.id.to_bytes(), write.version, new, value])?,
         };
+    }
+    put_log(connection, &log)?;
+    if has_history && new.is_multiple_of(PRUNE_EVERY) {
+        prune(connection, new.saturating_sub(TOMBSTONES))?;
     }
     set_generation(connection, new)
 }
 
-fn put_with_history(connection: &Connection, new: u64, batch: &[Write<'_>]) -> rusqlite::Result<()> {
-    let mut put = connection.prepare_cached(PUT)?;
-    for write in batch {
-        put.execute(params![write.id.to_bytes(), write.version, new, write.value])?;
+fn put_log(connection: &Connection, log: &[&Write<'_>]) -> rusqlite::Result<()> {
+    let (mut put, mut delete) = (connection.prepare_cached(PUT_LOG)?, connection.prepare_cached(DELETE_LOG)?);
+    for write in log {
+        match write.value {
+            Some(value) => put.execute(params![write.id.to_bytes(), write.version, value])?,
+            None => delete.execute([write.id.to_bytes()])?,
+        };
     }
-    if new.is_multiple_of(PRUNE_EVERY) {
-        prune(connection, new.saturating_sub(TOMBSTONES))?;
-    }
-    set_generation(connection, new)
+    Ok(())
 }
 
 fn set_generation(connection: &Connection, new: u64) -> rusqlite::Result<()> {

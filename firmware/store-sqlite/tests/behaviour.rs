@@ -212,12 +212,50 @@ fn other_files_are_refused_and_left_alone() {
     assert!(matches!(place.open(Sharing::Exclusive), Err(OpenError::NotAStore(_))));
 }
 
+/// What format 1 was.
+const FORMAT_1: &str = "
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE records (id BLOB NOT NULL UNIQUE, version INTEGER NOT NULL, generation INTEGER NOT NULL, value BLOB);
+    CREATE INDEX records_by_generation ON records (generation);
+    CREATE INDEX tombstones ON records (generation) WHERE value IS NULL;
+    CREATE TABLE meta (generation INTEGER NOT NULL, pruned INTEGER NOT NULL);
+    INSERT INTO meta VALUES (3, 0);
+    PRAGMA application_id = 0x436f4c6f;
+    PRAGMA user_version = 1;
+";
+
+#[test]
+fn a_store_of_format_1_is_taken_over() {
+    for sharing in [Sharing::Shared, Sharing::Exclusive] {
+        let place = Place::new();
+        let old = rusqlite::Connection::open(place.path()).unwrap();
+        old.execute_batch(FORMAT_1).unwrap();
+        for (n, generation, value) in [(5, 1, Some(b"object")), (6, 2, Some(b"record")), (7, 3, None)] {
+            let row = rusqlite::params![id(n).to_bytes(), 1, generation, value.map(|v| v.to_vec())];
+            old.execute("INSERT INTO records VALUES (?1, ?2, ?3, ?4)", row).unwrap();
+        }
+        drop(old);
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+        drop(place.open(sharing).unwrap());
+        let store = place.open(Sharing::Shared).unwrap();
+        let record = |n, value: &[u8]| Record { id: id(n), version: 1, value: Some(value.to_vec()) };
+        assert_eq!(scan(&store), (3, vec![record(5, b"object")]));
+        assert_eq!(
+            (store.read(&id(5)), store.read(&id(6))),
+            (Ok(Some(record(5, b"object"))), Ok(Some(record(6, b"record"))))
+        );
+        assert_eq!(changes(&store, 2), Err(StoreError::TooOld));
+        store.commit(3, &[write(6, 2, Some(b"next"))]).unwrap();
+        assert_eq!(store.read(&id(6)).unwrap().unwrap().value.unwrap(), b"next");
+    }
+}
+
 #[test]
 fn a_newer_format_is_refused() {
     let place = Place::new();
     drop(place.open(Sharing::Exclusive).unwrap());
-    rusqlite::Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(place.open(Sharing::Exclusive), Err(OpenError::NewerFormat { found: 2, known: 1, .. })));
+    rusqlite::Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(place.open(Sharing::Exclusive), Err(OpenError::NewerFormat { found: 3, known: 2, .. })));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 
 use crate::model::Model;
 use crate::workload::{Dice, Workload, writes};
-use coloa_engine::{CommitError, Record, Store};
+use coloa_engine::{CommitError, Record, RecordId, Store};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 /// A medium whose power can be cut.
@@ -94,9 +95,10 @@ impl Witness {
     /// # Errors
     /// [`Verdict`].
     pub fn judge(&mut self, store: &dyn Store) -> Result<(), Verdict> {
-        let (generation, found) = contents(store)?;
         let under_way = self.under_way.take();
         let possible = [Some(&self.acknowledged), under_way.as_ref()];
+        let ever = possible.into_iter().flatten().flat_map(Model::ids).collect();
+        let (generation, found) = contents(store, &ever)?;
         let same = |model: &&Model| model.generation() == generation && model.live() == found;
         let Some(model) = possible.into_iter().flatten().find(same).cloned() else {
             let expected = self.acknowledged.live();
@@ -112,14 +114,20 @@ impl Witness {
     }
 }
 
-fn contents(store: &dyn Store) -> Result<(u64, Vec<Record>), Verdict> {
+/// All that the store has, of all it may have.
+fn contents(store: &dyn Store, ever: &BTreeSet<RecordId>) -> Result<(u64, Vec<Record>), Verdict> {
     let mut found = Vec::new();
     let generation = store.scan(&mut |record| {
-        found.push(record);
+        if !record.id.is_log() {
+            found.push(record);
+        }
         Ok(())
     });
-    found.sort_by_key(|record| record.id);
     let generation = generation.map_err(|error| Verdict::Unusable(format!("scan: {error:?}")))?;
+    for id in ever.iter().filter(|id| id.is_log()) {
+        found.extend(store.read(id).map_err(|error| Verdict::Unusable(format!("read {id:?}: {error:?}")))?);
+    }
+    found.sort_by_key(|record| record.id);
     for record in &found {
         match store.read(&record.id) {
             Ok(Some(read)) if read == *record => {}

@@ -42,6 +42,11 @@ impl Model {
         self.live().into_iter().find(|record| record.id == *id)
     }
 
+    /// Every record there ever was.
+    pub fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
+        self.entries.keys().copied()
+    }
+
     /// The version that record had last, deleted or not; 0 when there never was one.
     pub fn version(&self, id: &RecordId) -> u64 {
         self.entries.get(id).map_or(0, |entry| entry.version)

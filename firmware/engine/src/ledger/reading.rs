@@ -34,7 +34,7 @@ pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result
         .platform
         .store()
         .scan(&mut |record| {
-            if record.id.kind != RecordKind::Audit as u8 {
+            if !record.id.is_log() {
                 records.push(record);
             }
             Ok(())
@@ -96,7 +96,7 @@ pub(super) fn take_in<P: Platform>(
     let crypto = desk.platform.crypto();
     let mut sealed_root = None;
     records.sort_by_key(|r| r.id.kind);
-    records.retain(|r| r.id.kind != RecordKind::Audit as u8);
+    records.retain(|r| !r.id.is_log());
     for record in &records {
         if record.id == ROOT {
             sealed_root = record.value.as_deref().map(|value| (record.version, value));
