@@ -109,7 +109,8 @@ impl Appliance {
         line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS {line}"))
     }
 
-    fn client(&self, label: &str) -> PathBuf {
+    /// The configuration of the client that may see this partition.
+    pub fn client(&self, label: &str) -> PathBuf {
         self.home.path().join(format!("client-{label}/coloa.toml"))
     }
 

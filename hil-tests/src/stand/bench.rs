@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: ours and the other in turn within one run, as ratios.
 
 mod asked;
+mod away;
 mod limit;
 mod link;
 mod many;

@@ -1,7 +1,8 @@
 //! What the product is asked for, beside what was measured.
 
-use super::limit;
+use super::many::{OPENED, STARTED};
 use super::results::Results;
+use super::{away, limit};
 
 const SOFTHSM: &str = "SoftHSM2";
 const KRYOPTIC: &str = "Kryoptic";
@@ -95,6 +96,7 @@ fn others(results: &Results) -> impl Iterator<Item = Asked> {
     let alone = at(P256, limit::NAME, 1).map(|rate| 1e6 / rate);
     let above = results.p50(P256, APPLIANCE, 1).zip(alone).map(|(p50, alone)| p50 - alone);
     let overlap = ratio(at("ecdsa-p256-sign-overlap", APPLIANCE, 1), at(P256, APPLIANCE, 1));
+    let across = ratio(at("ecdsa-p256-sign-overlap", away::NAME, 1), at(P256, away::NAME, 1));
     let list = [
         ("one caller alone, appliance: µs above the P-256 signature at p50", Bound::AtMost(60.0), above),
         (
@@ -102,14 +104,17 @@ fn others(results: &Results) -> impl Iterator<Item = Asked> {
             Bound::AtLeast(4.0),
             overlap,
         ),
+        ("the same, 0.5 ms of network away", Bound::AtLeast(4.0), across),
         (
             "finding 1 of 100,000 by label, appliance, 8 threads: a second",
             Bound::AtLeast(50e3),
             at(FOUND, APPLIANCE, 8),
         ),
         ("finding 1 of 100,000 by label, embedded, 8 threads: a second", Bound::AtLeast(50e3), at(FOUND, EMBEDDED, 8)),
-        ("first session on 100,000 objects, appliance: ms", Bound::AtMost(20.0), at("first-session", APPLIANCE, 1)),
-        ("first session on 100,000 objects, embedded: ms", Bound::AtMost(20.0), at("first-session", EMBEDDED, 1)),
+        ("opening a session on 100,000 objects, appliance: ms", Bound::AtMost(20.0), at(OPENED, APPLIANCE, 1)),
+        ("opening a session on 100,000 objects, embedded: ms", Bound::AtMost(20.0), at(OPENED, EMBEDDED, 1)),
+        ("the same from C_Initialize on, appliance: ms", Bound::AtMost(20.0), at(STARTED, APPLIANCE, 1)),
+        ("the same from C_Initialize on, embedded: ms", Bound::AtMost(20.0), at(STARTED, EMBEDDED, 1)),
         (
             "durable key pairs, appliance: 8 threads to one",
             Bound::AtLeast(5.0),

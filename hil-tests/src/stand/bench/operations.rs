@@ -1,5 +1,6 @@
 //! PKCS#11 operations on our bodies beside SoftHSM2 and Kryoptic, through p11bench, and beside what AWS-LC does alone.
 
+use super::away::Away;
 use super::results::Measurement;
 use super::{limit, p11bench, prefer};
 use anyhow::Result;
@@ -23,15 +24,22 @@ const RUNS: &[(&str, &[usize])] = &[
     ("genkey-p256-token", &[1, 8]),
 ];
 
+/// What is measured across a network too.
+const ACROSS: &[(&str, usize)] = &[("ecdsa-p256-sign", 1), ("ecdsa-p256-sign-overlap", 1), ("ecdsa-p256-sign", 32)];
+
 /// Measures everything.
 pub fn measure(args: &Bench) -> Result<Vec<Measurement>> {
     let appliance = Appliance::start()?;
     // Its callers get a group of their own too: on a busy machine a server without one would starve beside them.
     prefer(appliance.pid()?);
-    let targets: [&dyn Target; 4] = [&SoftHsm::start()?, &Kryoptic::start()?, &Embedded::start()?, &appliance];
+    let (softhsm, kryoptic, embedded) = (SoftHsm::start()?, Kryoptic::start()?, Embedded::start()?);
+    let away = Away::of(&appliance)?;
+    let here: [&dyn Target; 4] = [&softhsm, &kryoptic, &embedded, &appliance];
+    let all_targets = here.into_iter().chain([&away as &dyn Target]).collect::<Vec<_>>();
     let mut all = vec![];
     for (operation, threads) in RUNS.iter().flat_map(|(op, list)| list.iter().map(move |n| (*op, *n))) {
-        all.extend(one(args, &targets, operation, threads)?);
+        let targets = if ACROSS.contains(&(operation, threads)) { &all_targets[..] } else { &here };
+        all.extend(one(args, targets, operation, threads)?);
     }
     Ok(all)
 }

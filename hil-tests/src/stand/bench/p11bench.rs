@@ -12,8 +12,10 @@ use std::process::Command;
 pub struct Run {
     /// Operations per second.
     pub ops_per_s: Option<f64>,
-    /// Milliseconds.
+    /// Milliseconds of the first `C_OpenSession`.
     pub ms: Option<f64>,
+    /// The same from `C_Initialize` on.
+    pub started_ms: Option<f64>,
     /// Half of the operations took longer, in microseconds.
     pub p50_us: Option<f64>,
 }

@@ -104,8 +104,9 @@ impl Results {
     /// For the next time.
     pub fn keep(&self) -> Result<()> {
         std::fs::create_dir_all(built::root().join("benches"))?;
-        std::fs::write(file(), serde_json::to_string_pretty(self)? + "\n")?;
-        Ok(())
+        let beside = file().with_extension("json.new");
+        std::fs::write(&beside, serde_json::to_string_pretty(self)? + "\n")?;
+        Ok(std::fs::rename(beside, file())?)
     }
 
     /// The median of one contender at one task.
