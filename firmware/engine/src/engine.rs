@@ -310,6 +310,7 @@ impl<P: Platform> Engine<P> {
             max_frame: u32::try_from(self.platform.limits().max_frame).unwrap_or(u32::MAX),
             software: concat!("coloa-engine ", env!("CARGO_PKG_VERSION")).to_string(),
             body: self.platform.body(),
+            lanes: self.platform.lanes(),
         };
         let mut head = Vec::new();
         command::encode_head(&answer, &mut head);

@@ -106,6 +106,11 @@ pub trait Platform: Send + Sync + 'static {
     /// What it has room for.
     fn limits(&self) -> Limits;
 
+    /// How many connections it answers at the same time, for callers to know; `None` where that is no question.
+    fn lanes(&self) -> Option<u32> {
+        None
+    }
+
     /// How many records make a snapshot worth keeping outside the store (see [`Platform::snapshot`]), where one is kept.
     fn snapshot_from(&self) -> Option<u64> {
         None

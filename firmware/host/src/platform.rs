@@ -62,6 +62,11 @@ impl Platform for Host {
         Limits::HOST
     }
 
+    fn lanes(&self) -> Option<u32> {
+        let cores = std::thread::available_parallelism().ok()?;
+        u32::try_from(cores.get()).ok()
+    }
+
     fn snapshot_from(&self) -> Option<u64> {
         self.snapshot.as_ref().map(|_| WORTH_A_SNAPSHOT)
     }

@@ -43,6 +43,9 @@ pub struct ServerHello {
     /// Which body the engine has.
     #[n(4)]
     pub body: Body,
+    /// How many connections it answers at the same time, where it says so: quick calls gain nothing by more of them.
+    #[n(5)]
+    pub lanes: Option<u32>,
 }
 
 /// The engine's body (ARCHITECTURE "One engine, three bodies").

@@ -52,6 +52,10 @@ fn numbers() {
     against("numbers.txt", &out);
 }
 
+fn server_hello(lanes: Option<u32>) -> ServerHello {
+    ServerHello { protocol: 1, features: 2, max_frame: 9, software: "coloa".to_string(), body: Body::Board, lanes }
+}
+
 #[test]
 fn bytes() {
     let (partition, object) = (PartitionId([0x11; 16]), ObjectId([0x22; 16]));
@@ -101,10 +105,8 @@ fn bytes() {
     let software = || String::from("coloa");
     let rows = [
         ("ClientHello", head(&ClientHello { protocol: 1, features: 2, max_frame: 4096, software: software() })),
-        (
-            "ServerHello",
-            head(&ServerHello { protocol: 1, features: 2, max_frame: 9, software: software(), body: Body::Board }),
-        ),
+        ("ServerHello", head(&server_hello(None))),
+        ("ServerHello.lanes", head(&server_hello(Some(2)))),
         ("DeviceInfo", head(&DeviceInfo {})),
         ("DeviceInfoReply", head(&info)),
         ("DeviceInitialize", head(&DeviceInitialize { label: "hsm".into() })),

@@ -20,6 +20,7 @@ fn serve(listener: &UnixListener, connections: usize, calls: usize) {
             max_frame: MAX_FRAME_HOST as u32,
             software: "test".into(),
             body: Body::Appliance,
+            lanes: None,
         };
         let mut head = vec![];
         encode_head(&hello, &mut head);

@@ -55,6 +55,7 @@ impl Network {
 impl Line {
     fn open(&self, deadline: Instant) -> Result<Connection, CallError> {
         let fresh = Connection::open(&self.address, &self.identity, &self.crowd, deadline)?;
+        self.places.learn(fresh.hello());
         tracing::info!(address = %self.address, software = %fresh.hello().software, "connected");
         Ok(fresh)
     }

@@ -1,14 +1,17 @@
 //! Which connection a call takes.
 //!
 //! While the engine answers quickly, threads share connections, so that their calls travel together: two connections to
-//! have two of the engine's threads at work, further ones when those have company enough. While it answers slowly each
-//! caller is better off with a connection, which is a thread of the engine, of its own. A thread stays where it is as long
-//! as that serves it, and looks around now and then.
+//! have two of the engine's threads at work, further ones when those have company enough, and never more than the engine
+//! answers at the same time, if it says how many those are. While it answers slowly each caller is better off with a
+//! connection, which is a thread of the engine, of its own. A thread stays where it is as long as that serves it, and looks
+//! around now and then.
 
 use super::connection::{Connection, TOGETHER};
 use crate::{CallError, Descriptor};
 use coloa_wire::ErrorCode;
+use coloa_wire::hello::ServerHello;
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::time::Instant;
 
@@ -27,7 +30,11 @@ thread_local! {
 type Held = Option<Arc<Connection>>;
 
 /// The connections of one address.
-pub(super) struct Places(Vec<RwLock<Held>>);
+pub(super) struct Places {
+    places: Vec<RwLock<Held>>,
+    /// How many of them quick calls use: as many as the engine answers at the same time, once it has said so.
+    lanes: AtomicUsize,
+}
 
 /// What is known of a place.
 enum Found {
@@ -42,7 +49,14 @@ type Rank = (bool, usize, usize);
 
 impl Places {
     pub(super) fn new(connections: usize) -> Self {
-        Places((0..connections.max(1)).map(|_| RwLock::new(None)).collect())
+        let places = (0..connections.max(1)).map(|_| RwLock::new(None)).collect();
+        Places { places, lanes: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// What the engine says of itself.
+    pub(super) fn learn(&self, hello: &ServerHello) {
+        let lanes = hello.lanes.and_then(|lanes| usize::try_from(lanes).ok()).filter(|lanes| *lanes > 0);
+        self.lanes.store(lanes.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
     /// The connection for this thread's next call, opened if need be.
@@ -52,7 +66,7 @@ impl Places {
         open: impl FnOnce() -> Result<Connection, CallError>,
     ) -> Result<Arc<Connection>, CallError> {
         let (home, calls) = HOME.get();
-        let mine = match self.0.get(home).map(look) {
+        let mine = match self.places.get(home).map(look) {
             Some(Found::Live(mine)) if is_quick && !calls.is_multiple_of(LOOK_EVERY) => {
                 HOME.set((home, calls.wrapping_add(1)));
                 return Ok(mine);
@@ -65,7 +79,7 @@ impl Places {
         if at != home {
             mine.iter().for_each(|left| left.lose_company());
         }
-        let chosen = match (found, self.0.get(at)) {
+        let chosen = match (found, self.places.get(at)) {
             (Found::Live(live), _) => live,
             (_, Some(place)) => fill(place.write().unwrap_or_else(PoisonError::into_inner), open)?,
             (_, None) => return Err(CallError::Engine(ErrorCode::Internal)),
@@ -88,7 +102,7 @@ impl Places {
             Found::Free => 0,
             Found::Closed => usize::MAX,
         };
-        match self.0.iter().take(connections).min_by_key(|place| calls(place)) {
+        match self.places.iter().take(connections).min_by_key(|place| calls(place)) {
             Some(place) => match look(place) {
                 Found::Live(live) => Ok(live),
                 _ => fill(place.write().unwrap_or_else(PoisonError::into_inner), open),
@@ -99,16 +113,21 @@ impl Places {
 
     /// Sends on all connections what is due.
     pub(super) fn flush(&self, deadline: Instant) {
-        for place in &self.0 {
+        for place in &self.places {
             if let Found::Live(live) = look(place) {
                 live.flush(deadline);
             }
         }
     }
 
+    /// How many places such calls may use.
+    fn reach(&self, is_quick: bool) -> usize {
+        if is_quick { self.lanes.load(Ordering::Relaxed) } else { usize::MAX }
+    }
+
     fn best(&self, home: usize, is_quick: bool) -> (usize, Found) {
         let mut best: Option<(Rank, usize, Found)> = None;
-        for (at, place) in self.0.iter().enumerate() {
+        for (at, place) in self.places.iter().enumerate().take(self.reach(is_quick)) {
             let found = look(place);
             let others = match &found {
                 Found::Live(live) if is_quick => live.company().saturating_sub(usize::from(at == home)),
@@ -127,7 +146,7 @@ impl Places {
 
     /// A restarted server has closed all of them: what is idle and old is not worth another try.
     pub(super) fn forget_idle(&self) {
-        for place in &self.0 {
+        for place in &self.places {
             if let Ok(mut held) = place.try_write() {
                 held.take_if(|c| c.is_broken() || c.in_flight() == 0);
             }
@@ -136,7 +155,7 @@ impl Places {
 
     /// The sockets.
     pub(super) fn descriptors(&self) -> Vec<Descriptor> {
-        self.0.iter().filter_map(|p| p.try_read().ok()?.as_ref().map(|c| c.descriptor())).collect()
+        self.places.iter().filter_map(|p| p.try_read().ok()?.as_ref().map(|c| c.descriptor())).collect()
     }
 }
 
@@ -173,6 +192,7 @@ fn fill(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coloa_wire::hello::{Body, PROTOCOL};
 
     /// Where the next thread goes, when the connections have so many.
     fn goes(others: &[usize], is_quick: bool, home: usize) -> usize {
@@ -199,5 +219,25 @@ mod tests {
         assert_eq!(goes(&[3, 3, 1], true, 2), 0, "the third closes ranks with the first");
         assert_eq!(goes(&[8, 7, 7, 7], true, 0), 0);
         assert_eq!(goes(&[8, 5, 7, 7], true, 0), 1);
+    }
+
+    #[test]
+    fn quick_calls_use_as_many_connections_as_the_engine_answers_at_once() {
+        let places = Places::new(8);
+        let hear = |lanes| {
+            let software = "test".into();
+            places.learn(&ServerHello {
+                protocol: PROTOCOL,
+                features: 0,
+                max_frame: 0,
+                software,
+                body: Body::Appliance,
+                lanes,
+            });
+            (places.reach(true), places.reach(false))
+        };
+        assert_eq!(hear(Some(2)), (2, usize::MAX));
+        assert_eq!(hear(None), (usize::MAX, usize::MAX), "an older engine does not say");
+        assert_eq!(hear(Some(0)), (usize::MAX, usize::MAX), "and one that says so is not believed");
     }
 }

@@ -219,6 +219,7 @@ fn greet(stream: &mut Stream) -> Option<()> {
         max_frame: MAX_FRAME_HOST as u32,
         software: "test".into(),
         body: Body::Appliance,
+        lanes: None,
     };
     let mut head = vec![];
     encode_head(&hello, &mut head);

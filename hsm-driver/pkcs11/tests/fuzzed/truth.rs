@@ -56,7 +56,14 @@ pub fn object(number: usize) -> ObjectId {
 pub fn answer(frame: &Frame<'_>) -> Answer {
     if frame.kind == FrameKind::Hello {
         let (max_frame, software) = (MAX_FRAME_HOST as u32, "liar".into());
-        return only(&ServerHello { protocol: PROTOCOL, features: 0, max_frame, software, body: Body::Appliance });
+        return only(&ServerHello {
+            protocol: PROTOCOL,
+            features: 0,
+            max_frame,
+            software,
+            body: Body::Appliance,
+            lanes: None,
+        });
     }
     match CommandCode::try_from(frame.code) {
         Ok(code) => of_command(code, frame),
