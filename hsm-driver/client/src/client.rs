@@ -69,7 +69,15 @@ impl Client {
     /// # Errors
     /// [`CallError`].
     pub fn hello(&self) -> Result<ServerHello, CallError> {
-        self.transport.hello(self.deadline())
+        self.hello_by(self.deadline())
+    }
+
+    /// The same, with a deadline of the caller's own.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn hello_by(&self, deadline: Instant) -> Result<ServerHello, CallError> {
+        self.transport.hello(deadline)
     }
 
     /// The most bulk bytes one call may carry beside a head of `head` bytes.

@@ -56,7 +56,11 @@ impl Session {
         if !self.read_write {
             return Err(Rv(CKR_SESSION_READ_ONLY));
         }
-        self.slot.ask(&PinChange { old, new }).map(drop)
+        match self.slot.ask(&PinChange { old, new }) {
+            // Not one of this function's answers (PKCS#11 3.2 §5.5.8): no PIN is the one there is.
+            Err(Rv(CKR_USER_PIN_NOT_INITIALIZED)) => Err(Rv(CKR_PIN_INCORRECT)),
+            answer => answer.map(drop),
+        }
     }
 }
 

@@ -113,7 +113,8 @@ impl Module {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.end.notify_all();
         self.sessions.iter().for_each(|shelf| shelf.write().clear());
-        self.registry.known_slots().iter().for_each(|s| s.close_channel());
+        let slots: Vec<_> = self.registry.known_slots().into_iter().filter(|s| s.has_channel()).collect();
+        self.registry.turns(slots.len()).zip(&slots).for_each(|(turn, slot)| slot.close_channel(Some(turn)));
     }
 
     /// Sockets a forked child has inherited and must close. Takes no lock that another thread may have held at the fork.

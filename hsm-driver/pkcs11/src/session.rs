@@ -138,7 +138,7 @@ impl Module {
         let count = gate.count(session.read_write);
         *count = count.saturating_sub(1);
         if gate.sessions() == 0 {
-            session.slot.close_channel();
+            session.slot.close_channel(None);
         } else {
             session.destroy_objects();
         }

@@ -193,16 +193,18 @@ impl Slot {
         Ok(session)
     }
 
-    /// Closes the engine session: logs out and destroys its session objects. An engine that cannot be reached forgets the
-    /// session by itself.
-    pub(crate) fn close_channel(&self) {
+    /// Closes the engine session: logs out and destroys its session objects. An engine that cannot be reached by then
+    /// forgets the session by itself.
+    pub(crate) fn close_channel(&self, deadline: Option<Instant>) {
         let open = {
             let _turn = self.opening();
             self.channel.swap(None)
         };
         self.set_role(None);
         let (Some(open), Ok(client)) = (open, self.target.client()) else { return };
-        if let Err(reason) = client.call(Some(*open), None, &SessionClose {}, &[]) {
+        let deadline = deadline.unwrap_or_else(|| client.deadline());
+        let terms = Terms { session: Some(*open), retry: None, deadline };
+        if let Err(reason) = client.call_with(&mut Scratch::new(), terms, &SessionClose {}, &[]) {
             tracing::debug!(%reason, "the engine did not close the session");
         }
     }
@@ -259,6 +261,11 @@ impl Slot {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Whether there is an engine session to close.
+    pub(crate) fn has_channel(&self) -> bool {
+        self.open_session().is_some()
     }
 
     fn open_session(&self) -> Option<SessionId> {

@@ -4,12 +4,13 @@ use crate::mechanism::offered;
 use crate::rv::{Outcome, Rv};
 use crate::slot::Slot;
 use coloa_client::config::{Place, Target as Settings};
-use coloa_client::{CallError, Client};
+use coloa_client::{CallError, Client, Scratch, Terms};
 use coloa_wire::command::{MechanismInfo, MechanismList, TokenInfo, TokenList};
 use coloa_wire::hello::{Body, ServerHello};
 use cryptoki_sys::{CK_SLOT_ID, CKR_SLOT_ID_INVALID};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 /// One place: an appliance, a board or a directory.
 pub(crate) struct Target {
@@ -84,10 +85,16 @@ impl Target {
         Ok(self.mechanisms.get().map_or(&[], Vec::as_slice))
     }
 
-    fn tokens(&self) -> Result<Vec<TokenInfo>, CallError> {
+    /// When a call that begins now has ended.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.deadline
+    }
+
+    fn tokens(&self, deadline: Instant) -> Result<Vec<TokenInfo>, CallError> {
         let client = self.client()?;
-        let _ = self.hello.set(client.hello()?);
-        let tokens = client.call(None, None, &TokenList {}, &[])?.0.tokens;
+        let _ = self.hello.set(client.hello_by(deadline)?);
+        let terms = Terms { session: None, retry: None, deadline };
+        let tokens = client.call_with(&mut Scratch::new(), terms, &TokenList {}, &[])?.tokens;
         self.is_silent.store(false, Ordering::Relaxed);
         Ok(tokens)
     }
@@ -135,12 +142,29 @@ impl Registry {
 
     /// Asks every place what tokens it has.
     pub(crate) fn refresh(&self) {
-        self.targets.iter().for_each(|t| self.refresh_target(t));
+        for (turn, target) in self.turns(self.targets.len()).zip(&self.targets) {
+            self.refresh_by(target, turn.min(target.deadline()));
+        }
+    }
+
+    /// Deadlines for so many waits one after the other, which all together take no longer than one call may: who does not
+    /// answer leaves the others their share.
+    pub(crate) fn turns(&self, count: usize) -> impl Iterator<Item = Instant> + use<> {
+        let longest = self.targets.iter().map(|t| t.settings.deadline).max().unwrap_or_default();
+        let end = Instant::now() + longest;
+        (1..=u32::try_from(count).unwrap_or(u32::MAX)).rev().map(move |left| {
+            let now = Instant::now();
+            now + end.saturating_duration_since(now) / left
+        })
     }
 
     /// Asks one place.
     pub(crate) fn refresh_target(&self, target: &Arc<Target>) {
-        let found = target.tokens().inspect_err(|reason| target.says_nothing(reason)).unwrap_or_default();
+        self.refresh_by(target, target.deadline());
+    }
+
+    fn refresh_by(&self, target: &Arc<Target>, deadline: Instant) {
+        let found = target.tokens(deadline).inspect_err(|reason| target.says_nothing(reason)).unwrap_or_default();
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         for slot in slots.iter().filter(|s| Arc::ptr_eq(&s.target, target)) {
             slot.see(found.iter().find(|t| Some(t.partition) == slot.partition()));

@@ -15,11 +15,13 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki_sys::*;
 use place::Place;
-use place::server::{Manner, Server};
+use place::server::{Manner, SERVER_NAME, Server};
 use rig::forked::in_child;
 use rig::{P256, PIN, key_pair, pin};
+use std::net::TcpListener;
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A server, and the module with a session of the user there.
 fn started(place: &Place) -> (Server, Pkcs11, Slot, Session) {
@@ -191,5 +193,38 @@ fn a_token_that_goes_and_comes_is_a_slot_event() {
     let _server = place.serve(address);
     assert_eq!(waits.join().unwrap(), (CKR_OK, slot.id()));
     assert_eq!(module.get_slots_with_token().unwrap(), [slot]);
+    module.finalize().unwrap();
+}
+
+/// How long a place may take in `silence_of_places`.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Places where somebody accepts and says nothing, as behind a firewall that swallows, and behind them one that answers.
+fn silence_of_places(place: &Place, listeners: &[TcpListener]) -> String {
+    let directory = place.pki.directory.path().display();
+    let silent = listeners.iter().map(|silent| {
+        format!(
+            "[[token]]\nbody = \"network\"\naddress = \"{}\"\nserver_name = \"{SERVER_NAME}\"\nca = \"{directory}/ca.pem\"\n\
+             certificate = \"{directory}/client.pem\"\nkey = \"{directory}/client.key\"\ndeadline_ms = {}\n",
+            silent.local_addr().unwrap(),
+            PATIENCE.as_millis(),
+        )
+    });
+    silent.collect::<String>()
+        + "[[token]]\nbody = \"embedded\"\ndirectory = \"store\"\nmode = \"strict\"\ndeadline_ms = 4000\n"
+}
+
+#[test]
+fn places_that_say_nothing_take_one_deadline_together_and_the_others_are_found() {
+    let place = Place::new();
+    let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    place.rig.configure(&silence_of_places(&place, &listeners));
+    let begun = Instant::now();
+    let module = rig::open();
+    assert_eq!(module.get_all_slots().unwrap().len(), 4, "a silent place keeps its slot");
+    assert_eq!(module.get_slots_with_token().unwrap().len(), 1);
+    let taken = begun.elapsed();
+    // Two looks, each with a deadline of its own, on a machine that may be busy.
+    assert!(taken < PATIENCE * 5 / 2, "two looks took {taken:?}, and each place may take {PATIENCE:?}");
     module.finalize().unwrap();
 }

@@ -42,6 +42,20 @@ fn a_wrong_pin_is_counted_and_a_token_with_sessions_is_not_initialised() {
 }
 
 #[test]
+fn without_a_user_pin_there_is_none_to_change() {
+    let rig = Rig::new("strict");
+    let module = open();
+    let slot = module.get_all_slots().unwrap()[0];
+    module.init_token(slot, &pin(SO_PIN), "bench").unwrap();
+    let session = module.open_rw_session(slot).unwrap();
+    assert_eq!(refusal(session.login(UserType::User, Some(&pin(PIN)))), RvError::UserPinNotInitialized);
+    assert_eq!(refusal(session.set_pin(&pin(PIN), &pin("654321"))), RvError::PinIncorrect);
+    drop(session);
+    module.finalize().unwrap();
+    drop(rig);
+}
+
+#[test]
 fn the_officer_and_read_only_sessions_exclude_each_other() {
     let token = Token::new("strict");
     let reader = token.module.open_ro_session(token.slot).unwrap();

@@ -15,11 +15,13 @@ const KEEPALIVE_PROBES: u32 = 3;
 pub(crate) struct Socket(TcpStream);
 
 impl Socket {
-    /// Connects to the first address of `address` that answers before the deadline.
+    /// Connects to the first address of `address` that answers before the deadline. One that swallows everything leaves
+    /// the others their share of the time.
     pub(crate) fn connect(address: &str, deadline: Instant) -> io::Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for candidate in address.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&candidate, remaining(deadline)?) {
+        let candidates: Vec<_> = address.to_socket_addrs()?.collect();
+        for (left, candidate) in (1..=candidates.len() as u32).rev().zip(&candidates) {
+            match TcpStream::connect_timeout(candidate, remaining(deadline)? / left) {
                 Ok(stream) => return Self::prepare(stream),
                 Err(e) => last = e,
             }

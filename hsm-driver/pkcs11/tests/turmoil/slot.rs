@@ -53,14 +53,7 @@ const LOGIN: &[CK_RV] = &[
     CKR_PIN_INCORRECT,
     CKR_PIN_LOCKED,
 ];
-const CHANGE: &[CK_RV] = &[
-    GONE,
-    CKR_USER_NOT_LOGGED_IN,
-    CKR_USER_PIN_NOT_INITIALIZED,
-    CKR_SESSION_READ_ONLY,
-    CKR_PIN_INCORRECT,
-    CKR_PIN_LOCKED,
-];
+const CHANGE: &[CK_RV] = &[GONE, CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY, CKR_PIN_INCORRECT, CKR_PIN_LOCKED];
 
 const ACTS: [Act; 13] = [
     act("C_OpenSession", |known, _| open(known, CKF_RW_SESSION), &[]),
