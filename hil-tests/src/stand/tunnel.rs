@@ -1,12 +1,17 @@
-//! Two tunnels to measure: OpenVPN, and ours with the keys in embedded tokens.
+//! Tunnels to measure, each between two namespaces of its own over veth: ours with the keys in embedded tokens, OpenVPN,
+//! wireguard-go, and the bare wire.
+
+mod openvpn;
+mod ours;
+mod wireguard;
+
+pub use openvpn::OpenVpn;
+pub use ours::Ours;
+pub use wireguard::WireguardGo;
 
 use anyhow::{Result, bail};
 use coloa_hil_tests::background::{Background, until};
-use coloa_hil_tests::body::Embedded;
 use coloa_hil_tests::network::{Namespace, wire};
-use coloa_hil_tests::site::{KeyPlace, Link, Site};
-use coloa_hil_tests::target::{LABEL, Target, USER_PIN};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,20 +19,32 @@ use std::time::Duration;
 const UP: Duration = Duration::from_secs(30);
 const UNDERLAY: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 const INNER: [&str; 2] = ["10.88.0.1", "10.88.0.2"];
+const WIRE: &str = "wire0";
+/// The name of ours.
+pub const OURS: &str = "Cổ Loa";
+/// The name of no tunnel at all.
+pub const CLEARTEXT: &str = "wire in cleartext";
+/// What fits into 1500 octets with any of them.
+const INNER_MTU: &str = "1432";
 
-/// A tunnel that is up, with an iperf3 server at its far end.
+/// A tunnel that is up, with servers of iperf3 and sockperf at its far end.
 pub trait Tunnel {
     /// For reports.
     fn name(&self) -> &'static str;
-    /// The near end, and the far end's address.
-    fn client(&self) -> (&Namespace, String);
+    /// What it runs on.
+    fn ends(&self) -> &Ends;
+    /// The far end's address, as the near end reaches it.
+    fn target(&self) -> &'static str {
+        INNER[1]
+    }
 }
 
-/// Two ends of the wire, as linkbench has them.
-struct Ends {
+/// Two ends of a wire, and what runs there.
+pub struct Ends {
     near: Namespace,
     far: Namespace,
-    processes: Vec<Background>,
+    tunnel: Vec<Background>,
+    servers: Vec<Background>,
     dir: tempfile::TempDir,
 }
 
@@ -35,22 +52,51 @@ impl Ends {
     fn make(prefix: &str) -> Result<Self> {
         let (near, far) = (Namespace::make(&format!("{prefix}-a"))?, Namespace::make(&format!("{prefix}-b"))?);
         let [a, b] = UNDERLAY.map(|address| format!("{address}/24"));
-        wire((&near, &a), (&far, &b), "wire0")?;
-        Ok(Self { near, far, processes: Vec::new(), dir: tempfile::tempdir()? })
+        wire((&near, &a), (&far, &b), WIRE)?;
+        Ok(Self { near, far, tunnel: vec![], servers: vec![], dir: tempfile::tempdir()? })
+    }
+
+    /// The end that calls.
+    pub fn near(&self) -> &Namespace {
+        &self.near
+    }
+
+    /// The processes of the tunnel, both ends.
+    pub fn tunnel(&self) -> impl Iterator<Item = u32> {
+        self.tunnel.iter().map(Background::pid)
+    }
+
+    /// The processes that answer at the far end.
+    pub fn servers(&self) -> impl Iterator<Item = u32> {
+        self.servers.iter().map(Background::pid)
+    }
+
+    /// Whether the wire takes many datagrams as one; without, the kernel cuts them up.
+    pub fn offload(&self, on: bool) -> Result<()> {
+        let switch = if on { "on" } else { "off" };
+        for end in [&self.near, &self.far] {
+            end.run(&["ethtool", "-K", WIRE, "tx-udp-segmentation", switch])?;
+        }
+        Ok(())
     }
 
     fn start(&mut self, name: &str, command: &Command) -> Result<()> {
         let started = Background::start(self.dir.path(), name, command)?;
-        self.processes.push(started);
+        self.tunnel.push(started);
         Ok(())
     }
 
-    /// The tunnel answers, and iperf3 serves at its far end.
-    fn serve(&mut self) -> Result<()> {
-        if !until(UP, || self.near.reaches(INNER[1])) {
+    /// Waits until the far end answers, and starts the servers there.
+    fn serve(&mut self, target: &str) -> Result<()> {
+        if !until(UP, || self.near.reaches(target)) {
             bail!("the tunnel does not come up; its logs:\n{}", self.logs());
         }
-        self.start("iperf3", &self.far.command(&["iperf3", "-s"]))
+        let servers: [&[&str]; 2] = [&["iperf3", "-s"], &["sockperf", "sr", "-p", "11111"]];
+        for words in servers {
+            let started = Background::start(self.dir.path(), words[0], &self.far.command(words))?;
+            self.servers.push(started);
+        }
+        Ok(())
     }
 
     fn logs(&self) -> String {
@@ -62,115 +108,34 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        for process in &self.processes {
+        for process in self.servers.iter().chain(&self.tunnel) {
             process.stop().ok();
         }
     }
 }
 
-/// OpenVPN 2.6 as Debian has it: AES-256-GCM, peer fingerprints, UDP, no kernel offload.
-pub struct OpenVpn(Ends);
+/// The wire itself, in cleartext: what a tunnel could reach at most.
+pub struct Wire(Ends);
 
-impl OpenVpn {
-    /// Starts both ends.
+impl Wire {
+    /// Joins both ends.
     pub fn start() -> Result<Self> {
-        let mut ends = Ends::make("coloa-ovpn")?;
-        let prints = [certificate(ends.dir.path(), "a")?, certificate(ends.dir.path(), "b")?];
-        let far = openvpn(ends.dir.path(), "b", &prints[0], 1, &["--tls-server", "--dh", "none"]);
-        ends.start("ovpn-b", &ends.far.command(&far.iter().map(String::as_str).collect::<Vec<_>>()))?;
-        let near = openvpn(ends.dir.path(), "a", &prints[1], 0, &["--tls-client", "--remote", UNDERLAY[1]]);
-        ends.start("ovpn-a", &ends.near.command(&near.iter().map(String::as_str).collect::<Vec<_>>()))?;
-        ends.serve()?;
+        let mut ends = Ends::make("coloa-wire")?;
+        ends.serve(UNDERLAY[1])?;
         Ok(Self(ends))
     }
 }
 
-fn openvpn(dir: &Path, end: &str, peer: &str, me: usize, role: &[&str]) -> Vec<String> {
-    let file = |kind: &str| dir.join(format!("{end}.{kind}")).to_string_lossy().into_owned();
-    let fixed = "openvpn --dev-type tun --proto udp --port 1194 --data-ciphers AES-256-GCM --cipher AES-256-GCM \
-                 --auth SHA256 --tun-mtu 1432 --mssfix 0 --disable-dco --topology p2p --verb 2 --sndbuf 4194304 \
-                 --rcvbuf 4194304 --txqueuelen 1000";
-    let mut words: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
-    let own = [("--dev", format!("ovpn-{end}")), ("--cert", file("crt")), ("--key", file("key"))];
-    words.extend(own.into_iter().flat_map(|(key, value)| [key.to_owned(), value]));
-    words.extend(["--peer-fingerprint", peer, "--ifconfig", INNER[me], INNER[1 - me]].map(str::to_owned));
-    words.extend(role.iter().map(|w| (*w).to_owned()));
-    words
-}
-
-/// A self-signed certificate; its fingerprint.
-fn certificate(dir: &Path, end: &str) -> Result<String> {
-    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $0.key -out $0.crt \
-                  -days 30 -subj /CN=$0 2>/dev/null && openssl x509 -in $0.crt -noout -fingerprint -sha256";
-    let out = Command::new("bash").args(["-c", script, end]).current_dir(dir).output()?;
-    let said = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-    match said.split_once('=') {
-        Some((_, fingerprint)) => Ok(fingerprint.to_owned()),
-        None => bail!("openssl made no certificate: {}", String::from_utf8_lossy(&out.stderr)),
-    }
-}
-
-/// Our link, tunnel and wire in one namespace an end as OpenVPN has it.
-pub struct Ours {
-    ends: Ends,
-    _keys: Embedded,
-}
-
-impl Ours {
-    /// Starts both ends.
-    pub fn start() -> Result<Self> {
-        let mut ends = Ends::make("coloa-link")?;
-        let keys = Embedded::start()?;
-        let namespaces = [ends.near.name(), ends.far.name()];
-        let link = Link::found(ends.dir.path(), &place(&keys), &sites(namespaces, UNDERLAY, INNER)?)?;
-        ends.processes.push(link.start("site-a")?);
-        ends.processes.push(link.start("site-b")?);
-        ends.serve()?;
-        Ok(Self { ends, _keys: keys })
-    }
-}
-
-/// Where an embedded target keeps keys.
-pub fn place(keys: &Embedded) -> KeyPlace {
-    KeyPlace {
-        module: keys.module().to_owned(),
-        token: LABEL.into(),
-        pin: USER_PIN.into(),
-        environment: keys.environment(),
-    }
-}
-
-/// Two sites whose red and black sides share a namespace, for measuring.
-pub fn sites(namespaces: [&str; 2], underlay: [&str; 2], inner: [&str; 2]) -> Result<[Site; 2]> {
-    let site = |n: usize, name| -> Result<Site> {
-        Ok(Site {
-            name,
-            red: Some(namespaces[n].to_owned()),
-            black: Some(namespaces[n].to_owned()),
-            listen: format!("{}:4500", underlay[n]).parse()?,
-            addresses: vec![format!("{}/24", inner[n])],
-            prefixes: vec![format!("{}/32", inner[n])],
-        })
-    };
-    Ok([site(0, "site-a")?, site(1, "site-b")?])
-}
-
-impl Tunnel for OpenVpn {
+impl Tunnel for Wire {
     fn name(&self) -> &'static str {
-        "OpenVPN"
+        CLEARTEXT
     }
 
-    fn client(&self) -> (&Namespace, String) {
-        (&self.0.near, INNER[1].to_owned())
-    }
-}
-
-impl Tunnel for Ours {
-    fn name(&self) -> &'static str {
-        "Cổ Loa"
+    fn ends(&self) -> &Ends {
+        &self.0
     }
 
-    fn client(&self) -> (&Namespace, String) {
-        (&self.ends.near, INNER[1].to_owned())
+    fn target(&self) -> &'static str {
+        UNDERLAY[1]
     }
 }

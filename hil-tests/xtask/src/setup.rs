@@ -11,7 +11,7 @@ use coloa_xtask::progress::Task;
 ///
 /// Examples:
 ///   cargo xtask setup            what the demo and the tests need
-///   cargo xtask setup --bench    also OpenVPN and what Kryoptic is built with: `cargo xtask bench` compares with both
+///   cargo xtask setup --bench    also OpenVPN, wireguard-go, sockperf and what Kryoptic is built with
 ///   cargo xtask setup --list     say what is missing, install nothing
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -71,6 +71,9 @@ const PACKAGES: &[Package] = &[
 ];
 const BENCH_PACKAGES: &[Package] = &[
     Package { name: "openvpn", program: "openvpn" },
+    Package { name: "wireguard-go", program: "wireguard-go" },
+    Package { name: "wireguard-tools", program: "wg" },
+    Package { name: "sockperf", program: "sockperf" },
     // Kryoptic is built with OpenSSL from source (perl) and generates bindings (libclang, which needs its own headers)
     Package { name: "perl", program: "perl" },
     Package { name: "libclang1-14", program: crate::kryoptic::LIBCLANG },

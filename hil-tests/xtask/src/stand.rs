@@ -75,8 +75,8 @@ pub enum Body {
 
 /// Measure ours and the others in turn within one run, in a scheduling group of its own.
 ///
-/// PKCS#11 operations through the module (embedded, appliance) beside SoftHSM2, Kryoptic and AWS-LC alone; iperf3
-/// through the link beside OpenVPN; a token of 100,000 keys. A table of what is asked for closes. Absolute figures
+/// PKCS#11 operations through the module (embedded, appliance) beside SoftHSM2, Kryoptic and AWS-LC alone; iperf3 and
+/// sockperf through the link beside OpenVPN, wireguard-go and the bare wire; a token of 100,000 keys. A table of what is asked for closes. Absolute figures
 /// depend on the machine: quote the ratios. All parts take half an hour; Kryoptic and its OpenSSL are built the first time.
 ///
 /// Examples:
@@ -116,7 +116,7 @@ impl Bench {
 pub enum Part {
     /// PKCS#11 operations
     Operations,
-    /// iperf3 through the link
+    /// iperf3 and sockperf through the link
     Link,
     /// A token of 100,000 keys: finding one, the first session, memory
     Many,

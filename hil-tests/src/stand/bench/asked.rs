@@ -2,7 +2,7 @@
 
 use super::many::{OPENED, STARTED};
 use super::results::Results;
-use super::{away, limit};
+use super::{away, limit, link};
 
 const SOFTHSM: &str = "SoftHSM2";
 const KRYOPTIC: &str = "Kryoptic";
@@ -66,7 +66,7 @@ pub fn all(results: &Results) -> Vec<Asked> {
         let threads: &[usize] = if *body == EMBEDDED { &[2] } else { &[8, 32] };
         threads.iter().map(|threads| rate(results, (what, body, *threads), peer, *least))
     });
-    beside.chain(slowed_by_threads(results)).chain(others(results)).collect()
+    beside.chain(slowed_by_threads(results)).chain(others(results)).chain(of_the_link(results)).collect()
 }
 
 /// A rate as a ratio to the best that a peer does on any number of threads.
@@ -132,6 +132,33 @@ fn others(results: &Results) -> impl Iterator<Item = Asked> {
         ),
     ];
     list.into_iter().map(|(says, bound, figure)| Asked { says: says.to_owned(), bound, figure })
+}
+
+/// What passes the link, as a ratio to what passes others on the same two cores.
+fn of_the_link(results: &Results) -> impl Iterator<Item = Asked> {
+    let (openvpn, wireguard) = ("OpenVPN", "wireguard-go");
+    let more = [
+        (link::TCP, 1, openvpn, Bound::AtLeast(6.0)),
+        (link::TCP, 1, wireguard, Bound::AtLeast(10.0)),
+        (link::TCP, 1, link::CLEARTEXT, Bound::AtLeast(0.5)),
+        (link::TCP, 4, openvpn, Bound::AtLeast(7.0)),
+        (link::TCP, 4, wireguard, Bound::AtLeast(10.0)),
+        (link::TCP_CUT, 1, openvpn, Bound::AtLeast(3.5)),
+        (link::UDP, 1, openvpn, Bound::AtLeast(2.5)),
+        (link::LATENCY, 1, openvpn, Bound::AtMost(1.5)),
+    ];
+    let ratios = more.map(|(what, streams, peer, bound)| Asked {
+        says: format!("link: {what}, {streams}: times {peer}"),
+        bound,
+        figure: ratio(results.figure(what, link::OURS, streams), results.figure(what, peer, streams)),
+    });
+    let alone = [(link::CPU, "CPU seconds for a GB", 1.3), (link::MEMORY, "MB", 20.0)];
+    let absolute = alone.map(|(what, unit, most)| Asked {
+        says: format!("link: {what}: {unit}"),
+        bound: Bound::AtMost(most),
+        figure: results.figure(what, link::OURS, 1),
+    });
+    ratios.into_iter().chain(absolute)
 }
 
 fn ratio(of: Option<f64>, to: Option<f64>) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use super::away::Away;
 use super::results::Measurement;
-use super::{limit, p11bench, prefer};
+use super::{Preferred, limit, p11bench, prefer};
 use anyhow::Result;
 use coloa_hil_tests::body::{Appliance, Embedded, Kryoptic, SoftHsm};
 use coloa_hil_tests::target::Target;
@@ -59,7 +59,10 @@ fn one(args: &Bench, targets: &[&dyn Target], operation: &str, threads: usize) -
             }
         }
         task.note(limit::NAME);
-        let alone = limit::rate(operation, threads, args.seconds)?;
+        let alone = {
+            let _preferred = Preferred::now();
+            limit::rate(operation, threads, args.seconds)?
+        };
         if let Some(last) = measured.last_mut() {
             last.figures.extend(alone);
         }

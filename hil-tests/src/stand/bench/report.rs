@@ -15,7 +15,7 @@ pub fn page(results: &Results) -> String {
         page += &format!("\n## {name}\n\n{}\n\n{}\n", origin(&part.origin), measured(&part.measurements));
     }
     page += &format!("\n## How far from the limit\n\n{}\n", limits(results));
-    page + &format!("\n## Asked for\n\n{}\n", asked(results))
+    page + &format!("\n## Asked for\n\n{}\n", asked(results, true))
 }
 
 fn origin(of: &Origin) -> String {
@@ -49,10 +49,10 @@ fn shown(m: &Measurement) -> String {
     }
 }
 
-/// What is asked for, and whether it is reached.
-pub fn asked(results: &Results) -> Table {
+/// What is asked for, and whether it is reached; what was not measured only if it is to be said.
+pub fn asked(results: &Results, says_unmeasured: bool) -> Table {
     let mut table = table(&["asked for", "at least", "at most", "measured", "reached"]);
-    for asked in asked::all(results) {
+    for asked in asked::all(results).into_iter().filter(|asked| says_unmeasured || asked.figure.is_some()) {
         let (least, most) = match asked.bound {
             Bound::AtLeast(least) => (number(least), String::new()),
             Bound::AtMost(most) => (String::new(), number(most)),
