@@ -10,6 +10,7 @@ mod firmware;
 mod fuzz;
 mod gates;
 mod kryoptic;
+mod package;
 mod product;
 mod python;
 mod run;
@@ -41,6 +42,7 @@ enum Task {
     Check(check::Args),
     Test(testing::Args),
     Firmware(firmware::Args),
+    Package(package::Args),
     Fuzz(fuzz::Args),
 }
 
@@ -62,6 +64,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Check(a) => check::main(&a),
         Task::Test(a) => testing::main(&a),
         Task::Firmware(a) => firmware::main(&a),
+        Task::Package(a) => package::main(&a),
         Task::Fuzz(a) => fuzz::main(&a),
     }
 }

@@ -4,7 +4,7 @@ use crate::{python, run, tools};
 use anyhow::{Context, Result, bail};
 use coloa_xtask::progress::Task;
 
-/// Install what is missing: Debian packages, the Cortex-M toolchain, cargo-deny, cargo-audit and Python packages.
+/// Install what is missing: Debian packages, the Cortex-M toolchain, cargo-deny, cargo-audit, cargo-deb and Python packages.
 ///
 /// Only what is absent is fetched; a second run changes nothing. Packages need root and Debian 12
 /// or a relative of it; elsewhere the missing programs are named and you install them.

@@ -1,4 +1,4 @@
-//! cargo-deny and cargo-audit at pinned versions, built once into `target/tools`.
+//! cargo-deny, cargo-audit and cargo-deb at pinned versions, built once into `target/tools`.
 
 use crate::run;
 use anyhow::Result;
@@ -16,6 +16,10 @@ pub struct Tool {
 pub const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 /// Known vulnerabilities.
 pub const AUDIT: Tool = Tool { name: "cargo-audit", version: "0.22.2" };
+
+/// Debian packages.
+pub const DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+const ALL: [Tool; 3] = [AUDIT, DENY, DEB];
 
 impl Tool {
     /// The command `cargo NAME`, ready for its arguments.
@@ -53,9 +57,19 @@ impl Tool {
     }
 }
 
-/// Builds what is not there at its pinned version, then drops what building left (a gigabyte).
+/// Builds what is not there at its pinned version.
 pub fn ensure() -> Result<()> {
-    [AUDIT, DENY].iter().filter(|t| t.find().is_none()).try_for_each(Tool::install)?;
+    install(&ALL)
+}
+
+/// The same for packages alone.
+pub fn ensure_deb() -> Result<()> {
+    install(&[DEB])
+}
+
+/// Drops afterwards what building left (a gigabyte).
+fn install(tools: &[Tool]) -> Result<()> {
+    tools.iter().filter(|t| t.find().is_none()).try_for_each(Tool::install)?;
     let left = run::root().join("target/tools/build");
     if left.exists() {
         std::fs::remove_dir_all(left)?;
@@ -65,6 +79,6 @@ pub fn ensure() -> Result<()> {
 
 /// Names of what is not there.
 pub fn missing() -> Vec<String> {
-    let absent = [AUDIT, DENY].into_iter().filter(|t| t.find().is_none());
+    let absent = ALL.into_iter().filter(|t| t.find().is_none());
     absent.map(|t| format!("{} {}", t.name, t.version)).collect()
 }
