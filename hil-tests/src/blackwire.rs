@@ -72,7 +72,12 @@ impl Sites {
     /// Starts a daemon, `site-a` or `site-b`, and waits until it is ready. One after the other: SoftHSM2 now and then shows
     /// no token to one of two processes that open it at the same time.
     pub fn start(&self, site: &str) -> Result<Background> {
-        let daemon = self.link.start(site)?;
+        self.start_with(site, &[])
+    }
+
+    /// The same in a changed environment.
+    pub fn start_with(&self, site: &str, environment: &[(&str, &str)]) -> Result<Background> {
+        let daemon = self.link.start_with(site, environment)?;
         let log = || std::fs::read_to_string(self.link.path(&format!("{site}.log"))).unwrap_or_default();
         ensure!(until(UP, || log().contains("ready identity=")), "{site} does not start:\n{}", log());
         Ok(daemon)

@@ -72,10 +72,22 @@ impl Link {
         self.path(&format!("{site}.toml"))
     }
 
+    /// Adds a section to a site's configuration.
+    pub fn configure(&self, site: &str, section: &str) -> Result<()> {
+        let text = std::fs::read_to_string(self.config(site))?;
+        Ok(std::fs::write(self.config(site), format!("{text}{section}\n"))?)
+    }
+
     /// Starts one site's daemon; its log is `DIR/SITE.log`.
     pub fn start(&self, site: &str) -> Result<Background> {
+        self.start_with(site, &[])
+    }
+
+    /// The same in a changed environment.
+    pub fn start_with(&self, site: &str, environment: &[(&str, &str)]) -> Result<Background> {
         let mut linkd = Command::new(built::program("coloa-linkd")?);
         linkd.args(["run", "--config"]).arg(self.config(site)).envs(self.keys.environment.clone());
+        linkd.envs(environment.iter().copied());
         Background::start(&self.dir, site, &linkd)
     }
 

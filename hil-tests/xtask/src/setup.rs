@@ -67,6 +67,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "iperf3", program: "iperf3" },
     Package { name: "tcpdump", program: "tcpdump" },
     Package { name: "valgrind", program: "valgrind" },
+    Package { name: "libfaketime", program: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1" },
     Package { name: "python3-venv", program: "/usr/lib/python3.11/ensurepip/__init__.py" },
 ];
 const BENCH_PACKAGES: &[Package] = &[
