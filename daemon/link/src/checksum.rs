@@ -52,8 +52,20 @@ impl Sum {
         }
     }
 
+    /// A checksum field after octets of the data changed from `old` to `new` (RFC 1624 eqn. 3). Both are whole 32-bit words
+    /// of the data, or zero-extended ones: see [`at_offset`].
+    pub(crate) fn updated(field: [u8; 2], old: [u8; 4], new: [u8; 4]) -> [u8; 2] {
+        let complement = |octets: [u8; 4]| octets.map(|octet| !octet);
+        Self::default().add(&field.map(|octet| !octet)).add(&complement(old)).add(&new).finish()
+    }
+
     /// Whether data that includes its checksum field sums up as it should.
     pub(crate) fn is_valid(self) -> bool {
         self.folded() == [0xff; 2]
     }
+}
+
+/// A 16-bit field as it weighs in a sum when it lies at `offset`: at an odd one it straddles two words.
+pub(crate) fn at_offset(offset: usize, [high, low]: [u8; 2]) -> [u8; 4] {
+    if offset.is_multiple_of(2) { [high, low, 0, 0] } else { [0, high, low, 0] }
 }

@@ -52,6 +52,12 @@ reasons! {
     NoPolicy = "no_policy",
     /// The pair of sites may talk, but not with this protocol or port.
     FilteredProtocol = "filtered_protocol",
+    /// Larger than the link carries and not to be fragmented; the sender was told by ICMP.
+    TooBig = "too_big",
+    /// The same, but the sender was not told: too many answers lately, or none may be given.
+    TooBigUntold = "too_big_untold",
+    /// An IPv6 packet of up to 1280 octets, which every link must carry (RFC 8200 §5), on a path too narrow for it.
+    PathBelowIpv6 = "path_below_ipv6",
     /// The cipher provider failed while sealing.
     CipherFailed = "cipher_failed",
 }

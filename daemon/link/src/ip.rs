@@ -3,6 +3,10 @@
 use crate::checksum::Sum;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// ICMP.
+pub const ICMP: u8 = 1;
+/// ICMPv6.
+pub const ICMPV6: u8 = 58;
 /// TCP.
 pub const TCP: u8 = 6;
 /// UDP.
@@ -75,6 +79,12 @@ pub(crate) fn packet_len(packet: &[u8], version: u8) -> Option<usize> {
         _ => usize::from(be16(packet, 4)?).checked_add(IPV6_LEN)?,
     };
     (len <= packet.len()).then_some(len)
+}
+
+/// Whether routers may fragment this packet: IPv4 without DF.
+pub(crate) fn may_fragment(packet: &[u8]) -> bool {
+    let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+    is_v4 && packet.get(6).is_some_and(|flags| flags & 0x40 == 0)
 }
 
 /// Skips extension headers (RFC 8200 §4); at a later fragment the upper octets are hidden.

@@ -6,6 +6,7 @@
 use crate::checksum::Sum;
 use crate::drops::DropReason;
 use crate::ip::{self, Selector, be16, be32, put};
+use crate::mss::Checksum;
 use crate::virtio::{GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, Header, NEEDS_CSUM};
 
 const MALFORMED: DropReason = DropReason::MalformedOffload;
@@ -28,6 +29,22 @@ enum Kind {
     /// UDP datagrams of equal size.
     Udp { transport: usize },
 }
+
+/// Whether a link carries what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Every packet as it is.
+    Whole,
+    /// After fragmentation ([`crate::Fragments`]).
+    InFragments,
+    /// Not at all: tell the sender ([`crate::icmp::too_big`]).
+    No,
+    /// An IPv6 packet that the sender is entitled to send: there is nothing to tell.
+    NoThoughEntitled,
+}
+
+/// What every IPv6 link carries (RFC 8200 §5).
+const IPV6_MIN_MTU: usize = 1280;
 
 /// One read from the TUN device, on its way to the black side.
 #[derive(Debug, Clone)]
@@ -80,6 +97,28 @@ impl<'a> Outgoing<'a> {
     /// The packet as it was read.
     pub fn packet(&self) -> &'a [u8] {
         self.packet
+    }
+
+    /// Octets of the largest packet that comes of it.
+    pub fn largest(&self) -> usize {
+        self.headers.saturating_add(self.segment).min(self.packet.len())
+    }
+
+    /// How it fits a link that carries inner packets of `mtu` octets.
+    pub fn fit(&self, mtu: usize) -> Fit {
+        let largest = self.largest();
+        let is_v6 = self.selector.source.is_ipv6();
+        match largest <= mtu {
+            true => Fit::Whole,
+            false if ip::may_fragment(self.packet) => Fit::InFragments,
+            false if is_v6 && largest <= IPV6_MIN_MTU => Fit::NoThoughEntitled,
+            false => Fit::No,
+        }
+    }
+
+    /// What the transport checksum field of the packet holds, as it was read.
+    pub fn checksum(&self) -> Checksum {
+        if self.kind == Kind::Whole { Checksum::Complete } else { Checksum::Partial }
     }
 
     /// Whether every packet has been written.

@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 use crate::admission::{Admission, Trust};
 use crate::config::{Config, MetricsAddress, Token};
 use crate::control::{Control, Parts};
-use crate::data::{KeyEvent, Plane};
+use crate::data::{KeyEvent, Plane, Settings};
 use crate::fault::Fault;
 use crate::identity::{Identity, read_certificates};
 use crate::keyholder::client::Keyholder;
@@ -104,7 +104,7 @@ impl Running {
 
         let fixed = Fixed { shared_namespace: sides.shared, tun_offload: format!("{:?}", tun.offload()) };
         tracing::info!(identity = %own, offload = fixed.tun_offload, segments = black.max_segments(), "ready");
-        let (plane, events) = Plane::start(tun, black, limits(&config))?;
+        let (plane, events) = Plane::start(tun, black, settings(&config))?;
         let routes = keep_routes(sides.red, config.red.name.clone())?;
         let control = Control::new(Parts { config, admission, plane, tls, serials, routes });
         start_control(&control, sides.black, listener, events)?;
@@ -147,6 +147,10 @@ fn inner_mtu(config: &Config) -> u16 {
     let largest = esp::inner_mtu(config.black.path_mtu.into(), outer_header);
     let largest = u16::try_from(largest).unwrap_or(u16::MAX);
     config.red.mtu.map_or(largest, |mtu| mtu.min(largest))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings { limits: limits(config), inner_mtu: inner_mtu(config).into() }
 }
 
 /// The hard limit by age leaves as long again for the next exchange.

@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use coloa_link::encap::Datagram;
 use coloa_link::esp::PREFIX_LEN;
 use coloa_link::keys::SaKeys;
+use coloa_link::mss::{self, Checksum};
 use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Limits, Spi};
 use quinn_udp::RecvMeta;
 
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
-use super::{Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Standing, Traffic, tell};
+use super::{
+    Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Settings, Standing, Traffic, tell,
+};
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
 
@@ -33,6 +36,8 @@ const MAX_SLICES: usize = coloa_link::coalesce::MAX_JOINED + 1;
 /// The receiving half of one peer.
 struct Peer {
     inbound: Inbound<Cipher>,
+    /// The largest inner packet that its path carries.
+    mtu: usize,
     traffic: Traffic,
 }
 
@@ -41,6 +46,7 @@ pub struct Inward {
     tun: Arc<Tun>,
     black: Arc<BlackSocket>,
     limits: Limits,
+    mtu: usize,
     origin: Instant,
     events: Sender<KeyEvent>,
     outward: Mailbox<OutOrder>,
@@ -56,7 +62,7 @@ impl Inward {
     pub fn new(
         tun: Arc<Tun>,
         black: Arc<BlackSocket>,
-        limits: Limits,
+        settings: Settings,
         origin: Instant,
         events: Sender<KeyEvent>,
         outward: Mailbox<OutOrder>,
@@ -64,7 +70,8 @@ impl Inward {
         Self {
             tun,
             black,
-            limits,
+            limits: settings.limits,
+            mtu: settings.inner_mtu,
             origin,
             events,
             outward,
@@ -134,6 +141,9 @@ impl Inward {
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = self.routing.sites.get(number.0).copied().flatten().ok_or(DropReason::NoPolicy)?;
         spd.permits_inbound(site, packet)?;
+        if mss::opens_connection(packet) {
+            mss::clamp(packet, peer.mtu, Checksum::Complete);
+        }
         peer.traffic.count(packet.len());
         Ok(start..start.saturating_add(packet.len()))
     }
@@ -180,11 +190,11 @@ impl Inward {
     }
 
     fn install(&mut self, peer: PeerNumber, epoch: Epoch, keys: SaKeys) -> Result<(), InstallFailed> {
-        let (now, limits, spi) = (self.origin.elapsed(), self.limits, keys.spi());
+        let (now, limits, mtu, spi) = (self.origin.elapsed(), self.limits, self.mtu, keys.spi());
         if self.by_spi.contains_key(&spi) {
             return Err(InstallFailed::SpiInUse(spi));
         }
-        let vacant = || Peer { inbound: Inbound::blocked(limits), traffic: Traffic::default() };
+        let vacant = || Peer { inbound: Inbound::blocked(limits), mtu, traffic: Traffic::default() };
         let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;
         half.inbound.install(now, epoch, keys).map_err(|_| InstallFailed::Cipher)?;
         self.by_spi.insert(spi, peer);

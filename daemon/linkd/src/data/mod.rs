@@ -34,6 +34,15 @@ use mailbox::{Mailbox, mailbox};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerNumber(pub usize);
 
+/// What does not change while the data plane runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long keys serve.
+    pub limits: Limits,
+    /// The largest inner packet that fits the path.
+    pub inner_mtu: usize,
+}
+
 /// The policy in force, and which peer each of its sites is.
 #[derive(Debug, Default)]
 pub struct Routing {
@@ -150,15 +159,15 @@ pub struct Plane {
 
 impl Plane {
     /// Starts both threads, blocked and without policy: nothing passes yet.
-    pub fn start(tun: Tun, black: BlackSocket, limits: Limits) -> Result<(Self, Receiver<KeyEvent>), Fault> {
+    pub fn start(tun: Tun, black: BlackSocket, settings: Settings) -> Result<(Self, Receiver<KeyEvent>), Fault> {
         let (tun, black) = (Arc::new(tun), Arc::new(black));
         let (events, heard) = channel();
         let origin = Instant::now();
         let words = |e: std::io::Error| Fault::Tun { name: "data plane".into(), why: e.to_string() };
         let (outward, out_box) = mailbox().map_err(words)?;
         let (inward, in_box) = mailbox().map_err(words)?;
-        let sender = outward::Outward::new(tun.clone(), black.clone(), limits, origin, events.clone());
-        let receiver = inward::Inward::new(tun, black, limits, origin, events, outward.clone());
+        let sender = outward::Outward::new(tun.clone(), black.clone(), settings, origin, events.clone());
+        let receiver = inward::Inward::new(tun, black, settings, origin, events, outward.clone());
         let threads = vec![
             spawn("outward", move || sender.run(&out_box)).map_err(words)?,
             spawn("inward", move || receiver.run(&in_box)).map_err(words)?,

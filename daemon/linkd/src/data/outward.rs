@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use coloa_link::{Counters, DropReason, Limits, Outbound, OutboundEvent, Outgoing};
+use coloa_link::{Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, mss, virtio};
 
 use super::burst::Bursts;
 use super::mailbox::Inbox;
 use super::peers::Peers;
-use super::{Cipher, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Standing, Traffic, tell};
+use super::{
+    Cipher, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Settings, Standing, Traffic, tell,
+};
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
 
 /// The largest super-packet with its `virtio_net_hdr`.
-const READ_BUFFER: usize = coloa_link::virtio::LEN + 65_535;
+const READ_BUFFER: usize = virtio::LEN + 65_535;
 /// Reads between two looks at the clock, for the limits by age.
 const READS_BETWEEN_TICKS: u32 = 256;
 /// The longest sleep: limits by age are looked at so often when nothing passes.
@@ -25,6 +27,8 @@ const IDLE: Duration = Duration::from_secs(1);
 struct Peer {
     outbound: Outbound<Cipher>,
     to: Option<SocketAddr>,
+    /// The largest inner packet that its path carries.
+    mtu: usize,
     traffic: Traffic,
 }
 
@@ -33,11 +37,13 @@ pub struct Outward {
     tun: Arc<Tun>,
     bursts: Bursts,
     limits: Limits,
+    mtu: usize,
     origin: Instant,
     events: Sender<KeyEvent>,
     routing: Arc<Routing>,
     peers: Peers<Peer>,
     drops: Counters,
+    narrow: Narrow,
 }
 
 impl Outward {
@@ -45,19 +51,21 @@ impl Outward {
     pub fn new(
         tun: Arc<Tun>,
         black: Arc<BlackSocket>,
-        limits: Limits,
+        settings: Settings,
         origin: Instant,
         events: Sender<KeyEvent>,
     ) -> Self {
         Self {
             tun,
             bursts: Bursts::new(black),
-            limits,
+            limits: settings.limits,
+            mtu: settings.inner_mtu,
             origin,
             events,
             routing: Arc::default(),
             peers: Peers::new(),
             drops: Counters::new(),
+            narrow: Narrow::new(),
         }
     }
 
@@ -74,7 +82,7 @@ impl Outward {
                 self.obey(order);
             }
             match rustix::io::read(&*self.tun, packet.as_mut_slice()) {
-                Ok(length) => self.forward(packet.get(..length).unwrap_or_default()),
+                Ok(length) => self.forward(packet.get_mut(..length).unwrap_or_default()),
                 Err(rustix::io::Errno::AGAIN) => {
                     self.bursts.flush();
                     self.tick();
@@ -94,13 +102,13 @@ impl Outward {
         }
     }
 
-    fn forward(&mut self, read: &[u8]) {
+    fn forward(&mut self, read: &mut [u8]) {
         if let Err(reason) = self.try_forward(read) {
             self.drops.count(reason);
         }
     }
 
-    fn try_forward(&mut self, read: &[u8]) -> Result<(), DropReason> {
+    fn try_forward(&mut self, read: &mut [u8]) -> Result<(), DropReason> {
         let mut outgoing = Outgoing::parse(read)?;
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = spd.outbound(outgoing.selector())?;
@@ -108,8 +116,31 @@ impl Outward {
         let peer = self.peers.get(number).ok_or(DropReason::NoSa)?;
         let seal = peer.outbound.seal()?;
         let to = peer.to.ok_or(DropReason::NoSa)?;
+        if mss::opens_connection(outgoing.packet()) {
+            let checksum = outgoing.checksum();
+            mss::clamp(read.get_mut(virtio::LEN..).unwrap_or_default(), peer.mtu, checksum);
+            outgoing = Outgoing::parse(read)?;
+        }
+        match outgoing.fit(peer.mtu) {
+            Fit::Whole => self.bursts.add(seal, &mut outgoing, to)?,
+            Fit::InFragments => {
+                let bursts = &mut self.bursts;
+                self.narrow.in_fragments(&mut outgoing, peer.mtu, |piece| bursts.add(seal, piece, to))?;
+            }
+            Fit::No => return Err(self.refuse(outgoing, number)),
+            Fit::NoThoughEntitled => return Err(DropReason::PathBelowIpv6),
+        }
         peer.traffic.count(outgoing.packet().len());
-        self.bursts.add(seal, &mut outgoing, to)
+        Ok(())
+    }
+
+    /// Tells the sender how large a packet may be; the reason is by which name this one is counted.
+    fn refuse(&mut self, outgoing: Outgoing<'_>, peer: PeerNumber) -> DropReason {
+        let mtu = self.peers.get(peer).map_or(self.mtu, |peer| peer.mtu);
+        match self.narrow.tell_sender(outgoing, mtu, self.origin.elapsed()) {
+            Some(answer) if rustix::io::write(&*self.tun, answer).is_ok() => DropReason::TooBig,
+            _ => DropReason::TooBigUntold,
+        }
     }
 
     fn obey(&mut self, order: OutOrder) {
@@ -142,8 +173,9 @@ impl Outward {
     }
 
     fn admit(&mut self, peer: PeerNumber) -> Option<&mut Peer> {
-        let limits = self.limits;
-        self.peers.admit(peer, || Peer { outbound: Outbound::blocked(limits), to: None, traffic: Traffic::default() })
+        let (limits, mtu) = (self.limits, self.mtu);
+        let vacant = || Peer { outbound: Outbound::blocked(limits), to: None, mtu, traffic: Traffic::default() };
+        self.peers.admit(peer, vacant)
     }
 
     fn report(&mut self) -> Report {
