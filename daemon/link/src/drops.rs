@@ -58,6 +58,8 @@ reasons! {
     TooBigUntold = "too_big_untold",
     /// An IPv6 packet of up to 1280 octets, which every link must carry (RFC 8200 §5), on a path too narrow for it.
     PathBelowIpv6 = "path_below_ipv6",
+    /// The black path marked congestion on a packet whose transport knows no such mark (RFC 6040 §4.2).
+    CongestionUnmarkable = "congestion_unmarkable",
     /// The cipher provider failed while sealing.
     CipherFailed = "cipher_failed",
 }

@@ -46,6 +46,7 @@ pub mod keys;
 pub mod limiter;
 pub mod limits;
 mod link;
+pub mod marking;
 pub mod mss;
 pub mod narrow;
 mod open;

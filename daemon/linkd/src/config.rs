@@ -67,6 +67,10 @@ pub struct Black {
     /// MTU of the path between the sites.
     #[serde(default = "default_path_mtu")]
     pub path_mtu: u16,
+    /// The class of service of red packets (DSCP) is shown outside, so that the carrier's queues treat voice as voice. It
+    /// tells the carrier which packets those are: where that is too much, or marks are paid for, turn it off.
+    #[serde(default = "default_copy_dscp")]
+    pub copy_dscp: bool,
 }
 
 /// The token with the private key.
@@ -156,6 +160,9 @@ fn default_tun_name() -> String {
 }
 fn default_path_mtu() -> u16 {
     1500
+}
+fn default_copy_dscp() -> bool {
+    true
 }
 fn default_deadline() -> u64 {
     5

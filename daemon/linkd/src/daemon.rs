@@ -150,7 +150,7 @@ fn inner_mtu(config: &Config) -> u16 {
 }
 
 fn settings(config: &Config) -> Settings {
-    Settings { limits: limits(config), inner_mtu: inner_mtu(config).into() }
+    Settings { limits: limits(config), inner_mtu: inner_mtu(config).into(), copy_dscp: config.black.copy_dscp }
 }
 
 /// The hard limit by age leaves as long again for the next exchange.

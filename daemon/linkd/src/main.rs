@@ -28,6 +28,7 @@ mod tls;
 mod trouble;
 #[allow(unsafe_code, reason = "TUN ioctls have no safe wrapper")]
 mod tun;
+#[allow(unsafe_code, reason = "control messages of sendmsg have no safe wrapper")]
 mod udp;
 mod watch;
 

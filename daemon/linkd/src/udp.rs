@@ -1,15 +1,19 @@
 //! The UDP socket on the black side: sends bursts with `UDP_SEGMENT`, receives with `UDP_GRO`, and never fragments.
-//! quinn-udp knows which of it this kernel can do, and learns it anew when a send is refused.
+//! quinn-udp sets the socket up, knows which of it this kernel can do, and receives.
+
+mod system;
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{RecvMeta, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
 
 use crate::fault::Fault;
+pub use system::Sending;
 
 /// Socket buffers: 50 ms at 1 Gbit/s.
 const SOCKET_BUFFER: usize = 6 << 20;
@@ -19,6 +23,7 @@ const SOCKET_BUFFER: usize = 6 << 20;
 pub struct BlackSocket {
     socket: UdpSocket,
     state: UdpSocketState,
+    max_segments: AtomicUsize,
 }
 
 impl BlackSocket {
@@ -28,34 +33,52 @@ impl BlackSocket {
         let state = UdpSocketState::new((&socket).into())
             .map_err(|e| Fault::Socket { listen: listen.to_string(), why: e.to_string() })?;
         enlarge(&socket);
-        Ok(Self { socket, state })
+        system::report_less(socket.as_fd());
+        let max_segments = AtomicUsize::new(state.max_gso_segments());
+        Ok(Self { socket, state, max_segments })
     }
 
     /// Datagrams that one send may carry.
     pub fn max_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        self.max_segments.load(Ordering::Relaxed)
     }
 
-    /// Sends `contents` to one peer as datagrams of `segment_size`, as many at once as the kernel takes; waits while the
-    /// socket's buffer is full.
-    pub fn send(&self, to: SocketAddr, mut contents: &[u8], segment_size: usize) -> io::Result<()> {
-        while !contents.is_empty() {
-            let most = self.max_segments();
-            let (burst, rest) = contents.split_at(segment_size.saturating_mul(most).clamp(1, contents.len()));
-            match self.send_burst(to, burst, segment_size) {
-                Ok(()) => contents = rest,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
-                // The kernel or the device does not segment after all: once more, each datagram by itself.
-                Err(_) if self.max_segments() < most => {}
-                Err(e) => return Err(e),
+    /// Sends datagrams of `segment_size` to one peer, as many at once as the kernel takes; waits while the socket's buffer
+    /// is full.
+    pub fn send(&self, to: SocketAddr, traffic_class: u8, contents: &[u8], segment_size: usize) -> io::Result<()> {
+        let most = segment_size.saturating_mul(self.max_segments()).max(1);
+        contents.chunks(most).try_for_each(|chunk| {
+            let segmented = u16::try_from(segment_size).ok().filter(|size| chunk.len() > usize::from(*size));
+            let burst = Sending { to, traffic_class, contents: chunk, segment_size: segmented };
+            match self.send_waiting(burst) {
+                // EIO: the device does not segment after all. EINVAL: it does not, or a segment exceeds its MTU.
+                Err(e) if segmented.is_some() && matches!(e.raw_os_error(), Some(libc::EIO | libc::EINVAL)) => {
+                    self.send_singly(burst, segment_size)
+                }
+                other => other,
             }
-        }
+        })
+    }
+
+    /// Each datagram by itself. If that succeeds, segmentation is what does not, and is not tried again.
+    fn send_singly(&self, burst: Sending<'_>, segment_size: usize) -> io::Result<()> {
+        burst
+            .contents
+            .chunks(segment_size.max(1))
+            .try_for_each(|contents| self.send_waiting(Sending { contents, segment_size: None, ..burst }))?;
+        self.max_segments.store(1, Ordering::Relaxed);
+        tracing::warn!("the kernel does not segment UDP here: each datagram is sent by itself from now on");
         Ok(())
     }
 
-    fn send_burst(&self, destination: SocketAddr, contents: &[u8], segment_size: usize) -> io::Result<()> {
-        let burst = Transmit { destination, ecn: None, contents, segment_size: Some(segment_size), src_ip: None };
-        self.state.try_send((&self.socket).into(), &burst)
+    fn send_waiting(&self, sending: Sending<'_>) -> io::Result<()> {
+        loop {
+            match system::send(self.as_fd(), sending) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     }
 
     /// Receives what is there; `WouldBlock` when nothing is.
@@ -107,11 +130,45 @@ mod tests {
         far.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("timeout");
         let near = BlackSocket::open("127.0.0.1:0".parse().expect("address")).expect("socket");
         let contents: Vec<u8> = (0..200u8).flat_map(|n| [n; 10]).collect();
-        near.send(far.local_addr().expect("address"), &contents, 10).expect("sent");
+        near.send(far.local_addr().expect("address"), 0, &contents, 10).expect("sent");
         for n in 0..200u8 {
             let mut datagram = [0; 64];
             let length = far.recv(&mut datagram).expect("datagram");
             assert_eq!(datagram.get(..length), Some([n; 10].as_slice()));
         }
+    }
+
+    #[test]
+    fn each_send_has_its_own_traffic_class_and_the_receiver_sees_ecn() {
+        for at in ["127.0.0.1:0", "[::1]:0"] {
+            let open = || BlackSocket::open(at.parse().expect("address")).expect("socket");
+            let (near, far) = (open(), open());
+            let to = far.socket.local_addr().expect("address");
+            // DSCP does not disturb ECN; what it looks like outside is for a capture to show.
+            for (class, expected) in [(0u8, 0u8), (0x2e << 2 | 2, 2), (1, 1), (3, 3), (0, 0)] {
+                near.send(to, class, &[7; 30], 10).expect("sent");
+                poll(&mut [PollFd::from_borrowed_fd(far.as_fd(), PollFlags::IN)], None).expect("poll");
+                let (mut octets, mut meta) = ([0; 4096], [RecvMeta::default()]);
+                let mut received = 0;
+                while received < 30 {
+                    assert_eq!(far.receive(&mut [IoSliceMut::new(&mut octets)], &mut meta).expect("receive"), 1);
+                    received += meta[0].len;
+                    assert_eq!(
+                        (meta[0].ecn.map_or(0, |ecn| ecn as u8), meta[0].stride),
+                        (expected, 10),
+                        "{at}, class {class:#x}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_datagram_too_large_for_the_interface_is_an_error_and_ends_no_segmentation() {
+        let near = BlackSocket::open("127.0.0.1:0".parse().expect("address")).expect("socket");
+        let before = near.max_segments();
+        let to = near.socket.local_addr().expect("address");
+        let refused = near.send(to, 0, &vec![0; 70_000], 70_000).expect_err("no datagram is so large");
+        assert_eq!((refused.raw_os_error(), near.max_segments()), (Some(libc::EMSGSIZE), before));
     }
 }

@@ -9,12 +9,21 @@ use coloa_link::{Burst, DropReason, MAX_BURST_BYTES, MAX_BURST_SEGMENTS, Outgoin
 use super::Cipher;
 use crate::udp::BlackSocket;
 
+/// Where datagrams go, and how they are marked outside. Those of one send are alike in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// The peer's address.
+    pub to: SocketAddr,
+    /// TOS octet or traffic class of the outer header.
+    pub traffic_class: u8,
+}
+
 /// The datagrams, and where they go.
 pub struct Bursts {
     black: Arc<BlackSocket>,
     sealed: Vec<u8>,
     waiting: Burst,
-    to: Option<SocketAddr>,
+    heading: Option<Heading>,
     refused_by_kernel: u64,
 }
 
@@ -22,7 +31,7 @@ impl Bursts {
     /// None yet.
     pub fn new(black: Arc<BlackSocket>) -> Self {
         let sealed = vec![0; MAX_BURST_BYTES];
-        Self { black, sealed, waiting: Burst::default(), to: None, refused_by_kernel: 0 }
+        Self { black, sealed, waiting: Burst::default(), heading: None, refused_by_kernel: 0 }
     }
 
     /// Seals everything that was read, sends what is whole and lets a single packet wait for the next.
@@ -30,16 +39,16 @@ impl Bursts {
         &mut self,
         seal: &mut Seal<Cipher>,
         outgoing: &mut Outgoing<'_>,
-        to: SocketAddr,
+        heading: Heading,
     ) -> Result<(), DropReason> {
         while let Some(next) = outgoing.next_len() {
             let is_single = next == outgoing.packet().len();
-            if !is_single || !self.admits(esp::sealed_len(next), to) {
+            if !is_single || !self.admits(esp::sealed_len(next), heading) {
                 self.flush();
             }
             let room = self.sealed.get_mut(self.waiting.len..).ok_or(DropReason::BufferTooSmall)?;
             let burst = seal.seal_burst(outgoing, room)?;
-            self.to = Some(to);
+            self.heading = Some(heading);
             self.waiting.len = self.waiting.len.saturating_add(burst.len);
             self.waiting.segment_size = self.waiting.segment_size.max(burst.segment_size);
             self.waiting.count = self.waiting.count.saturating_add(burst.count);
@@ -53,8 +62,9 @@ impl Bursts {
     /// Sends what waits.
     pub fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        let (Some(to), Some(datagrams)) = (self.to, self.sealed.get(..waiting.len)) else { return };
-        if waiting.len > 0 && self.black.send(to, datagrams, waiting.segment_size).is_err() {
+        let (Some(heading), Some(datagrams)) = (self.heading, self.sealed.get(..waiting.len)) else { return };
+        let Heading { to, traffic_class } = heading;
+        if waiting.len > 0 && self.black.send(to, traffic_class, datagrams, waiting.segment_size).is_err() {
             self.refused_by_kernel = self.refused_by_kernel.saturating_add(1);
         }
     }
@@ -65,10 +75,10 @@ impl Bursts {
     }
 
     /// `UDP_SEGMENT` wants all datagrams of one size, but the last may be shorter.
-    fn admits(&self, len: usize, to: SocketAddr) -> bool {
+    fn admits(&self, len: usize, heading: Heading) -> bool {
         let Burst { len: used, segment_size, count } = self.waiting;
         count == 0
-            || self.to == Some(to)
+            || self.heading == Some(heading)
                 && count < MAX_BURST_SEGMENTS
                 && used == segment_size.saturating_mul(count)
                 && len <= segment_size

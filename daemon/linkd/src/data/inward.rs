@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use coloa_link::encap::Datagram;
 use coloa_link::esp::PREFIX_LEN;
 use coloa_link::keys::SaKeys;
+use coloa_link::marking::{self, Ecn};
 use coloa_link::mss::{self, Checksum};
 use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Limits, Spi};
 use quinn_udp::RecvMeta;
@@ -115,8 +116,10 @@ impl Inward {
     fn forward(&mut self, arena: &mut [u8], metas: &[RecvMeta], frames: &mut Coalescer) {
         frames.clear();
         for (index, meta) in metas.iter().enumerate() {
+            // GRO joins only datagrams that are marked alike.
+            let ecn = meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8));
             for datagram in datagrams(index, meta) {
-                match self.open(arena, datagram) {
+                match self.open(arena, datagram, ecn) {
                     Ok(packet) => frames.push(arena, packet),
                     Err(Some(reason)) => self.drops.count(reason),
                     Err(None) => {}
@@ -127,7 +130,7 @@ impl Inward {
     }
 
     /// Where the inner packet lies; no reason where nothing was lost, or where the SA has counted it.
-    fn open(&mut self, arena: &mut [u8], datagram: Range<usize>) -> Result<Range<usize>, Option<DropReason>> {
+    fn open(&mut self, arena: &mut [u8], datagram: Range<usize>, ecn: Ecn) -> Result<Range<usize>, Option<DropReason>> {
         let start = datagram.start.saturating_add(PREFIX_LEN);
         let octets = arena.get_mut(datagram).ok_or(DropReason::MalformedEsp)?;
         let spi = match Datagram::parse(octets)? {
@@ -141,6 +144,7 @@ impl Inward {
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = self.routing.sites.get(number.0).copied().flatten().ok_or(DropReason::NoPolicy)?;
         spd.permits_inbound(site, packet)?;
+        marking::merge(packet, ecn)?;
         if mss::opens_connection(packet) {
             mss::clamp(packet, peer.mtu, Checksum::Complete);
         }

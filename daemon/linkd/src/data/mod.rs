@@ -41,6 +41,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The largest inner packet that fits the path.
     pub inner_mtu: usize,
+    /// Whether the inner DSCP goes outside.
+    pub copy_dscp: bool,
 }
 
 /// The policy in force, and which peer each of its sites is.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use coloa_link::{Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, mss, virtio};
+use coloa_link::{Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, marking, mss, virtio};
 
-use super::burst::Bursts;
+use super::burst::{Bursts, Heading};
 use super::mailbox::Inbox;
 use super::peers::Peers;
 use super::{
@@ -38,6 +38,7 @@ pub struct Outward {
     bursts: Bursts,
     limits: Limits,
     mtu: usize,
+    copy_dscp: bool,
     origin: Instant,
     events: Sender<KeyEvent>,
     routing: Arc<Routing>,
@@ -60,6 +61,7 @@ impl Outward {
             bursts: Bursts::new(black),
             limits: settings.limits,
             mtu: settings.inner_mtu,
+            copy_dscp: settings.copy_dscp,
             origin,
             events,
             routing: Arc::default(),
@@ -121,11 +123,12 @@ impl Outward {
             mss::clamp(read.get_mut(virtio::LEN..).unwrap_or_default(), peer.mtu, checksum);
             outgoing = Outgoing::parse(read)?;
         }
+        let heading = Heading { to, traffic_class: marking::outer(outgoing.packet(), self.copy_dscp) };
         match outgoing.fit(peer.mtu) {
-            Fit::Whole => self.bursts.add(seal, &mut outgoing, to)?,
+            Fit::Whole => self.bursts.add(seal, &mut outgoing, heading)?,
             Fit::InFragments => {
                 let bursts = &mut self.bursts;
-                self.narrow.in_fragments(&mut outgoing, peer.mtu, |piece| bursts.add(seal, piece, to))?;
+                self.narrow.in_fragments(&mut outgoing, peer.mtu, |piece| bursts.add(seal, piece, heading))?;
             }
             Fit::No => return Err(self.refuse(outgoing, number)),
             Fit::NoThoughEntitled => return Err(DropReason::PathBelowIpv6),

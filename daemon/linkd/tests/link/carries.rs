@@ -12,14 +12,14 @@ use crate::network::{BLACK, Namespace, Network, RED_V4, RED_V6, eventually, good
 const CANARY: &[u8] = b"canary-7f3a-loud-and-clear";
 
 /// tcpdump on a namespace's wire.
-struct Capture {
+pub struct Capture {
     child: Child,
     file: String,
     log: String,
 }
 
 impl Capture {
-    fn start(authority: &Authority, at: &Namespace, name: &str) -> Self {
+    pub fn start(authority: &Authority, at: &Namespace, name: &str) -> Self {
         let (file, log) = (authority.text_path(name), authority.text_path(&format!("{name}.log")));
         // KiB for what tcpdump has not read yet: all of a test's traffic, so that nothing is lost on a busy machine
         let words = ["-i", "wire", "-B", "262144", "-U", "-n", "-s", "0", "-Z", "root", "-w", &file];
@@ -31,7 +31,7 @@ impl Capture {
     }
 
     /// Ends it when it has written everything. It must have lost nothing: what it did not see was not there.
-    fn stop(mut self) -> String {
+    pub fn stop(mut self) -> String {
         let size = || std::fs::metadata(&self.file).map_or(0, |m| m.len());
         eventually("tcpdump has written what it saw", || {
             let before = size();
@@ -48,7 +48,7 @@ impl Capture {
     }
 }
 
-fn packets(capture: &str, filter: &str) -> Vec<String> {
+pub fn packets(capture: &str, filter: &str) -> Vec<String> {
     good("tcpdump", &["-n", "-r", capture, filter]).lines().map(str::to_owned).collect()
 }
 

@@ -6,5 +6,6 @@ mod carries;
 mod daemon;
 mod mistakes;
 mod network;
+mod path;
 mod refuses;
 mod renews;
