@@ -19,8 +19,10 @@ pub const PREFIX_LEN: usize = HEADER_LEN + IV_LEN;
 pub const TRAILER_LEN: usize = 2;
 /// Padding aligns the ciphertext to this (RFC 4303 §2.4; GCM needs no more, RFC 4106 §3.2).
 pub const ALIGN: usize = 4;
+/// What ESP adds to an inner packet that needs no padding.
+pub const OVERHEAD: usize = PREFIX_LEN + TRAILER_LEN + TAG_LEN;
 /// The most that ESP adds to an inner packet.
-pub const MAX_OVERHEAD: usize = PREFIX_LEN + (ALIGN - 1) + TRAILER_LEN + TAG_LEN;
+pub const MAX_OVERHEAD: usize = OVERHEAD + (ALIGN - 1);
 /// The shortest datagram that can be ESP: an empty payload, as in a dummy packet.
 pub const MIN_LEN: usize = PREFIX_LEN + ALIGN + TAG_LEN;
 
@@ -65,7 +67,7 @@ const fn pad_len(inner: usize) -> usize {
 
 /// Octets of the ESP datagram that carries an inner packet of `inner` octets.
 pub const fn sealed_len(inner: usize) -> usize {
-    inner.saturating_add(pad_len(inner)).saturating_add(PREFIX_LEN + TRAILER_LEN + TAG_LEN)
+    inner.saturating_add(pad_len(inner)).saturating_add(OVERHEAD)
 }
 
 /// The largest inner packet that fits a black path of `path_mtu` octets without fragmentation.

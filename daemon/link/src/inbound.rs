@@ -10,7 +10,7 @@ use crate::encap::Datagram;
 use crate::esp::Spi;
 use crate::keys::{Epoch, InstallError, SaKeys};
 use crate::limits::Limits;
-use crate::open::Open;
+use crate::open::{Inner, Open, Opened};
 use core::time::Duration;
 
 /// Epochs that may receive at once: draining, established, and one that the peer has not yet switched to.
@@ -94,18 +94,28 @@ impl<A: Aead> Inbound<A> {
 
     /// Opens a datagram in place; see [`Open::open`]. Every failure is counted here.
     pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
+        match self.receive(datagram)?.inner {
+            Inner::Packet(packet) => Ok(packet),
+            Inner::Message(_) | Inner::Dummy => Err(DropReason::Dummy),
+        }
+    }
+
+    /// Opens a datagram in place; see [`Open::receive`]. Every failure is counted here, and every dummy.
+    pub fn receive<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Opened<'b>, DropReason> {
         let opened = self.route(datagram);
-        if let Err(reason) = &opened {
-            self.counters.count(*reason);
+        match &opened {
+            Err(reason) => self.counters.count(*reason),
+            Ok(Opened { inner: Inner::Dummy, .. }) => self.counters.count(DropReason::Dummy),
+            Ok(_) => {}
         }
         opened
     }
 
-    fn route<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
+    fn route<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Opened<'b>, DropReason> {
         let Datagram::Esp(spi) = Datagram::parse(datagram)? else { return Err(DropReason::MalformedEsp) };
         let open = self.find(spi).ok_or(DropReason::UnknownSpi)?;
         let (before, epoch) = (open.accepted(), open.epoch());
-        let opened = open.open(datagram);
+        let opened = open.receive(datagram);
         if before == 0 && open.accepted() > 0 {
             self.newest_heard = self.newest_heard.max(Some(epoch));
         }

@@ -11,8 +11,9 @@ const BURST: u8 = 8;
 /// Time in which a bucket regains one answer: ten a second.
 const REFILL: Duration = Duration::from_millis(100);
 
+/// The rate of one that provokes: [`BURST`] at once, one more each [`REFILL`].
 #[derive(Debug, Clone, Copy)]
-struct Bucket {
+pub struct Bucket {
     left: u8,
     refilled: Duration,
 }
@@ -30,7 +31,7 @@ impl Default for Limiter {
 impl Limiter {
     /// All buckets full.
     pub const fn new() -> Self {
-        Self([Bucket { left: BURST, refilled: Duration::ZERO }; BUCKETS])
+        Self([Bucket::full(); BUCKETS])
     }
 
     /// Whether `host` may be answered now; if so, that is counted.
@@ -40,7 +41,13 @@ impl Limiter {
 }
 
 impl Bucket {
-    fn take(&mut self, now: Duration) -> bool {
+    /// A full one.
+    pub const fn full() -> Self {
+        Self { left: BURST, refilled: Duration::ZERO }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Duration) -> bool {
         let since = now.saturating_sub(self.refilled);
         let gained = since.as_millis().checked_div(REFILL.as_millis()).unwrap_or(0);
         if gained > 0 {

@@ -9,6 +9,7 @@ use crate::drops::DropReason;
 use crate::inbound::{Inbound, InboundEvent};
 use crate::keys::{Epoch, InstallError, KeyMaterial};
 use crate::limits::Limits;
+use crate::open::Opened;
 use crate::outbound::{Outbound, OutboundEvent};
 use crate::seal::{Burst, Seal};
 use crate::segment::Outgoing;
@@ -73,6 +74,11 @@ impl<A: Aead> Link<A> {
     /// Opens one datagram in place; see [`crate::Open::open`].
     pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
         self.inbound.open(datagram)
+    }
+
+    /// Opens one datagram in place; see [`crate::Open::receive`].
+    pub fn receive<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Opened<'b>, DropReason> {
+        self.inbound.receive(datagram)
     }
 
     /// Applies limits, drains and switches. Call at [`Self::next_deadline`] and after each batch; repeat until `None`.

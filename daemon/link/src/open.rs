@@ -6,8 +6,35 @@ use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, Prefix, Spi, Trailer};
 use crate::ip;
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
+use crate::path::Message;
 use crate::replay::Window;
 use core::time::Duration;
+
+/// What an authenticated datagram held.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Inner<'b> {
+    /// A red packet.
+    Packet(&'b mut [u8]),
+    /// A word about the path, from the peer's own link encryptor.
+    Message(Message),
+    /// Nothing: cover traffic.
+    Dummy,
+}
+
+/// An opened datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Opened<'b> {
+    /// What it held.
+    pub inner: Inner<'b>,
+    /// It is the newest so far: neither reordered nor held back by anybody. Only such a packet may say where the peer is.
+    pub advanced: bool,
+}
+
+struct Authentic<'b> {
+    next_header: u8,
+    payload: &'b mut [u8],
+    advanced: bool,
+}
 
 /// An inbound SA.
 pub struct Open<A> {
@@ -45,24 +72,36 @@ impl<A: Aead> Open<A> {
         self.accepted
     }
 
-    /// Opens a datagram in place and returns the inner IP packet.
+    /// Opens a datagram in place and returns the inner IP packet; what is not one counts as a dummy.
+    pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
+        match self.receive(datagram)?.inner {
+            Inner::Packet(packet) => Ok(packet),
+            Inner::Message(_) | Inner::Dummy => Err(DropReason::Dummy),
+        }
+    }
+
+    /// Opens a datagram in place.
     ///
-    /// Order as in RFC 4303 §3.4: replay check, authentication, window, trailer. The inner packet begins at
+    /// Order as in RFC 4303 §3.4: replay check, authentication, window, trailer. An inner packet begins at
     /// [`esp::PREFIX_LEN`] of `datagram` and is a well-formed IPv4 or IPv6 packet cut to its own length; whether its
     /// addresses are permitted is for [`crate::Spd::permits_inbound`] to say.
-    pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
-        let (next_header, payload) = self.authenticate(datagram)?;
+    pub fn receive<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Opened<'b>, DropReason> {
+        let Authentic { next_header, payload, advanced } = self.authenticate(datagram)?;
         let version = match next_header {
             NEXT_IPV4 => 4,
             NEXT_IPV6 => 6,
-            NEXT_NONE => return Err(DropReason::Dummy),
+            NEXT_NONE => {
+                let inner = Message::parse(payload).map_or(Inner::Dummy, Inner::Message);
+                return Ok(Opened { inner, advanced });
+            }
             _ => return Err(DropReason::MalformedTrailer),
         };
         let len = ip::packet_len(payload, version).ok_or(DropReason::MalformedIp)?;
-        payload.get_mut(..len).ok_or(DropReason::MalformedIp)
+        let packet = payload.get_mut(..len).ok_or(DropReason::MalformedIp)?;
+        Ok(Opened { inner: Inner::Packet(packet), advanced })
     }
 
-    fn authenticate<'b>(&mut self, datagram: &'b mut [u8]) -> Result<(u8, &'b mut [u8]), DropReason> {
+    fn authenticate<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Authentic<'b>, DropReason> {
         let (prefix, sealed) = Prefix::split(datagram)?;
         if prefix.spi != self.spi {
             return Err(DropReason::UnknownSpi);
@@ -71,12 +110,12 @@ impl<A: Aead> Open<A> {
         let aad = esp::associated_data(self.spi, candidate.sequence());
         let nonce = esp::nonce(self.salt, prefix.iv);
         self.aead.open_in_place(&nonce, &aad, sealed).map_err(|AeadError| self.count_forgery())?;
-        self.window.accept(candidate);
+        let advanced = self.window.accept(candidate);
         self.accepted = self.accepted.saturating_add(1);
         let (decrypted, _) = sealed.split_last_chunk_mut::<TAG_LEN>().ok_or(DropReason::MalformedEsp)?;
         let trailer = Trailer::parse(decrypted)?;
         let payload = decrypted.get_mut(..trailer.inner_len).ok_or(DropReason::MalformedTrailer)?;
-        Ok((trailer.next_header, payload))
+        Ok(Authentic { next_header: trailer.next_header, payload, advanced })
     }
 
     fn count_forgery(&mut self) -> DropReason {

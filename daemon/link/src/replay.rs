@@ -65,16 +65,18 @@ impl Window {
         Ok(Candidate(sequence))
     }
 
-    /// Remembers an authenticated packet.
-    pub fn accept(&mut self, candidate: Candidate) {
+    /// Remembers an authenticated packet. Returns whether it is the newest so far.
+    pub fn accept(&mut self, candidate: Candidate) -> bool {
         let sequence = candidate.0;
-        if sequence > self.highest {
+        let advances = sequence > self.highest;
+        if advances {
             self.clear_between(word_of(self.highest), word_of(sequence));
             self.highest = sequence;
         }
         if let Some(word) = self.bits.get_mut(slot_of(sequence)) {
             *word |= mask_of(sequence);
         }
+        advances
     }
 
     /// RFC 4303 appendix A2.2: the high half that places `low` nearest to the window.

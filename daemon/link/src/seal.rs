@@ -5,6 +5,7 @@ use crate::drops::DropReason;
 use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, PREFIX_LEN, Spi};
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
+use crate::path::{MESSAGE_LEN, Message};
 use crate::segment::Outgoing;
 use core::time::Duration;
 
@@ -116,6 +117,17 @@ impl<A: Aead> Seal<A> {
     /// of the key, as the answer to a new epoch or as cover traffic.
     pub fn seal_dummy(&mut self, out: &mut [u8]) -> Result<usize, DropReason> {
         self.seal_written(NEXT_NONE, 0, out)
+    }
+
+    /// A dummy packet of `datagram` octets that holds a message about the path; returns its length, which is a multiple of
+    /// [`esp::ALIGN`]. A datagram too small for the message is made as large as it needs.
+    pub fn seal_message(&mut self, message: &Message, datagram: usize, out: &mut [u8]) -> Result<usize, DropReason> {
+        let inner = datagram.saturating_sub(esp::OVERHEAD).max(MESSAGE_LEN);
+        let body =
+            out.get_mut(PREFIX_LEN..).and_then(|body| body.get_mut(..inner)).ok_or(DropReason::BufferTooSmall)?;
+        body.fill(0);
+        body.get_mut(..MESSAGE_LEN).ok_or(DropReason::BufferTooSmall)?.copy_from_slice(&message.encode());
+        self.seal_written(NEXT_NONE, inner, out)
     }
 
     fn seal_with(

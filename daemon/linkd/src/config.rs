@@ -64,13 +64,16 @@ pub struct Black {
     pub namespace: Option<String>,
     /// Address and port of both the UDP socket (ESP) and the TCP socket (control).
     pub listen: SocketAddr,
-    /// MTU of the path between the sites.
+    /// MTU of the black network: no larger packet is ever sent. What a path carries below it is found by probing.
     #[serde(default = "default_path_mtu")]
     pub path_mtu: u16,
     /// The class of service of red packets (DSCP) is shown outside, so that the carrier's queues treat voice as voice. It
     /// tells the carrier which packets those are: where that is too much, or marks are paid for, turn it off.
     #[serde(default = "default_copy_dscp")]
     pub copy_dscp: bool,
+    /// A NAT stands before this site; it is kept open while the link is idle. Without this word it is found out.
+    #[serde(default)]
+    pub behind_nat: bool,
 }
 
 /// The token with the private key.
@@ -176,6 +179,8 @@ fn default_drain() -> u64 {
 
 /// The longest name of an interface the kernel takes: `IFNAMSIZ` with its final zero.
 const MAX_INTERFACE_NAME: usize = 15;
+/// The largest black MTU: jumbo frames.
+const MAX_PATH_MTU: u16 = 9216;
 /// The smallest MTU IPv6 allows (RFC 8200 §5).
 const MIN_MTU: u16 = 1280;
 
@@ -243,6 +248,9 @@ impl Black {
         }
         if self.path_mtu < MIN_MTU + 100 {
             return Err(format!("black.path_mtu must be at least {}", MIN_MTU + 100));
+        }
+        if self.path_mtu > MAX_PATH_MTU {
+            return Err(format!("black.path_mtu must be at most {MAX_PATH_MTU}"));
         }
         Ok(())
     }

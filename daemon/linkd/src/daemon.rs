@@ -150,7 +150,14 @@ fn inner_mtu(config: &Config) -> u16 {
 }
 
 fn settings(config: &Config) -> Settings {
-    Settings { limits: limits(config), inner_mtu: inner_mtu(config).into(), copy_dscp: config.black.copy_dscp }
+    let black = &config.black;
+    let path = coloa_link::path::Settings {
+        path_mtu: black.path_mtu.into(),
+        inner_mtu: inner_mtu(config).into(),
+        local: black.listen,
+        behind_nat: black.behind_nat,
+    };
+    Settings { limits: limits(config), path, copy_dscp: black.copy_dscp }
 }
 
 /// The hard limit by age leaves as long again for the next exchange.

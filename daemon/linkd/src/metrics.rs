@@ -123,6 +123,15 @@ fn prometheus(status: &Status) -> String {
     family("coloa_link_sent_octets_total", "counter", "Octets of them.", &|l| l.sent.1);
     family("coloa_link_received_packets_total", "counter", "Red packets received.", &|l| l.received.0);
     family("coloa_link_received_octets_total", "counter", "Octets of them.", &|l| l.received.1);
+    family("coloa_link_inner_mtu", "gauge", "The largest inner packet that the path carries.", &|l| {
+        l.inner_mtu.unwrap_or(0) as u64
+    });
+    family(
+        "coloa_link_silent_seconds",
+        "gauge",
+        "We send and hear nothing for so long; 0 while the peer lives.",
+        &|l| l.silent_seconds.unwrap_or(0),
+    );
     let _ =
         writeln!(out, "# HELP coloa_link_policy_serial The policy in force.\n# TYPE coloa_link_policy_serial gauge");
     let _ = writeln!(out, "coloa_link_policy_serial {}", status.policy_serial.unwrap_or(0));

@@ -48,6 +48,14 @@ pub struct LinkStatus {
     pub sent: (u64, u64),
     /// Red packets received, and their octets.
     pub received: (u64, u64),
+    /// Where the peer is reached.
+    pub address: Option<String>,
+    /// The largest inner packet that gets there.
+    pub inner_mtu: Option<usize>,
+    /// We send, and nothing has come from the peer for so many seconds.
+    pub silent_seconds: Option<u64>,
+    /// Something on the way changes our address; nothing while that is unknown.
+    pub behind_nat: Option<bool>,
 }
 
 /// What does not change while the daemon runs.
@@ -122,6 +130,17 @@ impl LinkStatus {
         };
         let epoch = self.epoch.map(|epoch| format!(" · epoch {epoch}")).unwrap_or_default();
         let _ = writeln!(out, "{:<24} {state}{epoch} · ↑ {} ↓ {} packets", self.site, self.sent.0, self.received.0);
+        if let Some(seconds) = self.silent_seconds {
+            let words = match lang {
+                Lang::En => {
+                    format!("we send, but nothing has come from the peer for {seconds} s: check the carrier's line")
+                }
+                Lang::Vi => format!(
+                    "vẫn gửi nhưng {seconds} giây không nhận được gì từ điểm đối tác: kiểm tra đường truyền của nhà mạng"
+                ),
+            };
+            let _ = writeln!(out, "{:<24} {words}", "");
+        }
         if let Some(trouble) = &self.trouble {
             let _ = writeln!(out, "{:<24} {}", "", trouble.words(lang));
         }
@@ -136,6 +155,7 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
             let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));
             let epoch = sending.and_then(|s| s.epoch).map(|epoch| epoch.0);
             let traffic = |s: Option<&Standing>| s.map_or((0, 0), |s| (s.traffic.packets, s.traffic.octets));
+            let path = sending.and_then(|s| s.path);
             let state = peer.state();
             LinkStatus {
                 site: peer.name.clone(),
@@ -146,6 +166,10 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
                 trouble: state.trouble.clone(),
                 sent: traffic(sending),
                 received: traffic(receiving),
+                address: path.and_then(|p| p.address).map(|address| address.to_string()),
+                inner_mtu: path.map(|p| p.mtu),
+                silent_seconds: path.and_then(|p| p.silent_for).map(|silence| silence.as_secs()),
+                behind_nat: path.and_then(|p| p.behind_nat),
             }
         })
         .collect()

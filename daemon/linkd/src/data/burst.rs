@@ -69,6 +69,12 @@ impl Bursts {
         }
     }
 
+    /// Sends one datagram that is no red packet: what waits stays as it is. A refusal counts as a loss on the way, because a
+    /// probe may well be too large for our own interface.
+    pub fn send_aside(&mut self, heading: Heading, datagram: &[u8]) {
+        let _ = self.black.send(heading.to, heading.traffic_class, datagram, datagram.len());
+    }
+
     /// Sends that the kernel refused.
     pub fn refused_by_kernel(&self) -> u64 {
         self.refused_by_kernel

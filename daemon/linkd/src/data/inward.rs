@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -10,9 +11,10 @@ use std::time::{Duration, Instant};
 use coloa_link::encap::Datagram;
 use coloa_link::esp::PREFIX_LEN;
 use coloa_link::keys::SaKeys;
+use coloa_link::limiter::Bucket;
 use coloa_link::marking::{self, Ecn};
 use coloa_link::mss::{self, Checksum};
-use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Limits, Spi};
+use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Inner, Limits, Path, Spi};
 use quinn_udp::RecvMeta;
 
 use super::mailbox::{Inbox, Mailbox};
@@ -29,6 +31,10 @@ const BATCH: usize = 8;
 const BUFFER: usize = 65_536;
 /// The longest sleep: drains and limits by age are looked at so often when nothing passes.
 const IDLE: Duration = Duration::from_millis(500);
+/// Between two looks at all peers.
+const TICK: Duration = Duration::from_millis(50);
+/// Between two words to the sending side about who was heard: dead-peer detection counts in seconds.
+const TELL_HEARD: Duration = Duration::from_millis(500);
 /// Receives between two looks at the clock.
 const RECEIVES_BETWEEN_TICKS: u32 = 64;
 /// Slices of one frame: head, and what the coalescer joined.
@@ -39,7 +45,27 @@ struct Peer {
     inbound: Inbound<Cipher>,
     /// The largest inner packet that its path carries.
     mtu: usize,
+    /// Where the peer is known to be.
+    address: Option<SocketAddr>,
+    /// It was heard since the last tick.
+    heard: bool,
+    /// What it may make the sending side do.
+    orders: Bucket,
     traffic: Traffic,
+}
+
+/// How a datagram came.
+#[derive(Clone, Copy)]
+struct Arrival {
+    from: SocketAddr,
+    ecn: Ecn,
+}
+
+impl Arrival {
+    fn of(meta: &RecvMeta) -> Self {
+        let from = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+        Self { from, ecn: meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8)) }
+    }
 }
 
 /// The inward thread's state.
@@ -49,6 +75,10 @@ pub struct Inward {
     limits: Limits,
     mtu: usize,
     origin: Instant,
+    /// When the batch at hand was received.
+    now: Duration,
+    ticked: Duration,
+    told_heard: Duration,
     events: Sender<KeyEvent>,
     outward: Mailbox<OutOrder>,
     routing: Arc<Routing>,
@@ -72,8 +102,11 @@ impl Inward {
             tun,
             black,
             limits: settings.limits,
-            mtu: settings.inner_mtu,
+            mtu: Path::new(settings.path).mtu(),
             origin,
+            now: Duration::ZERO,
+            ticked: Duration::ZERO,
+            told_heard: Duration::ZERO,
             events,
             outward,
             routing: Arc::default(),
@@ -115,11 +148,12 @@ impl Inward {
 
     fn forward(&mut self, arena: &mut [u8], metas: &[RecvMeta], frames: &mut Coalescer) {
         frames.clear();
+        self.now = self.origin.elapsed();
         for (index, meta) in metas.iter().enumerate() {
-            // GRO joins only datagrams that are marked alike.
-            let ecn = meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8));
+            // GRO joins only datagrams from one sender that are marked alike.
+            let arrival = Arrival::of(meta);
             for datagram in datagrams(index, meta) {
-                match self.open(arena, datagram, ecn) {
+                match self.open(arena, datagram, arrival) {
                     Ok(packet) => frames.push(arena, packet),
                     Err(Some(reason)) => self.drops.count(reason),
                     Err(None) => {}
@@ -130,8 +164,14 @@ impl Inward {
     }
 
     /// Where the inner packet lies; no reason where nothing was lost, or where the SA has counted it.
-    fn open(&mut self, arena: &mut [u8], datagram: Range<usize>, ecn: Ecn) -> Result<Range<usize>, Option<DropReason>> {
+    fn open(
+        &mut self,
+        arena: &mut [u8],
+        datagram: Range<usize>,
+        arrival: Arrival,
+    ) -> Result<Range<usize>, Option<DropReason>> {
         let start = datagram.start.saturating_add(PREFIX_LEN);
+        let length = datagram.len();
         let octets = arena.get_mut(datagram).ok_or(DropReason::MalformedEsp)?;
         let spi = match Datagram::parse(octets)? {
             Datagram::Esp(spi) => spi,
@@ -140,11 +180,23 @@ impl Inward {
         };
         let number = *self.by_spi.get(&spi).ok_or(DropReason::UnknownSpi)?;
         let peer = self.peers.get(number).ok_or(DropReason::UnknownSpi)?;
-        let packet = peer.inbound.open(octets).map_err(|_counted| None)?;
+        let opened = peer.inbound.receive(octets).map_err(|_counted| None)?;
+        peer.heard = true;
+        if opened.advanced && peer.address != Some(arrival.from) && peer.orders.take(self.now) {
+            self.outward.send(OutOrder::Strange { peer: number, from: arrival.from, octets: length });
+        }
+        let packet = match opened.inner {
+            Inner::Packet(packet) => packet,
+            Inner::Message(message) if peer.orders.take(self.now) => {
+                self.outward.send(OutOrder::Message { peer: number, from: arrival.from, message });
+                return Err(None);
+            }
+            Inner::Message(_) | Inner::Dummy => return Err(None),
+        };
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = self.routing.sites.get(number.0).copied().flatten().ok_or(DropReason::NoPolicy)?;
         spd.permits_inbound(site, packet)?;
-        marking::merge(packet, ecn)?;
+        marking::merge(packet, arrival.ecn)?;
         if mss::opens_connection(packet) {
             mss::clamp(packet, peer.mtu, Checksum::Complete);
         }
@@ -186,6 +238,16 @@ impl Inward {
                 }
                 self.by_spi.retain(|_, owner| *owner != peer);
             }
+            InOrder::Address { peer, at } => {
+                if let Some(peer) = self.peers.get(peer) {
+                    peer.address = Some(at);
+                }
+            }
+            InOrder::Mtu { peer, mtu } => {
+                if let Some(peer) = self.peers.get(peer) {
+                    peer.mtu = mtu;
+                }
+            }
             InOrder::Report(done) => {
                 let _ = done.send(self.report());
             }
@@ -198,7 +260,14 @@ impl Inward {
         if self.by_spi.contains_key(&spi) {
             return Err(InstallFailed::SpiInUse(spi));
         }
-        let vacant = || Peer { inbound: Inbound::blocked(limits), mtu, traffic: Traffic::default() };
+        let vacant = || Peer {
+            inbound: Inbound::blocked(limits),
+            mtu,
+            address: None,
+            heard: false,
+            orders: Bucket::full(),
+            traffic: Traffic::default(),
+        };
         let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;
         half.inbound.install(now, epoch, keys).map_err(|_| InstallFailed::Cipher)?;
         self.by_spi.insert(spi, peer);
@@ -218,13 +287,19 @@ impl Inward {
         let mut peers = Vec::new();
         for (_, peer) in self.peers.iter() {
             drops.add(peer.inbound.counters());
-            peers.push(Standing { epoch: peer.inbound.epoch(), traffic: peer.traffic });
+            peers.push(Standing { epoch: peer.inbound.epoch(), traffic: peer.traffic, path: None });
         }
         Report { peers, drops, refused_by_kernel: self.refused_by_kernel }
     }
 
+    /// Looks at every peer, but not more often than [`TICK`], however much is received: a hub has thousands of them.
     fn tick(&mut self) {
         let now = self.origin.elapsed();
+        if now < self.ticked.saturating_add(TICK) {
+            return;
+        }
+        self.ticked = now;
+        self.tell_heard(now);
         let mut gone = Vec::new();
         for (number, peer) in self.peers.iter() {
             while let Some(event) = peer.inbound.poll(now) {
@@ -242,6 +317,21 @@ impl Inward {
         }
         for peer in gone {
             self.forget_spis(peer);
+        }
+    }
+}
+
+/// Whom the sending side may believe alive.
+impl Inward {
+    fn tell_heard(&mut self, now: Duration) {
+        if now < self.told_heard.saturating_add(TELL_HEARD) {
+            return;
+        }
+        self.told_heard = now;
+        let heard = self.peers.iter().filter_map(|(number, peer)| std::mem::take(&mut peer.heard).then_some(number));
+        let heard: Vec<PeerNumber> = heard.collect();
+        if !heard.is_empty() {
+            self.outward.send(OutOrder::Heard(heard));
         }
     }
 }

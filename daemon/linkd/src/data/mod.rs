@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use coloa_link::keys::SaKeys;
+use coloa_link::path::Message;
 use coloa_link::{Counters, Epoch, KeyMaterial, Limits, SiteIndex, Spd, Spi};
 
 use crate::fault::Fault;
@@ -39,8 +40,8 @@ pub struct PeerNumber(pub usize);
 pub struct Settings {
     /// How long keys serve.
     pub limits: Limits,
-    /// The largest inner packet that fits the path.
-    pub inner_mtu: usize,
+    /// What the site says about the paths to its peers.
+    pub path: coloa_link::path::Settings,
     /// Whether the inner DSCP goes outside.
     pub copy_dscp: bool,
 }
@@ -85,6 +86,21 @@ pub struct Standing {
     pub epoch: Option<Epoch>,
     /// What passed since the daemon started.
     pub traffic: Traffic,
+    /// The way to the peer; the sending side knows it.
+    pub path: Option<PathStanding>,
+}
+
+/// The black path to one peer, as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct PathStanding {
+    /// Where the peer is.
+    pub address: Option<SocketAddr>,
+    /// The largest inner packet that gets there.
+    pub mtu: usize,
+    /// We send, and nothing authenticated has come from the peer for so long; nothing while it lives or we are idle.
+    pub silent_for: Option<Duration>,
+    /// Whether the peer sees us at another address than we have; unknown before it has said so.
+    pub behind_nat: Option<bool>,
 }
 
 /// What one thread has to say.
@@ -124,6 +140,20 @@ enum OutOrder {
         epoch: Epoch,
     },
     Block(PeerNumber),
+    /// Something authenticated came from these.
+    Heard(Vec<PeerNumber>),
+    /// An authenticated packet, the newest so far, came from another address than the peer's.
+    Strange {
+        peer: PeerNumber,
+        from: SocketAddr,
+        octets: usize,
+    },
+    /// The peer says something about the path.
+    Message {
+        peer: PeerNumber,
+        from: SocketAddr,
+        message: Message,
+    },
     Report(SyncSender<Report>),
     Stop,
 }
@@ -131,9 +161,27 @@ enum OutOrder {
 /// Orders to the inward thread.
 enum InOrder {
     Policy(Arc<Routing>),
-    Install { peer: PeerNumber, epoch: Epoch, keys: SaKeys, done: SyncSender<Result<(), InstallFailed>> },
-    DrainBefore { peer: PeerNumber, epoch: Epoch },
+    Install {
+        peer: PeerNumber,
+        epoch: Epoch,
+        keys: SaKeys,
+        done: SyncSender<Result<(), InstallFailed>>,
+    },
+    DrainBefore {
+        peer: PeerNumber,
+        epoch: Epoch,
+    },
     Block(PeerNumber),
+    /// The peer is here now.
+    Address {
+        peer: PeerNumber,
+        at: SocketAddr,
+    },
+    /// Its path carries inner packets of this size.
+    Mtu {
+        peer: PeerNumber,
+        mtu: usize,
+    },
     Report(SyncSender<Report>),
     Stop,
 }
@@ -168,7 +216,8 @@ impl Plane {
         let words = |e: std::io::Error| Fault::Tun { name: "data plane".into(), why: e.to_string() };
         let (outward, out_box) = mailbox().map_err(words)?;
         let (inward, in_box) = mailbox().map_err(words)?;
-        let sender = outward::Outward::new(tun.clone(), black.clone(), settings, origin, events.clone());
+        let sender =
+            outward::Outward::new(tun.clone(), black.clone(), settings, origin, events.clone(), inward.clone());
         let receiver = inward::Inward::new(tun, black, settings, origin, events, outward.clone());
         let threads = vec![
             spawn("outward", move || sender.run(&out_box)).map_err(words)?,
@@ -183,7 +232,8 @@ impl Plane {
         self.inward.send(InOrder::Policy(routing));
     }
 
-    /// Receives on the new epoch from now on, and stages it for sending to `to`.
+    /// Receives on the new epoch from now on, and stages it for sending. The peer is at `to` unless it is known to be elsewhere:
+    /// then `to` is challenged first.
     pub fn install(&self, peer: PeerNumber, keys: KeyMaterial, to: SocketAddr) -> Result<(), InstallFailed> {
         let epoch = keys.epoch();
         let (outbound, inbound) = keys.split();

@@ -1,17 +1,23 @@
-//! Red to black: reads the TUN, finds the peer, seals, sends.
+//! Red to black: reads the TUN, finds the peer, seals, sends. It also keeps the path to each peer.
+
+mod path;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use coloa_link::{Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, marking, mss, virtio};
+use coloa_link::path::Settings as PathSettings;
+use coloa_link::{
+    Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, Path, marking, mss, virtio,
+};
 
 use super::burst::{Bursts, Heading};
-use super::mailbox::Inbox;
+use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
 use super::{
-    Cipher, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Settings, Standing, Traffic, tell,
+    Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PathStanding, PeerNumber, Report, Routing, Settings, Standing,
+    Traffic, tell,
 };
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
@@ -20,15 +26,20 @@ use crate::udp::BlackSocket;
 const READ_BUFFER: usize = virtio::LEN + 65_535;
 /// Reads between two looks at the clock, for the limits by age.
 const READS_BETWEEN_TICKS: u32 = 256;
+/// Between two looks at all peers.
+const TICK: Duration = Duration::from_millis(50);
 /// The longest sleep: limits by age are looked at so often when nothing passes.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// The sending half of one peer.
 struct Peer {
     outbound: Outbound<Cipher>,
+    path: Path,
+    /// What the path says, at hand for each packet: where the peer is, and the largest inner packet that gets there.
     to: Option<SocketAddr>,
-    /// The largest inner packet that its path carries.
     mtu: usize,
+    /// Data was sent since the path was told.
+    sent: bool,
     traffic: Traffic,
 }
 
@@ -36,10 +47,12 @@ struct Peer {
 pub struct Outward {
     tun: Arc<Tun>,
     bursts: Bursts,
+    inward: Mailbox<InOrder>,
     limits: Limits,
-    mtu: usize,
+    path: PathSettings,
     copy_dscp: bool,
     origin: Instant,
+    ticked: Duration,
     events: Sender<KeyEvent>,
     routing: Arc<Routing>,
     peers: Peers<Peer>,
@@ -55,14 +68,17 @@ impl Outward {
         settings: Settings,
         origin: Instant,
         events: Sender<KeyEvent>,
+        inward: Mailbox<InOrder>,
     ) -> Self {
         Self {
             tun,
             bursts: Bursts::new(black),
+            inward,
             limits: settings.limits,
-            mtu: settings.inner_mtu,
+            path: settings.path,
             copy_dscp: settings.copy_dscp,
             origin,
+            ticked: Duration::ZERO,
             events,
             routing: Arc::default(),
             peers: Peers::new(),
@@ -134,12 +150,13 @@ impl Outward {
             Fit::NoThoughEntitled => return Err(DropReason::PathBelowIpv6),
         }
         peer.traffic.count(outgoing.packet().len());
+        peer.sent = true;
         Ok(())
     }
 
     /// Tells the sender how large a packet may be; the reason is by which name this one is counted.
     fn refuse(&mut self, outgoing: Outgoing<'_>, peer: PeerNumber) -> DropReason {
-        let mtu = self.peers.get(peer).map_or(self.mtu, |peer| peer.mtu);
+        let mtu = self.peers.get(peer).map_or(0, |peer| peer.mtu);
         match self.narrow.tell_sender(outgoing, mtu, self.origin.elapsed()) {
             Some(answer) if rustix::io::write(&*self.tun, answer).is_ok() => DropReason::TooBig,
             _ => DropReason::TooBigUntold,
@@ -152,9 +169,11 @@ impl Outward {
             OutOrder::Install { peer, epoch, keys, to, done } => {
                 let now = self.origin.elapsed();
                 let installed = self.admit(peer).is_some_and(|peer| {
-                    peer.to = Some(to);
+                    peer.path.hint(now, to);
                     peer.outbound.install(now, epoch, keys).is_ok()
                 });
+                // The peer may have been heard on this epoch already: then it sends from here on.
+                self.follow_path(peer, now);
                 // Who gave the order may have given up waiting.
                 let _ = done.send(if installed { Ok(()) } else { Err(InstallFailed::Cipher) });
             }
@@ -162,6 +181,21 @@ impl Outward {
                 if self.peers.get(peer).is_some_and(|peer| peer.outbound.activate(epoch)) {
                     tracing::debug!(peer = peer.0, epoch = epoch.0, "sending moved to a new epoch");
                 }
+                self.follow_path(peer, self.origin.elapsed());
+            }
+            OutOrder::Heard(peers) => {
+                let now = self.origin.elapsed();
+                for peer in peers {
+                    if let Some(peer) = self.peers.get(peer) {
+                        peer.path.heard(now);
+                    }
+                }
+            }
+            OutOrder::Strange { peer, from, octets } => {
+                self.with_path(peer, |path, now| path.strange(now, from, octets));
+            }
+            OutOrder::Message { peer, from, message } => {
+                self.with_path(peer, |path, now| path.message(now, from, &message));
             }
             OutOrder::Block(peer) => {
                 if let Some(peer) = self.peers.get(peer) {
@@ -176,23 +210,58 @@ impl Outward {
     }
 
     fn admit(&mut self, peer: PeerNumber) -> Option<&mut Peer> {
-        let (limits, mtu) = (self.limits, self.mtu);
-        let vacant = || Peer { outbound: Outbound::blocked(limits), to: None, mtu, traffic: Traffic::default() };
+        let (limits, path) = (self.limits, Path::new(self.path));
+        let vacant = || Peer {
+            outbound: Outbound::blocked(limits),
+            mtu: path.mtu(),
+            path: path.clone(),
+            to: None,
+            sent: false,
+            traffic: Traffic::default(),
+        };
         self.peers.admit(peer, vacant)
     }
 
+    /// Tells the path to a peer something and does what it wants then.
+    fn with_path(&mut self, number: PeerNumber, tell: impl FnOnce(&mut Path, Duration)) {
+        let now = self.origin.elapsed();
+        if let Some(peer) = self.peers.get(number) {
+            tell(&mut peer.path, now);
+            self.follow_path(number, now);
+        }
+    }
+
     fn report(&mut self) -> Report {
-        let standing = |peer: &mut Peer| Standing { epoch: peer.outbound.epoch(), traffic: peer.traffic };
+        let now = self.origin.elapsed();
+        let path = |path: &Path| PathStanding {
+            address: path.address(),
+            mtu: path.mtu(),
+            silent_for: path.silent_since().map(|since| now.saturating_sub(since)),
+            behind_nat: path.is_behind_nat(),
+        };
+        let standing = |peer: &mut Peer| Standing {
+            epoch: peer.outbound.epoch(),
+            traffic: peer.traffic,
+            path: Some(path(&peer.path)),
+        };
         let peers = self.peers.iter().map(|(_, peer)| standing(peer)).collect();
         Report { peers, drops: self.drops, refused_by_kernel: self.bursts.refused_by_kernel() }
     }
 
+    /// Looks at every peer, but not more often than [`TICK`], however busy the interface: a hub has thousands of them.
     fn tick(&mut self) {
         let now = self.origin.elapsed();
-        for (number, peer) in self.peers.iter() {
-            while let Some(event) = peer.outbound.poll(now) {
-                tell(&self.events, event_of(number, event));
+        if now < self.ticked.saturating_add(TICK) {
+            return;
+        }
+        self.ticked = now;
+        for number in (0..self.peers.len()).map(PeerNumber) {
+            if let Some(peer) = self.peers.get(number) {
+                while let Some(event) = peer.outbound.poll(now) {
+                    tell(&self.events, event_of(number, event));
+                }
             }
+            self.follow_path(number, now);
         }
     }
 }

@@ -24,6 +24,11 @@ impl<T> Peers<T> {
         self.0.get_mut(peer.0)
     }
 
+    /// How many peers are known.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// All values with their numbers.
     pub fn iter(&mut self) -> impl Iterator<Item = (PeerNumber, &mut T)> {
         self.0.iter_mut().enumerate().map(|(number, value)| (PeerNumber(number), value))
