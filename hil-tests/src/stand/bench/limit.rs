@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 /// Its name among the contenders.
 pub const NAME: &str = "AWS-LC";
 
+/// Sealing or opening one full packet of a link.
+pub const PACKET: &str = "aes256-gcm-packet";
+/// Octets of such a packet, on a path of 1500.
+pub const PACKET_LEN: usize = 1424;
+
 /// One operation on a key that exists.
 type Step = Box<dyn FnMut() + Send>;
 
@@ -50,6 +55,7 @@ fn step(operation: &str) -> Result<Option<Step>> {
         "rsa2048-sign" => rsa()?,
         "aes256-gcm-1k" => gcm(1024)?,
         "aes256-gcm-16k" => gcm(16 * 1024)?,
+        PACKET => gcm(PACKET_LEN)?,
         "genkey-p256" => {
             let generate = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
             generate()?;

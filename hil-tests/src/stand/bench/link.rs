@@ -1,7 +1,7 @@
 //! What passes our link beside OpenVPN, wireguard-go and the bare wire, each between namespaces of its own over veth.
 
 use super::results::Measurement;
-use super::{alone, prefer};
+use super::{Preferred, alone, limit, prefer};
 pub use crate::tunnel::{CLEARTEXT, OURS};
 use crate::tunnel::{OpenVpn, Ours, Tunnel, Wire, WireguardGo};
 use anyhow::{Context, Result, bail};
@@ -43,6 +43,7 @@ pub fn measure(args: &Bench) -> Result<Vec<Measurement>> {
         all.extend(in_turn(args, &tunnels, (TCP, *streams, "Gbit/s"), |tunnel| tcp(tunnel, *streams, args.seconds))?);
     }
     all.extend(in_turn(args, &tunnels[1..], (CPU, 1, "s/GB"), |tunnel| cpu(tunnel, args.seconds))?);
+    all.push(cipher_alone(args)?);
     all.extend(in_turn(args, &tunnels, (UDP, 1, "1/s"), |tunnel| udp(tunnel, args.seconds))?);
     all.extend(in_turn(args, &tunnels, (LATENCY, 1, "µs"), |tunnel| latency(tunnel, args.seconds))?);
     for tunnel in &tunnels {
@@ -84,6 +85,17 @@ fn cpu(tunnel: &dyn Tunnel, seconds: u32) -> Result<f64> {
     let said = iperf3(tunnel, seconds.max(2), &[])?;
     let octets = number(&said["end"]["sum_received"]["bytes"])?;
     Ok((spent(tunnel)? - before) / (octets / 1e9))
+}
+
+/// What sealing and opening every packet costs by itself: a tunnel with this cipher cannot spend less.
+fn cipher_alone(args: &Bench) -> Result<Measurement> {
+    let mut measured = Measurement::new(CPU, 1, limit::NAME, "s/GB");
+    let _preferred = Preferred::now();
+    for _ in 0..args.rounds {
+        let rate = limit::rate(limit::PACKET, 1, args.seconds)?.context("AWS-LC has AES-GCM")?;
+        measured.figures.push(2.0 * 1e9 / (limit::PACKET_LEN as f64 * rate));
+    }
+    Ok(measured)
 }
 
 /// Datagrams of 1400 octets a second that arrived, of as many as the sender could send.

@@ -68,7 +68,7 @@ pub fn asked(results: &Results, says_unmeasured: bool) -> Table {
 pub fn limits(results: &Results) -> Table {
     let mut table = table(&["of AWS-LC's own rate, %", "embedded", "appliance"]);
     let all: Vec<_> = results.0.values().flat_map(|part| &part.measurements).collect();
-    for alone in all.iter().filter(|m| m.contender == limit::NAME) {
+    for alone in all.iter().filter(|m| m.contender == limit::NAME && m.unit == "1/s") {
         let share = |body| match results.figure(&alone.what, body, alone.threads) {
             Some(figure) => format!("{:.0}", figure / median(alone.figures.clone()) * 100.0),
             None => "–".to_owned(),
