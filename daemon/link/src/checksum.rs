@@ -8,6 +8,7 @@ pub(crate) struct Sum(u64);
 
 impl Sum {
     /// Adds octets; an odd one at the end counts as padded with zero.
+    #[inline]
     pub(crate) fn add(self, octets: &[u8]) -> Self {
         let (words, rest) = octets.as_chunks::<4>();
         let sum: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();

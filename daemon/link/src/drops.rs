@@ -60,6 +60,8 @@ reasons! {
     PathBelowIpv6 = "path_below_ipv6",
     /// The black path marked congestion on a packet whose transport knows no such mark (RFC 6040 §4.2).
     CongestionUnmarkable = "congestion_unmarkable",
+    /// More was to be sent than the constant rate to that peer takes (R33).
+    CoverFull = "cover_full",
     /// The cipher provider failed while sealing.
     CipherFailed = "cipher_failed",
 }

@@ -57,6 +57,7 @@ pub mod prefix;
 pub mod replay;
 mod seal;
 pub mod segment;
+pub mod shaping;
 pub mod virtio;
 
 pub use aead::{Aead, AeadError};
@@ -79,3 +80,4 @@ pub use policy::{SiteIndex, Spd};
 pub use prefix::Prefix;
 pub use seal::{Burst, MAX_BURST_BYTES, MAX_BURST_SEGMENTS, Seal};
 pub use segment::{Fit, Outgoing};
+pub use shaping::{Cover, Padding};

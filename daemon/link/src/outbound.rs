@@ -13,6 +13,7 @@ use crate::drops::DropReason;
 use crate::keys::{Epoch, InstallError, SaKeys};
 use crate::limits::Limits;
 use crate::seal::Seal;
+use crate::shaping::{Padding, Shape};
 use core::time::Duration;
 
 /// Where sending stands. A [`Seal`] exists only in `Established`.
@@ -29,6 +30,7 @@ pub struct Outbound<A> {
     peer_ready: Option<Epoch>,
     limits: Limits,
     rekey_asked: Option<Epoch>,
+    shape: Shape,
 }
 
 /// What [`Outbound::poll`] found.
@@ -43,7 +45,8 @@ pub enum OutboundEvent {
 impl<A: Aead> Outbound<A> {
     /// Without an SA: nothing leaves.
     pub const fn blocked(limits: Limits) -> Self {
-        Self { state: State::Blocked, staged: None, newest: None, peer_ready: None, limits, rekey_asked: None }
+        let shape = Shape::new(Padding::None, 0);
+        Self { state: State::Blocked, staged: None, newest: None, peer_ready: None, limits, rekey_asked: None, shape }
     }
 
     /// Stages the keys of a newer epoch. They seal nothing before [`Self::activate`] was called for that epoch.
@@ -67,10 +70,19 @@ impl<A: Aead> Outbound<A> {
     fn switch(&mut self) -> bool {
         let ready = self.staged.take_if(|next| self.peer_ready == Some(next.epoch()));
         let switches = ready.is_some();
-        if let Some(next) = ready {
+        if let Some(mut next) = ready {
+            next.set_shape(self.shape);
             self.state = State::Established(next);
         }
         switches
+    }
+
+    /// Pads every packet from now on, in this epoch and those after it; no padding exceeds `largest` inner octets.
+    pub fn set_padding(&mut self, padding: Padding, largest: usize) {
+        self.shape = Shape::new(padding, largest);
+        if let State::Established(seal) = &mut self.state {
+            seal.set_shape(self.shape);
+        }
     }
 
     /// The SA to seal with, or [`DropReason::NoSa`] (R26).

@@ -7,6 +7,7 @@ use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
 use crate::path::{MESSAGE_LEN, Message};
 use crate::segment::Outgoing;
+use crate::shaping::{Cover, Shape};
 use core::time::Duration;
 
 /// Datagrams in one UDP GSO send: the kernel's limit is 64, and 44 of the common size fill 64 KiB.
@@ -49,6 +50,7 @@ pub struct Seal<A> {
     epoch: Epoch,
     sequence: u64,
     bytes: u64,
+    shape: Shape,
     born: Duration,
     limits: Limits,
 }
@@ -57,7 +59,8 @@ impl<A: Aead> Seal<A> {
     /// Expands the key; `keys` are zeroized.
     pub fn new(now: Duration, epoch: Epoch, keys: SaKeys, limits: Limits) -> Result<Self, AeadError> {
         let aead = A::from_key(&keys.key)?;
-        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, sequence: 0, bytes: 0, born: now, limits })
+        let shape = Shape::default();
+        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, sequence: 0, bytes: 0, shape, born: now, limits })
     }
 
     /// The generation of its key.
@@ -73,6 +76,16 @@ impl<A: Aead> Seal<A> {
     /// Packets and inner octets sealed so far.
     pub fn used(&self) -> (u64, u64) {
         (self.sequence, self.bytes)
+    }
+
+    /// Pads packets and dummies from now on; see [`crate::Outbound::set_padding`].
+    pub(crate) fn set_shape(&mut self, shape: Shape) {
+        self.shape = shape;
+    }
+
+    /// Octets of the datagram that carries an inner packet of `inner` octets, with its padding.
+    pub fn sealed_len(&self, inner: usize) -> usize {
+        esp::sealed_len(self.shape.padded(inner))
     }
 
     /// Copies `packet` (IPv4 or IPv6) into `out` and seals it there; returns the datagram's length.
@@ -102,7 +115,7 @@ impl<A: Aead> Seal<A> {
         out: &mut [u8],
     ) -> Result<(), DropReason> {
         while let Some(inner) = outgoing.next_len() {
-            let len = esp::sealed_len(inner);
+            let len = self.sealed_len(inner);
             let room = out.get_mut(burst.len..).unwrap_or_default();
             if !burst.admits(len) || burst.count > 0 && room.len() < len {
                 break;
@@ -116,7 +129,31 @@ impl<A: Aead> Seal<A> {
     /// A dummy packet that the peer drops after authentication (RFC 4303 §2.6): keeps a path alive and proves possession
     /// of the key, as the answer to a new epoch or as cover traffic.
     pub fn seal_dummy(&mut self, out: &mut [u8]) -> Result<usize, DropReason> {
-        self.seal_written(NEXT_NONE, 0, out)
+        let inner = self.pad(0, out)?;
+        self.seal_written(NEXT_NONE, inner, out)
+    }
+
+    /// Fills the slots that are due in a constant rate: with packets that wait, else with dummies. All are of one size, because
+    /// such a peer has [`crate::Padding::Full`].
+    pub fn seal_cover(&mut self, cover: &mut Cover, due: u32, out: &mut [u8]) -> Result<Burst, DropReason> {
+        let mut burst = Burst::default();
+        for _ in 0..due {
+            let room = out.get_mut(burst.len..).unwrap_or_default();
+            let len = match cover.take() {
+                Some(packet) => self.seal(packet, room)?,
+                None => self.seal_dummy(room)?,
+            };
+            burst.add(len);
+        }
+        Ok(burst)
+    }
+
+    /// Zeros behind an inner packet of `inner` octets, up to its class (RFC 4303 §2.7); returns the length with them.
+    fn pad(&self, inner: usize, out: &mut [u8]) -> Result<usize, DropReason> {
+        let padded = self.shape.padded(inner);
+        let body = out.get_mut(PREFIX_LEN..).unwrap_or_default();
+        body.get_mut(inner..padded).ok_or(DropReason::BufferTooSmall)?.fill(0);
+        Ok(padded)
     }
 
     /// A dummy packet of `datagram` octets that holds a message about the path; returns its length, which is a multiple of
@@ -144,6 +181,7 @@ impl<A: Aead> Seal<A> {
             Some(6) => NEXT_IPV6,
             _ => return Err(DropReason::MalformedIp),
         };
+        let inner = self.pad(inner, out)?;
         self.seal_written(next_header, inner, out)
     }
 

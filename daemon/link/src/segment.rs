@@ -149,8 +149,19 @@ impl<'a> Outgoing<'a> {
         let after = self.written.saturating_add(payload.len());
         let last = self.headers.saturating_add(after) >= self.packet.len();
         self.fix_headers(out, last).ok_or(MALFORMED)?;
-        (self.written, self.index, self.done) = (after, self.index.wrapping_add(1), last);
+        self.advance(payload.len());
         Ok(())
+    }
+
+    /// Leaves the next packet out.
+    pub fn skip_next(&mut self) {
+        self.advance(self.next_payload().len());
+    }
+
+    fn advance(&mut self, payload: usize) {
+        self.written = self.written.saturating_add(payload);
+        self.index = self.index.wrapping_add(1);
+        self.done = self.headers.saturating_add(self.written) >= self.packet.len();
     }
 
     fn fix_headers(&self, out: &mut [u8], last: bool) -> Option<()> {

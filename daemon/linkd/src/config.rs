@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use coloa_link::Padding;
 use serde::Deserialize;
 
 use crate::address::InterfaceAddress;
+use crate::data::Shaping;
 use crate::fault::Fault;
 
 /// The whole file.
@@ -125,8 +127,42 @@ pub struct PolicyFiles {
 pub struct Peer {
     /// The peer's site name in the policy.
     pub site: String,
-    /// Address and port of its black side.
-    pub endpoint: SocketAddr,
+    /// Address and port of its black side; without it the peer dials.
+    pub endpoint: Option<SocketAddr>,
+    /// Sizes that packets to it are padded to.
+    #[serde(default)]
+    pub padding: PaddingClass,
+    /// A constant rate to it in kbit/s on the black wire, with dummies in the gaps; all packets are then of the largest size.
+    pub cover_rate: Option<u32>,
+}
+
+/// Classes of size, for traffic-flow confidentiality (R33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum PaddingClass {
+    /// Sizes show.
+    #[default]
+    #[serde(rename = "none")]
+    None,
+    /// Multiples of 128 octets.
+    #[serde(rename = "128")]
+    Of128,
+    /// Multiples of 512 octets.
+    #[serde(rename = "512")]
+    Of512,
+    /// All alike.
+    #[serde(rename = "full")]
+    Full,
+}
+
+impl PaddingClass {
+    fn padding(self) -> Padding {
+        match self {
+            PaddingClass::None => Padding::None,
+            PaddingClass::Of128 => Padding::Multiple(128),
+            PaddingClass::Of512 => Padding::Multiple(512),
+            PaddingClass::Full => Padding::Full,
+        }
+    }
 }
 
 /// When keys are renewed.
@@ -179,6 +215,8 @@ fn default_drain() -> u64 {
 
 /// The longest name of an interface the kernel takes: `IFNAMSIZ` with its final zero.
 const MAX_INTERFACE_NAME: usize = 15;
+/// A packet a second or so, up to what one thread sends beside everything else.
+const COVER_RATES: std::ops::RangeInclusive<u32> = 16..=200_000;
 /// The largest black MTU: jumbo frames.
 const MAX_PATH_MTU: u16 = 9216;
 /// The smallest MTU IPv6 allows (RFC 8200 §5).
@@ -200,6 +238,10 @@ impl Config {
         config.token.parse()?;
         if let Some(metrics) = &config.metrics {
             MetricsAddress::parse(&metrics.listen)?;
+        }
+        if config.peer.iter().filter_map(|p| p.cover_rate).any(|rate| !COVER_RATES.contains(&rate)) {
+            let (least, most) = COVER_RATES.into_inner();
+            return Err(format!("[[peer]] cover_rate must be {least} to {most} kbit/s"));
         }
         if config.rekey.after_seconds < 5 || config.rekey.drain_seconds == 0 {
             return Err("[rekey] after_seconds must be at least 5 and drain_seconds at least 1".into());
@@ -224,7 +266,14 @@ impl Config {
 
     /// Where the peer of this site name is, if the configuration says.
     pub fn endpoint(&self, site: &str) -> Option<SocketAddr> {
-        self.peer.iter().find(|p| p.site == site).map(|p| p.endpoint)
+        self.peer.iter().find(|p| p.site == site).and_then(|p| p.endpoint)
+    }
+
+    /// How the traffic to the peer of this site name is disguised.
+    pub fn shaping(&self, site: &str) -> Shaping {
+        let peer = self.peer.iter().find(|p| p.site == site);
+        let shaping = |p: &Peer| Shaping { padding: p.padding.padding(), cover_kilobits: p.cover_rate };
+        peer.map_or_else(Shaping::default, shaping)
     }
 }
 
@@ -343,6 +392,18 @@ mod tests {
             let text = GOOD.replace(section, &format!("{section}\n{key} = 1"));
             let why = Config::parse(&text).expect_err("unknown key");
             assert!(why.contains(key), "{why}");
+        }
+    }
+
+    #[test]
+    fn traffic_to_a_peer_is_disguised_as_its_site_says() {
+        let shaped = |words: &str| Config::parse(&(GOOD.to_owned() + words)).map(|config| config.shaping("b"));
+        assert_eq!(shaped(""), Ok(Shaping::default()));
+        let full = Shaping { padding: Padding::Full, cover_kilobits: Some(512) };
+        assert_eq!(shaped("padding = \"full\"\ncover_rate = 512\n"), Ok(full));
+        assert_eq!(shaped("padding = \"128\"\n").map(|s| s.padding), Ok(Padding::Multiple(128)));
+        for wrong in ["padding = \"64\"\n", "cover_rate = 0\n", "cover_rate = 1000000\n"] {
+            assert!(shaped(wrong).is_err(), "{wrong}");
         }
     }
 

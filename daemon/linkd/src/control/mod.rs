@@ -111,6 +111,7 @@ impl Control {
             if !peers.iter().any(|p| &p.identity == identity) {
                 let peer = Arc::new(Peer::new(PeerNumber(peers.len()), *identity, name.clone()));
                 peers.push(peer.clone());
+                self.plane.shape(peer.number, self.config.shaping(name));
                 self.start_dialler(peer);
             }
         }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use coloa_link::{Burst, DropReason, MAX_BURST_BYTES, MAX_BURST_SEGMENTS, Outgoing, Seal, esp};
+use coloa_link::{Burst, Cover, DropReason, MAX_BURST_BYTES, MAX_BURST_SEGMENTS, Outgoing, Seal};
 
 use super::Cipher;
 use crate::udp::BlackSocket;
@@ -43,7 +43,7 @@ impl Bursts {
     ) -> Result<(), DropReason> {
         while let Some(next) = outgoing.next_len() {
             let is_single = next == outgoing.packet().len();
-            if !is_single || !self.admits(esp::sealed_len(next), heading) {
+            if !is_single || !self.admits(seal.sealed_len(next), heading) {
                 self.flush();
             }
             let room = self.sealed.get_mut(self.waiting.len..).ok_or(DropReason::BufferTooSmall)?;
@@ -67,6 +67,21 @@ impl Bursts {
         if waiting.len > 0 && self.black.send(to, traffic_class, datagrams, waiting.segment_size).is_err() {
             self.refused_by_kernel = self.refused_by_kernel.saturating_add(1);
         }
+    }
+
+    /// Sends what is due of a constant rate.
+    pub fn send_cover(
+        &mut self,
+        seal: &mut Seal<Cipher>,
+        cover: &mut Cover,
+        due: u32,
+        heading: Heading,
+    ) -> Result<(), DropReason> {
+        self.flush();
+        self.waiting = seal.seal_cover(cover, due, &mut self.sealed)?;
+        self.heading = Some(heading);
+        self.flush();
+        Ok(())
     }
 
     /// Sends one datagram that is no red packet: what waits stays as it is. A refusal counts as a loss on the way, because a

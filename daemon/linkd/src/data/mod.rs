@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use coloa_link::keys::SaKeys;
 use coloa_link::path::Message;
-use coloa_link::{Counters, Epoch, KeyMaterial, Limits, SiteIndex, Spd, Spi};
+use coloa_link::{Counters, Epoch, KeyMaterial, Limits, Padding, SiteIndex, Spd, Spi};
 
 use crate::fault::Fault;
 use crate::tun::Tun;
@@ -44,6 +44,15 @@ pub struct Settings {
     pub path: coloa_link::path::Settings,
     /// Whether the inner DSCP goes outside.
     pub copy_dscp: bool,
+}
+
+/// How the traffic to one peer is disguised (R33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shaping {
+    /// To which sizes packets are padded.
+    pub padding: Padding,
+    /// A constant rate in kbit/s on the black wire; all packets are then of the largest size.
+    pub cover_kilobits: Option<u32>,
 }
 
 /// The policy in force, and which peer each of its sites is.
@@ -139,6 +148,10 @@ enum OutOrder {
         peer: PeerNumber,
         epoch: Epoch,
     },
+    Shape {
+        peer: PeerNumber,
+        shaping: Shaping,
+    },
     Block(PeerNumber),
     /// Something authenticated came from these.
     Heard(Vec<PeerNumber>),
@@ -230,6 +243,11 @@ impl Plane {
     pub fn set_policy(&self, routing: Arc<Routing>) {
         self.outward.send(OutOrder::Policy(routing.clone()));
         self.inward.send(InOrder::Policy(routing));
+    }
+
+    /// Disguises the traffic to a peer from now on. The peer needs nothing for it: every receiver drops dummies and cuts padding.
+    pub fn shape(&self, peer: PeerNumber, shaping: Shaping) {
+        self.outward.send(OutOrder::Shape { peer, shaping });
     }
 
     /// Receives on the new epoch from now on, and stages it for sending. The peer is at `to` unless it is known to be elsewhere:

@@ -1,5 +1,6 @@
 //! Red to black: reads the TUN, finds the peer, seals, sends. It also keeps the path to each peer.
 
+mod cover;
 mod path;
 
 use std::net::SocketAddr;
@@ -9,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use coloa_link::path::Settings as PathSettings;
 use coloa_link::{
-    Counters, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, Path, marking, mss, virtio,
+    Counters, Cover, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, Path, marking, mss, virtio,
 };
 
 use super::burst::{Bursts, Heading};
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
 use super::{
-    Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PathStanding, PeerNumber, Report, Routing, Settings, Standing,
-    Traffic, tell,
+    Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PathStanding, PeerNumber, Report, Routing, Settings, Shaping,
+    Standing, Traffic, tell,
 };
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
@@ -40,6 +41,8 @@ struct Peer {
     mtu: usize,
     /// Data was sent since the path was told.
     sent: bool,
+    shaping: Shaping,
+    cover: Option<Cover>,
     traffic: Traffic,
 }
 
@@ -58,6 +61,8 @@ pub struct Outward {
     peers: Peers<Peer>,
     drops: Counters,
     narrow: Narrow,
+    /// Those with a constant rate.
+    covered: Vec<PeerNumber>,
 }
 
 impl Outward {
@@ -84,6 +89,7 @@ impl Outward {
             peers: Peers::new(),
             drops: Counters::new(),
             narrow: Narrow::new(),
+            covered: Vec::new(),
         }
     }
 
@@ -104,7 +110,8 @@ impl Outward {
                 Err(rustix::io::Errno::AGAIN) => {
                     self.bursts.flush();
                     self.tick();
-                    orders.wait(&*self.tun, IDLE);
+                    let patience = self.patience();
+                    orders.wait(&*self.tun, patience);
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(why) => {
@@ -113,6 +120,7 @@ impl Outward {
                     std::thread::sleep(IDLE);
                 }
             }
+            self.keep_cover();
             reads = reads.wrapping_add(1);
             if reads.is_multiple_of(READS_BETWEEN_TICKS) {
                 self.tick();
@@ -132,7 +140,7 @@ impl Outward {
         let site = spd.outbound(outgoing.selector())?;
         let number = self.routing.peer_of(site).ok_or(DropReason::NoSa)?;
         let peer = self.peers.get(number).ok_or(DropReason::NoSa)?;
-        let seal = peer.outbound.seal()?;
+        peer.outbound.seal()?;
         let to = peer.to.ok_or(DropReason::NoSa)?;
         if mss::opens_connection(outgoing.packet()) {
             let checksum = outgoing.checksum();
@@ -140,15 +148,18 @@ impl Outward {
             outgoing = Outgoing::parse(read)?;
         }
         let heading = Heading { to, traffic_class: marking::outer(outgoing.packet(), self.copy_dscp) };
-        match outgoing.fit(peer.mtu) {
-            Fit::Whole => self.bursts.add(seal, &mut outgoing, heading)?,
-            Fit::InFragments => {
-                let bursts = &mut self.bursts;
-                self.narrow.in_fragments(&mut outgoing, peer.mtu, |piece| bursts.add(seal, piece, heading))?;
-            }
+        let (bursts, mtu) = (&mut self.bursts, peer.mtu);
+        let mut lost = 0u64;
+        match outgoing.fit(mtu) {
+            Fit::Whole => lost = peer.dispatch(bursts, &mut outgoing, heading)?,
+            Fit::InFragments => self.narrow.in_fragments(&mut outgoing, mtu, |piece| {
+                lost = lost.saturating_add(peer.dispatch(bursts, piece, heading)?);
+                Ok(())
+            })?,
             Fit::No => return Err(self.refuse(outgoing, number)),
             Fit::NoThoughEntitled => return Err(DropReason::PathBelowIpv6),
         }
+        (0..lost).for_each(|_| self.drops.count(DropReason::CoverFull));
         peer.traffic.count(outgoing.packet().len());
         peer.sent = true;
         Ok(())
@@ -197,6 +208,7 @@ impl Outward {
             OutOrder::Message { peer, from, message } => {
                 self.with_path(peer, |path, now| path.message(now, from, &message));
             }
+            OutOrder::Shape { peer, shaping } => self.shape(peer, shaping),
             OutOrder::Block(peer) => {
                 if let Some(peer) = self.peers.get(peer) {
                     peer.outbound.block();
@@ -217,6 +229,8 @@ impl Outward {
             path: path.clone(),
             to: None,
             sent: false,
+            shaping: Shaping::default(),
+            cover: None,
             traffic: Traffic::default(),
         };
         self.peers.admit(peer, vacant)

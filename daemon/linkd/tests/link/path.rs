@@ -1,6 +1,7 @@
 //! The black path: what the carrier sees of a packet's class, what fits it, and where the peer is.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::authority::{Authority, assert_programs};
 use crate::carries::{Capture, packets};
@@ -102,6 +103,32 @@ fn a_site_that_gets_another_address_is_followed_there() {
     let first_there = packets(&seen, "udp port 4500 and dst host 192.0.2.77").into_iter().next().expect("traffic");
     let challenge = packets(&seen, "udp port 4500 and dst host 192.0.2.77 and udp[4:2] = 84");
     assert_eq!(challenge.first(), Some(&first_there), "the first packet to a new address is a challenge of 76 octets");
+}
+
+#[test]
+fn at_a_constant_rate_the_wire_shows_one_size_and_one_rhythm() {
+    let (authority, network) = (Authority::make(), Network::make());
+    let covered = |site: &str| {
+        let text = config(&authority, &network, site);
+        text.replace("[[peer]]\n", "[[peer]]\npadding = \"full\"\ncover_rate = 1200\n")
+    };
+    let mut daemons = ["a", "b"].map(|site| Daemon::start(&authority, site, &covered(site)));
+    daemons.iter().for_each(Daemon::encrypts);
+    eventually("the path is measured", || daemons.iter().all(|d| field(d, "inner_mtu") == 1438));
+    let capture = Capture::start(&authority, &network.black[1], "covered.pcap");
+    std::thread::sleep(Duration::from_secs(2));
+    network.red[0].good("ping", &["-c", "20", "-i", "0.1", "-W", "5", RED_V4[1]]);
+    std::thread::sleep(Duration::from_secs(1));
+    // Only with them the traffic ends.
+    daemons.iter_mut().for_each(|daemon| assert_eq!(daemon.terminate(), Some(0)));
+    let seen = capture.stop();
+    for from in BLACK {
+        let all = packets(&seen, &format!("udp port 4500 and src host {from}")).len();
+        let alike =
+            packets(&seen, &format!("udp port 4500 and src host {from} and udp[4:2] = 1480 and ip[1] = 0")).len();
+        // Five seconds or more of 100 packets; a confirmation of the path's size, and its answer, may come between.
+        assert!(alike >= 450 && all - alike <= 12, "{alike} of {all} from {from} look alike");
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl Outward {
             }
             Action::Mtu(mtu) => {
                 peer.mtu = mtu;
+                peer.reshape(self.origin.elapsed());
                 tracing::info!(peer = number.0, mtu, "the path carries inner packets of this size");
                 self.inward.send(InOrder::Mtu { peer: number, mtu });
             }
