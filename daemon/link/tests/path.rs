@@ -141,13 +141,14 @@ fn drive(
     let mut sizes = Vec::new();
     for second in run {
         let now = seconds(second);
-        (near.path.sent(now), near.path.heard(now));
+        near.path.sent(now);
+        near.path.heard(now);
         while let Some(action) = near.poll(now) {
             match action {
-                Action::Send { to, message: Message { kind: Kind::Probe, token, .. }, datagram } => {
-                    if datagram + outer <= carries(second) {
-                        near.hears(now + Duration::from_millis(30), to, Kind::ProbeAck, token);
-                    }
+                Action::Send { to, message: Message { kind: Kind::Probe, token, .. }, datagram }
+                    if datagram + outer <= carries(second) =>
+                {
+                    near.hears(now + Duration::from_millis(30), to, Kind::ProbeAck, token);
                 }
                 Action::Mtu(size) => sizes.push((second, size)),
                 _ => {}
@@ -272,6 +273,24 @@ fn silence_is_told_and_asked_about_and_ends_with_the_first_word() {
     near.path.heard(seconds(121));
     assert_eq!(near.path.silent_since(), None);
     assert_eq!(near.actions(seconds(121))[0], Action::Heard);
+}
+
+#[test]
+fn a_silent_peer_is_sought_where_the_control_channel_said() {
+    let mut near = Near::new(settings());
+    drive(&mut near, 0..20, 28, |_| 1500);
+    near.path.strange(seconds(20), away(), 1400);
+    let [(_, token)] = near.challenges(seconds(20))[..] else { panic!("one challenge") };
+    near.hears(seconds(20), away(), Kind::Response, token);
+    let mut asked = Vec::new();
+    for second in 20..60 {
+        near.path.sent(seconds(second));
+        asked.extend(near.challenges(seconds(second)));
+    }
+    let home_again = asked.iter().filter(|(to, _)| *to == home()).count();
+    assert!((1..=6).contains(&home_again) && home_again == asked.len(), "{asked:?}");
+    near.hears(seconds(60), home(), Kind::Response, asked.last().unwrap().1);
+    assert_eq!(near.path.address(), Some(home()));
 }
 
 #[test]

@@ -22,11 +22,20 @@ struct Candidate {
     credit: usize,
 }
 
-/// The address in use, and perhaps one under challenge.
+impl Candidate {
+    fn gives_way(&self, now: Duration) -> bool {
+        now >= self.asked.saturating_add(PATIENCE)
+    }
+}
+
+/// The address in use, perhaps one under challenge, and the one that the control channel named last.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Address {
     current: Option<SocketAddr>,
     candidate: Option<Candidate>,
+    home: Option<SocketAddr>,
+    /// Octets of challenges to `home` that wait for another address to give way.
+    owed: usize,
 }
 
 impl Address {
@@ -36,12 +45,28 @@ impl Address {
 
     /// The control channel says that the peer is at `to`. Returns whether that is taken at once: for want of any other.
     pub(super) fn hint(&mut self, now: Duration, to: SocketAddr, challenge: usize) -> bool {
+        self.home = Some(to);
         if self.current.is_none() {
             self.current = Some(to);
             return true;
         }
-        self.consider(now, to, challenge.saturating_mul(HINTED));
+        self.owed = challenge.saturating_mul(HINTED);
+        self.turn_home(now);
         false
+    }
+
+    /// Nothing is heard of the peer where it was last: perhaps it is where the control channel said.
+    pub(super) fn recall(&mut self, now: Duration, challenge: usize) {
+        self.owed = self.owed.max(challenge);
+        self.turn_home(now);
+    }
+
+    fn turn_home(&mut self, now: Duration) {
+        let free = self.candidate.as_ref().is_none_or(|candidate| candidate.gives_way(now));
+        if let Some(home) = self.home.filter(|_| free && self.owed > 0) {
+            let credit = core::mem::take(&mut self.owed);
+            self.consider(now, home, credit);
+        }
     }
 
     /// An authenticated packet of `octets` that advanced the window came from `from`.
@@ -55,7 +80,7 @@ impl Address {
         }
         match &mut self.candidate {
             Some(candidate) if candidate.at == at => candidate.credit = candidate.credit.max(credit),
-            Some(candidate) if now < candidate.asked.saturating_add(PATIENCE) => {}
+            Some(candidate) if !candidate.gives_way(now) => {}
             // A first challenge goes out at once.
             _ => self.candidate = Some(Candidate { at, token: None, asked: now, credit }),
         }
@@ -68,6 +93,7 @@ impl Address {
         octets: usize,
         draw: impl FnOnce() -> Token,
     ) -> Option<(SocketAddr, Token)> {
+        self.turn_home(now);
         let candidate = self.candidate.as_mut()?;
         let waits = candidate.token.is_some() && now < candidate.asked.saturating_add(PAUSE);
         if waits || candidate.credit < octets {

@@ -275,6 +275,9 @@ impl Path {
             Some(question) => question.pause.saturating_mul(2).min(LONGEST_PAUSE),
             None => FIRST_PAUSE,
         };
+        if self.silent {
+            self.address.recall(now, MESSAGE_DATAGRAM);
+        }
         self.small_probe(now, pause, draw)
     }
 
