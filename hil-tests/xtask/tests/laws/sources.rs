@@ -10,6 +10,7 @@ const UNSAFE: &[&str] = &[
     "firmware/crypto-native/src/ffi",
     "firmware/appliance/src/sandbox",
     "firmware/store-sqlite/src/announce.rs",
+    "daemon/link/tests/allocations.rs",
     "daemon/linkd/src/tun",
     "daemon/linkd/src/udp",
     "daemon/linkd/src/netns",
