@@ -1,8 +1,9 @@
 //! Who may have a link, at this moment: a certificate that verifies, is not revoked (R31), and whose identity the signed
 //! policy names as our peer (R37). The answer is a value, [`Admitted`], that only this module makes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use coloa_link::{Accepted, SiteIndex, Spd};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
@@ -14,6 +15,12 @@ use webpki::{
 use crate::config;
 use crate::fault::Fault;
 use crate::identity::{Identity, read_certificates, read_crls};
+use crate::known_signatures;
+
+/// Things that can expire on a path: its certificates (webpki takes eight at most), and a list for each, twice looked at.
+const MAX_EXPIRIES: usize = 32;
+/// Seconds that a verdict stands whose end cannot be told.
+const UNCLEAR: u64 = 60;
 
 /// The role in which a certificate is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +29,15 @@ pub enum Shown {
     AsClient,
     /// By the peer that accepted.
     AsServer,
+}
+
+impl Shown {
+    fn usage(self) -> KeyUsage {
+        match self {
+            Shown::AsClient => KeyUsage::client_auth(),
+            Shown::AsServer => KeyUsage::server_auth(),
+        }
+    }
 }
 
 /// Why a peer is refused.
@@ -95,10 +111,30 @@ impl Trust {
                 .with_expiration_policy(ExpirationPolicy::Enforce)
                 .build()
         });
-        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        let algorithms = known_signatures::algorithms();
         webpki::EndEntityCert::try_from(end)?
             .verify_for_usage(algorithms, &self.anchors, intermediates, now, usage, revocation, None)
             .map(|_path| ())
+    }
+
+    /// The last second in which a chain that verifies now still does, for all that the clock can change.
+    ///
+    /// webpki tells what has expired, and when: with the clock at the end of time that is one certificate or list of the
+    /// path, then the next, until nothing has. A verdict that cannot be put forward so stands for a minute only.
+    fn verified_until(&self, chain: &[CertificateDer<'_>], usage: KeyUsage, now: UnixTime) -> UnixTime {
+        let seconds = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
+        let mut until = seconds(u64::MAX / 2);
+        for _ in 0..MAX_EXPIRIES {
+            let limit = match self.verify(chain, usage, until) {
+                Ok(()) => return until,
+                Err(webpki::Error::CertExpired { not_after, .. }) => not_after.as_secs(),
+                Err(webpki::Error::CrlExpired { next_update, .. }) => next_update.as_secs(),
+                Err(_) => break,
+            };
+            // A list is expired in the very second that it names.
+            until = seconds(limit.min(until.as_secs().saturating_sub(1)));
+        }
+        seconds(now.as_secs().saturating_add(UNCLEAR))
     }
 
     /// Verifies a chain whose end must name this purpose (extended key usage, content octets of its identifier).
@@ -115,7 +151,7 @@ impl Trust {
         let (end, intermediates) = chain.split_first().ok_or(webpki::Error::UnknownIssuer)?;
         let issuers = intermediates.iter().filter_map(|issuer| webpki::anchor_from_trusted_cert(issuer).ok());
         let issuers: Vec<TrustAnchor<'_>> = issuers.chain(self.anchors.iter().cloned()).collect();
-        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        let algorithms = known_signatures::algorithms();
         webpki::EndEntityCert::try_from(end)?
             .verify_for_usage(algorithms, &issuers, &[], now, KeyUsage::required(purpose), None, None)
             .map(|_path| ())
@@ -141,14 +177,29 @@ fn load_crls(path: &std::path::Path) -> Result<Vec<CertRevocationList<'static>>,
 pub struct Admission {
     own: Identity,
     trust: RwLock<Arc<Trust>>,
-    policy: RwLock<Arc<Option<Spd>>>,
+    policy: RwLock<InForce>,
+}
+
+/// The policy in force, and its peers by who they are.
+#[derive(Clone, Debug)]
+struct InForce {
+    spd: Arc<Option<Spd>>,
+    peers: Arc<HashMap<Identity, SiteIndex>>,
+}
+
+impl InForce {
+    fn new(policy: Accepted, own: &Identity) -> Self {
+        let spd = Spd::new(policy, &own.0);
+        let peers = spd.iter().flat_map(Spd::peers).map(|(index, site)| (Identity(site.identity), index)).collect();
+        Self { spd: Arc::new(spd), peers: Arc::new(peers) }
+    }
 }
 
 impl Admission {
     /// For the device with this identity.
     pub fn new(own: Identity, trust: Trust, policy: Accepted) -> Self {
-        let policy = Spd::new(policy, &own.0);
-        Self { own, trust: RwLock::new(Arc::new(trust)), policy: RwLock::new(Arc::new(policy)) }
+        let policy = RwLock::new(InForce::new(policy, &own));
+        Self { own, trust: RwLock::new(Arc::new(trust)), policy }
     }
 
     /// Our own identity.
@@ -158,12 +209,16 @@ impl Admission {
 
     /// The policy in force; nothing when it does not know this site.
     pub fn policy(&self) -> Arc<Option<Spd>> {
+        self.in_force().spd
+    }
+
+    fn in_force(&self) -> InForce {
         self.policy.read().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// Puts a newer policy in force.
     pub fn set_policy(&self, policy: Accepted) {
-        let policy = Arc::new(Spd::new(policy, &self.own.0));
+        let policy = InForce::new(policy, &self.own);
         *self.policy.write().unwrap_or_else(|e| e.into_inner()) = policy;
     }
 
@@ -174,16 +229,20 @@ impl Admission {
 
     /// Decides about the holder of a chain, now.
     pub fn admit(&self, chain: &[CertificateDer<'_>], shown: Shown, now: UnixTime) -> Result<Admitted, Refused> {
-        let trust = self.trust.read().unwrap_or_else(|e| e.into_inner()).clone();
-        let usage = match shown {
-            Shown::AsClient => KeyUsage::client_auth(),
-            Shown::AsServer => KeyUsage::server_auth(),
-        };
-        trust.verify(chain, usage, now).map_err(Refused::Certificate)?;
+        self.trust().verify(chain, shown.usage(), now).map_err(Refused::Certificate)?;
         let unreadable = Refused::Certificate(webpki::Error::BadDer);
         let identity = chain.first().and_then(Identity::of).ok_or(unreadable)?;
-        let granted = self.policy().as_ref().as_ref().is_some_and(|spd| spd.peer_by_identity(&identity.0).is_some());
+        let granted = self.in_force().peers.contains_key(&identity);
         if granted { Ok(Admitted { identity }) } else { Err(Refused::NotInPolicy(identity)) }
+    }
+
+    /// Until when the holder of a chain that is admitted now stays so by the clock alone, while trust and policy stay.
+    pub fn admitted_until(&self, chain: &[CertificateDer<'_>], shown: Shown, now: UnixTime) -> UnixTime {
+        self.trust().verified_until(chain, shown.usage(), now)
+    }
+
+    fn trust(&self) -> Arc<Trust> {
+        self.trust.read().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// The peers that the policy in force grants: site, name, identity.

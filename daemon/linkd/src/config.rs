@@ -154,6 +154,13 @@ pub enum PaddingClass {
     Full,
 }
 
+impl Peer {
+    /// How the traffic to it is disguised.
+    pub fn shaping(&self) -> Shaping {
+        Shaping { padding: self.padding.padding(), cover_kilobits: self.cover_rate }
+    }
+}
+
 impl PaddingClass {
     fn padding(self) -> Padding {
         match self {
@@ -263,18 +270,6 @@ impl Config {
             *path = folder.join(&*path);
         }
     }
-
-    /// Where the peer of this site name is, if the configuration says.
-    pub fn endpoint(&self, site: &str) -> Option<SocketAddr> {
-        self.peer.iter().find(|p| p.site == site).and_then(|p| p.endpoint)
-    }
-
-    /// How the traffic to the peer of this site name is disguised.
-    pub fn shaping(&self, site: &str) -> Shaping {
-        let peer = self.peer.iter().find(|p| p.site == site);
-        let shaping = |p: &Peer| Shaping { padding: p.padding.padding(), cover_kilobits: p.cover_rate };
-        peer.map_or_else(Shaping::default, shaping)
-    }
 }
 
 impl Red {
@@ -381,8 +376,8 @@ mod tests {
     #[test]
     fn a_complete_file_is_taken() {
         let config = Config::parse(GOOD).expect("valid");
-        assert_eq!(config.endpoint("b"), Some("192.0.2.2:4500".parse().unwrap()));
-        assert_eq!(config.endpoint("c"), None);
+        let [peer] = config.peer.as_slice() else { panic!("one peer") };
+        assert_eq!((peer.site.as_str(), peer.endpoint), ("b", "192.0.2.2:4500".parse().unwrap()));
         assert_eq!(config.black.path_mtu, 1500);
     }
 
@@ -397,7 +392,7 @@ mod tests {
 
     #[test]
     fn traffic_to_a_peer_is_disguised_as_its_site_says() {
-        let shaped = |words: &str| Config::parse(&(GOOD.to_owned() + words)).map(|config| config.shaping("b"));
+        let shaped = |words: &str| Config::parse(&(GOOD.to_owned() + words)).map(|c| c.peer[0].shaping());
         assert_eq!(shaped(""), Ok(Shaping::default()));
         let full = Shaping { padding: Padding::Full, cover_kilobits: Some(512) };
         assert_eq!(shaped("padding = \"full\"\ncover_rate = 512\n"), Ok(full));

@@ -96,17 +96,15 @@ impl Running {
 
         let (listener, black) = sides.black.run(|| open_black(&config))?;
         let tun = sides.red.run(|| Tun::open(&config.red, inner_mtu(&config)))?;
-        let key = TokenKey::new(
-            Keyholder::start(key_spec(&config.token)?, config.token.deadline())?,
-            &leaf(&config, &chain)?,
-        )?;
+        let keyholder = Keyholder::start(key_spec(&config.token)?, config.token.deadline())?;
+        let key = TokenKey::new(keyholder.clone(), &leaf(&config, &chain)?)?;
         let tls = Tls::new(key.certified(chain), admission.clone()).map_err(|e| system("TLS", e))?;
 
         let fixed = Fixed { shared_namespace: sides.shared, tun_offload: format!("{:?}", tun.offload()) };
         tracing::info!(identity = %own, offload = fixed.tun_offload, segments = black.max_segments(), "ready");
         let (plane, events) = Plane::start(tun, black, settings(&config))?;
         let routes = keep_routes(sides.red, config.red.name.clone())?;
-        let control = Control::new(Parts { config, admission, plane, tls, serials, routes });
+        let control = Control::new(Parts { config, admission, plane, keyholder, tls, serials, routes });
         start_control(&control, sides.black, listener, events)?;
         if let Some(served) = served {
             let control = control.clone();
@@ -212,7 +210,8 @@ fn keep_routes(red: Namespace, interface: String) -> Result<Sender<Vec<Prefix>>,
     Ok(wishes)
 }
 
-/// The control threads are children of one in the black namespace that has given up its rights: so are they.
+/// The control threads are children of one in the black namespace that has given up its rights: so are they. It accepts
+/// peers itself, and when it ends the daemon does.
 fn start_control(
     control: &Arc<Control>,
     black: Namespace,
@@ -225,9 +224,20 @@ fn start_control(
         let start = || {
             black.enter()?;
             privileges::drop_all().map_err(|e| system("privileges", e))?;
-            control.start(listener, events).map_err(|e| system("control", e))
+            privileges::yield_to_packets();
+            control.start(events).map_err(|e| system("control", e))
         };
-        let _ = ready.send(start());
+        let runtime = match start() {
+            Ok(runtime) => runtime,
+            Err(fault) => {
+                let _ = ready.send(Err(fault));
+                return;
+            }
+        };
+        let _ = ready.send(Ok(()));
+        if let Err(why) = control.serve(runtime, listener) {
+            panic!("peers cannot be accepted: {why}");
+        }
     })?;
     started.recv().map_err(|e| system("control", e))?
 }

@@ -18,6 +18,7 @@ mod fault;
 mod hex;
 mod identity;
 mod keyholder;
+mod known_signatures;
 mod metrics;
 mod netlink;
 mod netns;
@@ -31,6 +32,7 @@ mod tun;
 #[allow(unsafe_code, reason = "control messages of sendmsg have no safe wrapper")]
 mod udp;
 mod watch;
+mod workers;
 
 use std::io::IsTerminal;
 use std::path::Path;

@@ -135,6 +135,9 @@ fn prometheus(status: &Status) -> String {
     let _ =
         writeln!(out, "# HELP coloa_link_policy_serial The policy in force.\n# TYPE coloa_link_policy_serial gauge");
     let _ = writeln!(out, "coloa_link_policy_serial {}", status.policy_serial.unwrap_or(0));
+    let _ = writeln!(out, "# HELP coloa_link_token_away 1 while our own token does not sign.");
+    let _ = writeln!(out, "# TYPE coloa_link_token_away gauge");
+    let _ = writeln!(out, "coloa_link_token_away {}", gauge(status.token.is_some()));
     let _ = writeln!(out, "# HELP coloa_link_shared_namespace 1 when red and black are not separated.");
     let _ = writeln!(out, "# TYPE coloa_link_shared_namespace gauge");
     let _ = writeln!(out, "coloa_link_shared_namespace {}", gauge(status.shared_namespace));

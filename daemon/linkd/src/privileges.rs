@@ -2,7 +2,7 @@
 //! a thread: each thread gives up its own.
 
 use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setpriority_process, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 
 /// Gives up every capability of the calling thread, for good.
@@ -20,6 +20,15 @@ pub fn keep_net_admin() -> std::io::Result<()> {
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets)?;
     Ok(())
+}
+
+/// The calling thread gives way to those that forward packets when both want the same core: a storm of handshakes must not
+/// be what slows the links that live. Repeating it changes nothing.
+pub fn yield_to_packets() {
+    const NICE: i32 = 10;
+    if let Err(why) = setpriority_process(None, NICE) {
+        tracing::debug!(%why, "a control thread keeps its priority");
+    }
 }
 
 /// No core dump, no memory for other processes of the same user to read, nothing in swap. What cannot be had is an error,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::Control;
 use crate::data::{Report, Standing};
 use crate::fault::Lang;
-use crate::trouble::Trouble;
+use crate::trouble::{Kind, Trouble};
 
 /// The whole daemon.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Status {
     pub shared_namespace: bool,
     /// What the kernel hands over unsegmented.
     pub tun_offload: String,
+    /// What is wrong with our own token, while something is: links live on, but agree on no new keys.
+    #[serde(default)]
+    pub token: Option<Trouble>,
     /// Every peer that the policy grants.
     pub links: Vec<LinkStatus>,
     /// Every drop by name, over all links.
@@ -79,6 +82,7 @@ impl Status {
             policy_serial: spd.map(|spd| spd.serial()),
             shared_namespace: fixed.shared_namespace,
             tun_offload: fixed.tun_offload.clone(),
+            token: control.keyholder.away().map(|why| Trouble::new(Kind::OwnToken, why)),
             links: links(control, &out, &inw),
             drops: drops(&out, &inw),
         }
@@ -103,6 +107,9 @@ impl Status {
                 "CẢNH BÁO: phía rõ và phía mã chung một không gian mạng; dữ liệu rõ KHÔNG bị ngăn. Chỉ dùng để đo thử.",
             );
             let _ = writeln!(out, "!!! {warning}");
+        }
+        if let Some(trouble) = &self.token {
+            let _ = writeln!(out, "!!! {}", trouble.words(lang));
         }
         if self.links.is_empty() {
             let _ = writeln!(
@@ -149,7 +156,7 @@ impl LinkStatus {
 
 fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
     let peers = control.peers();
-    let granted = peers.iter().filter(|peer| peer.state().granted);
+    let granted = peers.iter().filter(|peer| peer.state().granted());
     granted
         .map(|peer| {
             let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));

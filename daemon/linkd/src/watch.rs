@@ -1,4 +1,4 @@
-//! Threads that the daemon cannot do without. When one of them ends without being told, the daemon ends: better dark and
+//! Threads and tasks that the daemon cannot do without. When one of them ends without being told, the daemon ends: better dark and
 //! restarted than half alive, with a link that nobody renews or cuts.
 
 use std::io;
@@ -25,6 +25,22 @@ pub fn spawn_until(name: &'static str, body: impl FnOnce() -> bool + Send + 'sta
     })
 }
 
+/// The same for a task: when it panics, the daemon ends. That the runtime drops it at the daemon's end is no failure.
+pub async fn task(name: &'static str, body: impl Future<Output = ()>) {
+    let _watch = TaskWatch(name);
+    body.await;
+}
+
+struct TaskWatch(&'static str);
+
+impl Drop for TaskWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(Watch(self.0));
+        }
+    }
+}
+
 struct Watch(&'static str);
 
 impl Drop for Watch {
@@ -48,6 +64,30 @@ mod tests {
         let mut own = std::process::Command::new(std::env::current_exe().expect("own name"));
         let test = own.args(["--exact", "watch::tests::a_panic_ends_the_process"]).env(INSIDE, "1");
         assert_eq!(test.output().expect("own program").status.code(), Some(THREAD_FAILED));
+    }
+
+    #[test]
+    fn a_panic_in_a_task_ends_the_process() {
+        const INSIDE: &str = "COLOA_WATCH_TASK_TEST";
+        if std::env::var_os(INSIDE).is_some() {
+            let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("runtime");
+            let body = async {
+                tokio::task::yield_now().await;
+                panic!("on purpose");
+            };
+            let _ = runtime.block_on(async { tokio::spawn(task("dial", body)).await });
+            return;
+        }
+        let mut own = std::process::Command::new(std::env::current_exe().expect("own name"));
+        let test = own.args(["--exact", "watch::tests::a_panic_in_a_task_ends_the_process"]).env(INSIDE, "1");
+        assert_eq!(test.output().expect("own program").status.code(), Some(THREAD_FAILED));
+    }
+
+    #[test]
+    fn a_task_that_is_dropped_with_its_runtime_has_not_failed() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("runtime");
+        runtime.spawn(task("dial", std::future::pending()));
+        drop(runtime);
     }
 
     #[test]

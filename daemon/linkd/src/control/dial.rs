@@ -1,12 +1,13 @@
 //! Dialling one peer whenever an epoch is due, with a pause that grows while it does not succeed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::Channel;
 use super::negotiate::{STEP, admit, enter, establish, greet, greeting};
 use super::peer::{Due, Peer};
-use super::{Control, spawn};
+use super::{Control, session};
 use crate::trouble::{Kind, Trouble};
 
 /// The first pause after a failure; it doubles up to [`LONGEST_PAUSE`].
@@ -16,20 +17,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// The smaller identity lets the larger one dial first.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Dials until the daemon ends.
-pub fn run(control: &Arc<Control>, peer: &Arc<Peer>) {
-    let Some(_) = control.config.endpoint(&peer.name) else {
-        tracing::info!(peer = peer.name, "no [[peer]] endpoint: this peer has to dial us");
-        return;
-    };
+/// Dials the peer at this address until the daemon ends.
+pub async fn run(control: Arc<Control>, peer: Arc<Peer>, endpoint: SocketAddr) {
     let grace = if control.admission.own() > peer.identity { Duration::ZERO } else { GRACE };
     let mut pause = grace;
-    while peer.wait_until_due(pause) == Due::Dial {
-        pause = match dial(control, peer) {
+    while peer.wait_until_due(pause).await == Due::Dial {
+        // A task of its own, whose panic is the end of this attempt and of no other.
+        let attempt = tokio::spawn(dial(control.clone(), peer.clone(), endpoint));
+        let dialled = attempt.await.unwrap_or_else(|e| Err(Trouble::new(Kind::BrokenOff, e.to_string())));
+        pause = match dialled {
             Ok(()) => FIRST_PAUSE,
             Err(trouble) if trouble.kind == Kind::Busy => GRACE,
             Err(trouble) => {
-                report(peer, trouble);
+                report(&peer, trouble);
                 pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
             }
         };
@@ -44,27 +44,26 @@ fn report(peer: &Peer, trouble: Trouble) {
     }
 }
 
-fn dial(control: &Arc<Control>, peer: &Arc<Peer>) -> Result<(), Trouble> {
-    let endpoint =
-        control.config.endpoint(&peer.name).ok_or_else(|| Trouble::new(Kind::Unreachable, "no [[peer]] endpoint"))?;
-    let mut channel = Channel::dial(endpoint, &control.tls, STEP)?;
-    let admitted = admit(control, &channel)?;
+async fn dial(control: Arc<Control>, peer: Arc<Peer>, endpoint: SocketAddr) -> Result<(), Trouble> {
+    let mut channel = Channel::dial(endpoint, &control.tls, &control.workers, STEP).await?;
+    let admitted = admit(&control, &channel)?;
     if admitted.identity() != peer.identity {
         let detail = format!("{} at {endpoint}", admitted.identity());
         return Err(Trouble::new(Kind::AnotherDevice, detail));
     }
-    let turn = peer.turn.lock().unwrap_or_else(|e| e.into_inner());
+    let turn = peer.turn.lock().await;
     if !peer.is_due() {
         // The peer's own connection was faster.
-        channel.close();
+        channel.close().await;
         return Ok(());
     }
-    greet(control, peer, &mut channel)?;
-    let hello = greeting(&mut channel)?;
-    let epoch = establish(control, peer, &mut channel, hello)?;
-    let session = enter(peer, &channel)?;
+    greet(&control, &peer, &mut channel).await?;
+    let hello = greeting(&mut channel).await?;
+    let epoch = establish(&control, &peer, &mut channel, hello).await?;
+    let orders = enter(&control, &peer, &channel)?;
     drop(turn);
     tracing::info!(peer = peer.name, epoch = epoch.0, "connected, encrypting (dialled)");
     let (control, peer) = (control.clone(), peer.clone());
-    spawn("session", move || control.keep(&peer, channel, session)).map_err(Trouble::from)
+    tokio::spawn(async move { session::keep(&control, &peer, channel, orders).await });
+    Ok(())
 }

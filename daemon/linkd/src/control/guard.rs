@@ -1,33 +1,48 @@
-//! Revocation is an event (R31): every few seconds the guard looks for a new policy, new trust anchors or revocation lists,
-//! and judges the peer of each living link again. Who is no longer admitted is cut off within [`ROUND`].
+//! Revocation is an event (R31): every second the guard looks for a new policy, new trust anchors or revocation lists, and
+//! then judges the peer of each living link again. Who is no longer admitted is cut off within [`ROUND`] and the moment that
+//! judging all takes. Without such an event a verdict stands until the first of what it rests on expires: it was reached
+//! with the clock put forward to that moment, and is reached anew then, or when the clock is put back.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::{Control, Peer};
+use rustls_pki_types::UnixTime;
+
+use super::Control;
+use super::peer::Peer;
 use crate::admission::{self, Trust};
 use crate::fault::Fault;
 use crate::policy;
 
-/// A revoked peer is cut off within so long after the new list is in place; so is one whose certificate expires.
-const ROUND: Duration = Duration::from_secs(5);
+/// Looks at files and clocks are so far apart: a revoked peer is cut off 5 s after the new list is in place, with time to
+/// read the list and to judge thousands.
+const ROUND: Duration = Duration::from_secs(1);
+/// What was not believed is read again after so many rounds, though no file says that it changed.
+const ROUNDS_BEFORE_RETRY: u32 = 5;
 
 /// Guards until the daemon ends.
 pub fn run(control: &Arc<Control>) {
     // Nothing is taken for seen: a file may have been replaced since the start read it.
-    let (mut seen, mut told) = (Vec::new(), String::new());
+    let (mut tried, mut told) = (None, String::new());
+    let (mut last, mut patience) = (admission::now(), 0u32);
     while !control.is_stopping() {
         std::thread::sleep(ROUND);
-        let now = stamps(control);
-        if now != seen {
+        let (stamps, now) = (stamps(control), admission::now());
+        let mut everyone = now < last;
+        let again = !told.is_empty() && patience == 0;
+        patience = patience.saturating_sub(1);
+        if tried.as_ref() != Some(&stamps) || again {
+            (everyone, tried, patience) = (true, Some(stamps), ROUNDS_BEFORE_RETRY);
             match renew(control) {
-                Ok(()) => (seen, told) = (now, String::new()),
+                Ok(()) => told.clear(),
                 // What cannot be read or is not believed leaves the one before in force, and is tried again.
                 Err(why) => tell_once(&mut told, why.to_string()),
             }
         }
-        judge_all(control);
+        judge(control, now, everyone);
+        last = now;
     }
 }
 
@@ -38,11 +53,16 @@ fn tell_once(told: &mut String, why: String) {
     }
 }
 
-/// When each of the files was changed last.
-fn stamps(control: &Control) -> Vec<Option<SystemTime>> {
+/// What changes when a file does: its number, length and time of change.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+fn stamps(control: &Control) -> Vec<Stamp> {
     let (identity, policy) = (&control.config.identity, &control.config.policy);
     let paths = [Some(&policy.bundle), Some(&policy.authority), Some(&identity.trust_anchors), identity.crl.as_ref()];
-    let stamp = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let stamp = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
+    };
     paths.into_iter().flatten().map(|path| stamp(path)).collect()
 }
 
@@ -57,18 +77,31 @@ fn renew(control: &Arc<Control>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn judge_all(control: &Control) {
-    let peers: Vec<Arc<Peer>> = control.peers().clone();
-    for peer in peers {
-        judge(control, &peer);
+/// Judges every peer, or those whose verdict has lapsed.
+fn judge(control: &Control, now: UnixTime, everyone: bool) {
+    let peers = control.peers();
+    for peer in peers.iter() {
+        let lapsed = peer.state().evidence.as_ref().is_some_and(|shown| shown.until < now);
+        if everyone || lapsed {
+            judge_one(control, peer, now);
+        }
     }
 }
 
-fn judge(control: &Control, peer: &Peer) {
-    let Some((chain, shown)) = peer.state().evidence.clone() else { return };
-    if let Err(refused) = control.admission.admit(&chain, shown, admission::now()) {
-        tracing::error!(peer = peer.name, %refused, "the link is cut");
-        peer.cut(refused.to_string());
-        control.plane.block(peer.number);
+fn judge_one(control: &Control, peer: &Peer, now: UnixTime) {
+    let Some(shown) = peer.state().evidence.clone() else { return };
+    match control.admission.admit(&shown.chain, shown.shown, now) {
+        Ok(_) => {
+            let until = control.admission.admitted_until(&shown.chain, shown.shown, now);
+            // Not what the peer has shown meanwhile: that has a verdict of its own.
+            if let Some(kept) = peer.state().evidence.as_mut().filter(|kept| kept.chain == shown.chain) {
+                kept.until = until;
+            }
+        }
+        Err(refused) => {
+            tracing::error!(peer = peer.name, %refused, "the link is cut");
+            peer.cut(refused.to_string());
+            control.plane.block(peer.number);
+        }
     }
 }

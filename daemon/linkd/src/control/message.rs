@@ -4,7 +4,8 @@
 //! kind (1) ‖ body            Hello  1   newest epoch (8) ‖ policy serial (8) ‖ UDP port (2)
 //!                            Busy   2   (the other connection of this pair goes first)
 //!                            Ready  3   epoch (8): I receive on it
-//!                            Alive  4
+//!                            Alive  4   (the dialler says it, the other end answers with it)
+//!                            Renew  5   (the sender wants a new epoch and cannot dial: dial it)
 //! ```
 //! Big-endian, fixed lengths; another version of this is another ALPN name.
 
@@ -29,12 +30,15 @@ pub enum Message {
     },
     /// The sender lives.
     Alive,
+    /// The sender wants a new epoch and has no address to dial.
+    Renew,
 }
 
 const HELLO: u8 = 1;
 const BUSY: u8 = 2;
 const READY: u8 = 3;
 const ALIVE: u8 = 4;
+const RENEW: u8 = 5;
 
 /// The longest body.
 pub const MAX_BODY: usize = 18;
@@ -50,6 +54,7 @@ impl Message {
             Message::Busy => vec![BUSY],
             Message::Ready { epoch } => [&[READY], &epoch.to_be_bytes()[..]].concat(),
             Message::Alive => vec![ALIVE],
+            Message::Renew => vec![RENEW],
         }
     }
 
@@ -58,7 +63,7 @@ impl Message {
         match kind {
             HELLO => Some(MAX_BODY),
             READY => Some(8),
-            BUSY | ALIVE => Some(0),
+            BUSY | ALIVE | RENEW => Some(0),
             _ => None,
         }
     }
@@ -75,6 +80,7 @@ impl Message {
             (READY, body) => Some(Message::Ready { epoch: u64::from_be_bytes(body.try_into().ok()?) }),
             (BUSY, []) => Some(Message::Busy),
             (ALIVE, []) => Some(Message::Alive),
+            (RENEW, []) => Some(Message::Renew),
             _ => None,
         }
     }
@@ -87,7 +93,8 @@ mod tests {
     #[test]
     fn messages_come_back_as_they_were() {
         let hello = Message::Hello { newest: 7, serial: u64::MAX, port: 4500 };
-        for message in [hello, Message::Busy, Message::Ready { epoch: 1 << 40 }, Message::Alive] {
+        let ready = Message::Ready { epoch: 1 << 40 };
+        for message in [hello, Message::Busy, ready, Message::Alive, Message::Renew] {
             let octets = message.encode();
             let (kind, body) = octets.split_first().expect("a kind");
             assert_eq!(Message::body_len(*kind), Some(body.len()));

@@ -1,42 +1,50 @@
 //! The control side: who is dialled, who is accepted, when keys are renewed, whose link is cut.
 //!
-//! Every thread here lives in the black namespace and keeps no capability. Both ends may dial; when they do so at once, the
-//! connection of the larger identity goes first. A connection that ends takes no key with it: the link lives on, and a
-//! new connection brings the next epoch.
+//! Everything that waits for the network is a task on a small runtime; what computes for long or waits for the token is done
+//! by bounded threads ([`Workers`]); the guard and the ear for key events are threads that the daemon cannot do without. All
+//! of them live in the black namespace, keep no capability, and give way to those that forward packets. Both ends may dial;
+//! when they do so at once, the connection of the larger identity goes first. A connection that ends takes no key with it: the
+//! link lives on, and a new connection brings the next epoch.
 
 mod accept;
+mod addresses;
 mod channel;
 mod dial;
 mod guard;
 mod message;
 mod negotiate;
 mod peer;
+mod places;
+mod session;
 
-use std::net::TcpListener;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use coloa_link::Prefix;
+use aws_lc_rs::rand;
+use coloa_link::{Prefix, SiteIndex};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
 
 use crate::admission::Admission;
-use crate::config::Config;
-use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
+use crate::config::{self, Config};
+use crate::data::{KeyEvent, PeerNumber, Plane, Routing, Shaping};
+use crate::identity::Identity;
+use crate::keyholder::client::Keyholder;
 use crate::policy::serial::SerialStore;
 use crate::tls::Tls;
-use crate::watch;
-use channel::Channel;
-use message::Message;
+use crate::workers::{MAX_THREADS, Workers};
+use crate::{privileges, watch};
+use addresses::Addresses;
 pub use peer::Peer;
 
-/// A side that hears nothing for so long says that it lives.
-const ALIVE_AFTER: Duration = Duration::from_secs(5);
-/// Such silences in a row that end a session.
-const SILENCES: u32 = 4;
+/// Threads for tasks, which only wait, count and copy: one would do but for a task that is slow for once.
+const TASK_THREADS: usize = 2;
 
-/// Everything that the control threads share.
+/// Everything that the control side shares.
 pub struct Control {
     /// The site's configuration.
     pub config: Config,
@@ -44,11 +52,26 @@ pub struct Control {
     pub admission: Arc<Admission>,
     /// The data plane.
     pub plane: Plane,
+    /// The token's keeper.
+    pub keyholder: Keyholder,
     tls: Tls,
     serials: SerialStore,
     routes: Sender<Vec<Prefix>>,
-    peers: Mutex<Vec<Arc<Peer>>>,
+    workers: Workers,
+    endpoints: HashMap<String, SocketAddr>,
+    shapings: HashMap<String, Shaping>,
+    addresses: Mutex<Addresses>,
+    peers: Mutex<Roll>,
+    runtime: OnceLock<Handle>,
     stopping: AtomicBool,
+    stopped: Notify,
+}
+
+/// All peers ever known: by number, and by who they are.
+#[derive(Default)]
+struct Roll {
+    all: Vec<Arc<Peer>>,
+    by_identity: HashMap<Identity, PeerNumber>,
 }
 
 /// What the control side is made of.
@@ -59,6 +82,8 @@ pub struct Parts {
     pub admission: Arc<Admission>,
     /// The data plane.
     pub plane: Plane,
+    /// The token's keeper.
+    pub keyholder: Keyholder,
     /// TLS with our key.
     pub tls: Tls,
     /// The memory of policy serials.
@@ -70,79 +95,153 @@ pub struct Parts {
 impl Control {
     /// Nobody is dialled or accepted yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, admission, plane, tls, serials, routes } = parts;
-        let (peers, stopping) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { config, admission, plane, tls, serials, routes, peers, stopping })
+        let Parts { config, admission, plane, keyholder, tls, serials, routes } = parts;
+        let endpoint = |peer: &config::Peer| Some((peer.site.clone(), peer.endpoint?));
+        let endpoints: HashMap<_, _> = config.peer.iter().filter_map(endpoint).collect();
+        let shapings = config.peer.iter().map(|peer| (peer.site.clone(), peer.shaping())).collect();
+        let addresses = Mutex::new(Addresses::new(endpoints.values().map(SocketAddr::ip)));
+        Arc::new(Self {
+            config,
+            admission,
+            plane,
+            keyholder,
+            tls,
+            serials,
+            routes,
+            workers: Workers::new(),
+            endpoints,
+            shapings,
+            addresses,
+            peers: Mutex::default(),
+            runtime: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            stopped: Notify::new(),
+        })
     }
 
-    /// Starts all threads; call it in the black namespace, where they stay.
-    pub fn start(self: &Arc<Self>, listener: TcpListener, events: Receiver<KeyEvent>) -> std::io::Result<()> {
+    /// Starts the runtime, the guard and the ear for key events; call it in the black namespace, where they stay, and then
+    /// [`Self::serve`].
+    pub fn start(self: &Arc<Self>, events: Receiver<KeyEvent>) -> std::io::Result<Runtime> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(TASK_THREADS)
+            .max_blocking_threads(MAX_THREADS)
+            .thread_name("control")
+            .on_thread_start(privileges::yield_to_packets)
+            .enable_all()
+            .build()?;
+        let handle = self.runtime.get_or_init(|| runtime.handle().clone());
+        // What is started from here on finds the runtime.
+        let _inside = handle.enter();
         self.apply_policy();
-        let control = self.clone();
-        watched("accept", move || accept::run(&control, &listener))?;
         let control = self.clone();
         watched("guard", move || guard::run(&control))?;
         let control = self.clone();
-        watched("key-events", move || control.hear(&events))
+        watched("key-events", move || control.hear(&events))?;
+        Ok(runtime)
+    }
+
+    /// Accepts on the calling thread until the daemon ends.
+    pub fn serve(self: &Arc<Self>, runtime: Runtime, listener: TcpListener) -> std::io::Result<()> {
+        let accepting = async {
+            let listener = accept::listener(listener)?;
+            tokio::select! {
+                () = accept::run(self.clone(), listener) => {}
+                () = self.stopped.notified() => {}
+            }
+            Ok(())
+        };
+        let served = runtime.block_on(accepting);
+        // A thread may wait for the token: nobody waits for that thread.
+        runtime.shutdown_background();
+        served
     }
 
     /// Ends all sessions and lets the threads end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        for peer in self.peers().iter() {
+        for peer in self.peers() {
             peer.stop();
         }
+        self.stopped.notify_one();
     }
 
-    /// All peers ever known.
-    pub fn peers(&self) -> MutexGuard<'_, Vec<Arc<Peer>>> {
+    /// All peers ever known, by number.
+    pub fn peers(&self) -> Vec<Arc<Peer>> {
+        self.roll().all.clone()
+    }
+
+    fn roll(&self) -> MutexGuard<'_, Roll> {
         self.peers.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn peer(&self, identity: &Identity) -> Option<Arc<Peer>> {
+        let roll = self.roll();
+        let number = roll.by_identity.get(identity)?;
+        roll.all.get(number.0).cloned()
     }
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// Where the peer of this site name is, if the configuration says.
+    fn endpoint(&self, site: &str) -> Option<SocketAddr> {
+        self.endpoints.get(site).copied()
+    }
+
+    /// Whether a peer is configured at this address, or was there when it was last admitted.
+    fn knows(&self, address: IpAddr) -> bool {
+        self.addresses.lock().unwrap_or_else(|e| e.into_inner()).knows(address)
+    }
+
+    fn remember(&self, peer: PeerNumber, address: IpAddr) {
+        self.addresses.lock().unwrap_or_else(|e| e.into_inner()).remember(peer, address);
+    }
+
     /// Brings peers, data plane and red routes in step with the policy in force.
     fn apply_policy(self: &Arc<Self>) {
         let granted = self.admission.peers();
-        let mut peers = self.peers();
-        for (_, name, identity) in &granted {
-            if !peers.iter().any(|p| &p.identity == identity) {
-                let peer = Arc::new(Peer::new(PeerNumber(peers.len()), *identity, name.clone()));
-                peers.push(peer.clone());
-                self.plane.shape(peer.number, self.config.shaping(name));
-                self.start_dialler(peer);
-            }
-        }
-        let site_of = |peer: &Peer| granted.iter().find(|(_, _, identity)| *identity == peer.identity).map(|g| g.0);
-        let sites: Vec<_> = peers.iter().map(|peer| site_of(peer)).collect();
+        self.enroll(&granted);
+        let site_of: HashMap<Identity, SiteIndex> =
+            granted.iter().map(|(site, _, identity)| (*identity, *site)).collect();
+        let peers = self.peers();
+        let sites: Vec<_> = peers.iter().map(|peer| site_of.get(&peer.identity).copied()).collect();
         for (peer, site) in peers.iter().zip(&sites) {
-            peer.grant(site.is_some());
+            peer.grant(*site);
             if site.is_none() {
                 self.plane.block(peer.number);
             }
         }
         let policy = self.admission.policy();
-        let last = sites.iter().flatten().filter_map(|site| usize::try_from(site.0).ok()).max();
-        let mut by_site = vec![None; last.map_or(0, |last| last.saturating_add(1))];
-        for (number, site) in sites.iter().enumerate() {
-            let place = site.and_then(|s| by_site.get_mut(usize::try_from(s.0).ok()?));
-            if let Some(place) = place {
-                *place = Some(PeerNumber(number));
-            }
-        }
         let networks = policy.as_ref().iter().flat_map(|spd| spd.peers()).flat_map(|(_, site)| site.prefixes.clone());
         // The keeper of the routes ends only with the daemon.
         let _ = self.routes.send(networks.collect());
+        let by_site = invert(&sites);
         self.plane.set_policy(Arc::new(Routing { spd: policy.as_ref().clone(), sites, peers: by_site }));
     }
 
-    fn start_dialler(self: &Arc<Self>, peer: Arc<Peer>) {
-        let control = self.clone();
-        if let Err(why) = watched("dial", move || dial::run(&control, &peer)) {
-            tracing::error!(%why, "no thread to dial a peer");
+    /// Takes up who is new among the granted, and dials whoever can be dialled.
+    fn enroll(self: &Arc<Self>, granted: &[(SiteIndex, String, Identity)]) {
+        let mut roll = self.roll();
+        for (_, name, identity) in granted {
+            if roll.by_identity.contains_key(identity) {
+                continue;
+            }
+            let (number, endpoint) = (PeerNumber(roll.all.len()), self.endpoint(name));
+            let peer = Arc::new(Peer::new(number, *identity, name.clone(), endpoint.is_some()));
+            roll.all.push(peer.clone());
+            roll.by_identity.insert(*identity, number);
+            self.plane.shape(number, self.shapings.get(name).copied().unwrap_or_default());
+            self.start_dialler(peer, endpoint);
         }
+    }
+
+    fn start_dialler(self: &Arc<Self>, peer: Arc<Peer>, endpoint: Option<SocketAddr>) {
+        let (Some(endpoint), Some(runtime)) = (endpoint, self.runtime.get()) else {
+            tracing::debug!(peer = peer.name, "no [[peer]] endpoint: this peer has to dial us");
+            return;
+        };
+        runtime.spawn(watch::task("dial", dial::run(self.clone(), peer, endpoint)));
     }
 
     fn hear(&self, events: &Receiver<KeyEvent>) {
@@ -150,7 +249,7 @@ impl Control {
             let number = match event {
                 KeyEvent::RekeyWanted(number) | KeyEvent::Blocked(number) | KeyEvent::Gone(number, _) => number,
             };
-            let peer = self.peers().get(number.0).cloned();
+            let peer = self.roll().all.get(number.0).cloned();
             let Some(peer) = peer else { continue };
             match event {
                 KeyEvent::RekeyWanted(_) => peer.want_rekey(),
@@ -164,31 +263,19 @@ impl Control {
             }
         }
     }
+}
 
-    /// Keeps a session until it ends: says that we live, hears that the peer does.
-    fn keep(&self, peer: &Peer, mut channel: Channel, session: u64) {
-        let mut silences = 0u32;
-        let why = loop {
-            match channel.receive(ALIVE_AFTER) {
-                Ok(Message::Alive) => silences = 0,
-                Ok(other) => break format!("the peer said {other:?} in mid-session"),
-                Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
-                    silences = silences.saturating_add(1);
-                    if silences >= SILENCES {
-                        break "the peer is silent".into();
-                    }
-                    if let Err(e) = channel.send(Message::Alive, ALIVE_AFTER) {
-                        break format!("the control connection ended: {e}");
-                    }
-                }
-                Err(e) => break format!("the control connection ended: {e}"),
-            }
-        };
-        channel.close();
-        if peer.leave_session(session, &why) && !self.is_stopping() {
-            tracing::warn!(peer = peer.name, why, "control connection lost; the link lives on and is dialled anew");
+/// The peers by site, from the sites by peer.
+fn invert(sites: &[Option<SiteIndex>]) -> Vec<Option<PeerNumber>> {
+    let place = |site: SiteIndex| usize::try_from(site.0).ok();
+    let last = sites.iter().flatten().filter_map(|site| place(*site)).max();
+    let mut by_site = vec![None; last.map_or(0, |last| last.saturating_add(1))];
+    for (number, site) in sites.iter().enumerate() {
+        if let Some(slot) = site.and_then(place).and_then(|at| by_site.get_mut(at)) {
+            *slot = Some(PeerNumber(number));
         }
     }
+    by_site
 }
 
 /// Starts a thread that the daemon cannot do without.
@@ -196,7 +283,10 @@ fn watched(name: &'static str, body: impl FnOnce() + Send + 'static) -> std::io:
     watch::spawn(name, body).map(|_| ())
 }
 
-/// Starts a thread that serves one connection: its panic is that connection's end.
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    thread::Builder::new().name(name.into()).spawn(body).map(|_| ())
+/// A random part of `whole`, so that what began at once does not go on at once.
+fn wobble(whole: Duration) -> Duration {
+    let mut octets = [0; 2];
+    // Without randomness there is no TLS either; here it costs only the spreading.
+    let _ = rand::fill(&mut octets);
+    whole.mul_f64(f64::from(u16::from_be_bytes(octets)) / f64::from(u16::MAX))
 }

@@ -2,14 +2,17 @@
 //! neither sends on an epoch before the other receives on it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use coloa_link::{Epoch, Role};
+use rustls_pki_types::UnixTime;
+use tokio::task::spawn_blocking;
 
 use super::Control;
 use super::channel::Channel;
 use super::message::Message;
-use super::peer::Peer;
+use super::peer::{Entered, Evidence, Peer};
 use crate::admission::{self, Admitted, Shown};
 use crate::trouble::{Kind, Trouble};
 
@@ -23,7 +26,7 @@ pub struct Greeting {
     port: u16,
 }
 
-/// Judges the peer of a connection by its chain, now.
+/// Judges the peer of a connection by its chain, now. What the handshake verified is not verified again.
 pub fn admit(control: &Control, channel: &Channel) -> Result<Admitted, Trouble> {
     let judged = control.admission.admit(&channel.peer_chain(), shown(channel.role()), admission::now());
     judged.map_err(|why| Trouble::new(Kind::PeerRefused, why.to_string()))
@@ -38,16 +41,16 @@ fn shown(ours: Role) -> Shown {
 }
 
 /// Says hello to this peer.
-pub fn greet(control: &Control, peer: &Peer, channel: &mut Channel) -> Result<(), Trouble> {
+pub async fn greet(control: &Control, peer: &Peer, channel: &mut Channel) -> Result<(), Trouble> {
     let serial = control.admission.policy().as_ref().as_ref().map_or(0, |spd| spd.serial());
     let newest = peer.state().newest;
     let hello = Message::Hello { newest, serial, port: control.config.black.listen.port() };
-    channel.send(hello, STEP).map_err(Trouble::from)
+    channel.send(hello, STEP).await.map_err(Trouble::from)
 }
 
 /// Waits for the other end's hello.
-pub fn greeting(channel: &mut Channel) -> Result<Greeting, Trouble> {
-    match channel.receive(STEP)? {
+pub async fn greeting(channel: &mut Channel) -> Result<Greeting, Trouble> {
+    match channel.receive(STEP).await? {
         Message::Hello { newest, port, .. } => Ok(Greeting { newest, port }),
         Message::Busy => Err(Trouble::new(Kind::Busy, "both ends dialled at once")),
         other => Err(broken(format!("the peer began with {other:?} instead of a hello"))),
@@ -55,21 +58,30 @@ pub fn greeting(channel: &mut Channel) -> Result<Greeting, Trouble> {
 }
 
 /// Installs the next epoch and switches to it once the peer is ready.
-pub fn establish(control: &Control, peer: &Peer, channel: &mut Channel, hello: Greeting) -> Result<Epoch, Trouble> {
+pub async fn establish(
+    control: &Arc<Control>,
+    peer: &Arc<Peer>,
+    channel: &mut Channel,
+    hello: Greeting,
+) -> Result<Epoch, Trouble> {
     let epoch = next_epoch(peer, hello)?;
     let keys = channel.keys(epoch).map_err(|e| broken(e.to_string()))?;
     let to = udp_endpoint(control, peer, channel, hello)?;
-    peer.keep_evidence(channel.peer_chain(), shown(channel.role()));
-    control
-        .plane
-        .install(peer.number, keys, to)
+    // Lapsed from the first: trust may have changed since the handshake, and the guard looks at it in its next round.
+    let lapsed = UnixTime::since_unix_epoch(Duration::ZERO);
+    peer.keep_evidence(Evidence { chain: channel.peer_chain(), shown: shown(channel.role()), until: lapsed });
+    let (installing, number) = (control.clone(), peer.number);
+    // The data plane's answer is waited for on a thread: it takes microseconds, or its whole deadline.
+    let installed = spawn_blocking(move || installing.plane.install(number, keys, to)).await;
+    installed
+        .map_err(|e| broken(e.to_string()))?
         .map_err(|e| broken(format!("the data plane did not take the keys: {e:?}")))?;
     if peer.was_cut() {
         control.plane.block(peer.number);
         return Err(cut_off());
     }
-    channel.send(Message::Ready { epoch: epoch.0 }, STEP)?;
-    match channel.receive(STEP)? {
+    channel.send(Message::Ready { epoch: epoch.0 }, STEP).await?;
+    match channel.receive(STEP).await? {
         Message::Ready { epoch: theirs } if theirs == epoch.0 => {}
         other => return Err(broken(format!("the peer said {other:?} instead of being ready"))),
     }
@@ -88,15 +100,17 @@ fn next_epoch(peer: &Peer, hello: Greeting) -> Result<Epoch, Trouble> {
 
 /// Where the peer receives ESP: as configured, or where it dialled from, with the port it named.
 fn udp_endpoint(control: &Control, peer: &Peer, channel: &Channel, hello: Greeting) -> Result<SocketAddr, Trouble> {
-    match control.config.endpoint(&peer.name) {
+    match control.endpoint(&peer.name) {
         Some(endpoint) => Ok(endpoint),
         None => Ok(SocketAddr::new(channel.peer_address()?.ip(), hello.port)),
     }
 }
 
 /// The session of a peer whose keys are in use.
-pub fn enter(peer: &Peer, channel: &Channel) -> Result<u64, Trouble> {
-    peer.enter_session(channel.handle()?).ok_or_else(cut_off)
+pub fn enter(control: &Control, peer: &Peer, channel: &Channel) -> Result<Entered, Trouble> {
+    let entered = peer.enter_session().ok_or_else(cut_off)?;
+    control.remember(peer.number, channel.peer_address()?.ip());
+    Ok(entered)
 }
 
 fn cut_off() -> Trouble {

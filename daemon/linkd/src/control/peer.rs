@@ -1,10 +1,11 @@
 //! One peer as the control side sees it: its session, its epochs, and what went wrong last.
 
-use std::net::{Shutdown, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
+use coloa_link::SiteIndex;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use tokio::sync::{Notify, mpsc};
 
 use crate::admission::Shown;
 use crate::data::PeerNumber;
@@ -20,34 +21,62 @@ pub struct Peer {
     /// Its site's name in the policy.
     pub name: String,
     /// Held while an epoch is negotiated: one at a time.
-    pub turn: Mutex<()>,
+    pub turn: tokio::sync::Mutex<()>,
+    /// Whether we can dial it.
+    dialled: bool,
     state: Mutex<State>,
-    bell: Condvar,
+    bell: Notify,
 }
 
 /// What changes about a peer.
 #[derive(Default)]
 pub struct State {
-    /// Whether the policy in force grants the link.
-    pub granted: bool,
+    /// Its site in the policy in force, if that grants the link.
+    pub site: Option<SiteIndex>,
     /// A new epoch is wanted though a session lives.
     pub rekey_wanted: bool,
     /// The newest epoch ever used.
     pub newest: u64,
     /// The living control connection.
     pub session: Option<Session>,
-    /// The chain that the peer showed, and its role then, to be judged again as long as its keys live (R31).
-    pub evidence: Option<(Vec<CertificateDer<'static>>, Shown)>,
+    /// What the peer showed, to be judged again as long as its keys live (R31).
+    pub evidence: Option<Evidence>,
     /// What went wrong last, for people; cleared by success.
     pub trouble: Option<Trouble>,
     sessions: u64,
     stopping: bool,
 }
 
-/// A living control connection.
+/// What a peer showed to be admitted.
+#[derive(Clone)]
+pub struct Evidence {
+    /// Its chain.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its role then.
+    pub shown: Shown,
+    /// While trust and policy stay as they are, it stays admitted until then.
+    pub until: UnixTime,
+}
+
+/// A living control connection; it ends when this is dropped.
 pub struct Session {
     number: u64,
-    handle: TcpStream,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What a session is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Ask the peer for a new epoch: we cannot dial it.
+    AskToBeDialled,
+}
+
+/// A session that was entered: its number, and what it is told. The end of orders is its end.
+pub struct Entered {
+    /// To leave with.
+    pub number: u64,
+    /// Orders to it.
+    pub orders: mpsc::Receiver<Order>,
 }
 
 /// What a dialler is to do.
@@ -60,10 +89,10 @@ pub enum Due {
 }
 
 impl Peer {
-    /// Without a session.
-    pub fn new(number: PeerNumber, identity: Identity, name: String) -> Self {
-        let state = Mutex::new(State { granted: true, ..State::default() });
-        Self { number, identity, name, turn: Mutex::new(()), state, bell: Condvar::new() }
+    /// Without a session; `dialled` if we know where it is.
+    pub fn new(number: PeerNumber, identity: Identity, name: String, dialled: bool) -> Self {
+        let (turn, state) = (tokio::sync::Mutex::new(()), Mutex::default());
+        Self { number, identity, name, turn, dialled, state, bell: Notify::new() }
     }
 
     /// The changing part.
@@ -72,23 +101,24 @@ impl Peer {
     }
 
     /// Sleeps until an epoch has to be negotiated, but at least `pause`.
-    pub fn wait_until_due(&self, pause: Duration) -> Due {
-        let end = Instant::now() + pause;
-        let mut state = self.state();
+    pub async fn wait_until_due(&self, pause: Duration) -> Due {
+        tokio::time::sleep(pause).await;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if state.stopping {
-                return Due::Stop;
+            // A ring between the look and the sleep is kept by the bell.
+            let rings = self.bell.notified();
+            match self.due() {
+                Some(due) => return due,
+                None => rings.await,
             }
-            if left.is_zero() && state.is_due() {
-                return Due::Dial;
-            }
-            // Without anything due the bell wakes us; the second is for the pause after it rang.
-            let nap = if left.is_zero() { Duration::from_secs(1) } else { left };
-            state = match self.bell.wait_timeout(state, nap) {
-                Ok((state, _)) => state,
-                Err(e) => e.into_inner().0,
-            };
+        }
+    }
+
+    fn due(&self) -> Option<Due> {
+        let state = self.state();
+        match (state.stopping, state.is_due()) {
+            (true, _) => Some(Due::Stop),
+            (_, true) => Some(Due::Dial),
+            _ => None,
         }
     }
 
@@ -98,8 +128,8 @@ impl Peer {
     }
 
     /// Keeps what the peer showed. It comes before the keys: who breaks off in between is judged like any other (R31).
-    pub fn keep_evidence(&self, chain: Vec<CertificateDer<'static>>, shown: Shown) {
-        self.state().evidence = Some((chain, shown));
+    pub fn keep_evidence(&self, evidence: Evidence) {
+        self.state().evidence = Some(evidence);
     }
 
     /// Whether the peer was cut off since it showed its chain.
@@ -108,15 +138,14 @@ impl Peer {
     }
 
     /// A session was established: it replaces the one before. `None` when the peer was cut off meanwhile.
-    pub fn enter_session(&self, handle: TcpStream) -> Option<u64> {
+    pub fn enter_session(&self) -> Option<Entered> {
         let mut state = self.state();
         state.evidence.as_ref()?;
-        state.hang_up();
         state.sessions = state.sessions.saturating_add(1);
-        let number = state.sessions;
-        state.session = Some(Session { number, handle });
+        let (number, (sender, orders)) = (state.sessions, mpsc::channel(1));
+        state.session = Some(Session { number, orders: sender });
         (state.rekey_wanted, state.trouble) = (false, None);
-        Some(number)
+        Some(Entered { number, orders })
     }
 
     /// The session with this number has ended; says whether it was the living one.
@@ -126,54 +155,112 @@ impl Peer {
         if was_living {
             state.session = None;
             state.trouble = Some(Trouble::new(Kind::ControlLost, why));
-            self.bell.notify_all();
+            self.bell.notify_one();
         }
         was_living
     }
 
-    /// Grants or withdraws the link; withdrawing ends the session.
-    pub fn grant(&self, granted: bool) {
+    /// Grants the link, with this site of the policy, or withdraws it; withdrawing ends the session.
+    pub fn grant(&self, site: Option<SiteIndex>) {
         let mut state = self.state();
-        state.granted = granted;
-        if !granted {
-            state.hang_up();
+        state.site = site;
+        if site.is_none() {
+            state.session = None;
             state.evidence = None;
         }
-        self.bell.notify_all();
+        self.bell.notify_one();
     }
 
     /// Ends the session, for this reason; the caller then takes the keys: in this order, so that none comes after.
     pub fn cut(&self, why: String) {
         let mut state = self.state();
-        state.hang_up();
+        state.session = None;
         state.evidence = None;
         state.trouble = Some(Trouble::new(Kind::PeerRefused, why));
-        self.bell.notify_all();
+        self.bell.notify_one();
     }
 
-    /// Asks for a new epoch.
+    /// Wants a new epoch: dials for it, or asks the peer to.
     pub fn want_rekey(&self) {
-        self.state().rekey_wanted = true;
-        self.bell.notify_all();
+        let mut state = self.state();
+        state.rekey_wanted = true;
+        match &state.session {
+            // A full queue holds this very order.
+            Some(session) if !self.dialled => drop(session.orders.try_send(Order::AskToBeDialled)),
+            _ => self.bell.notify_one(),
+        }
+    }
+
+    /// The other end of the session with this number cannot dial and wants a new epoch. A session that was replaced has its
+    /// new epoch already.
+    pub fn asked_to_dial(&self, number: u64) {
+        let mut state = self.state();
+        if self.dialled && state.session.as_ref().is_some_and(|s| s.number == number) {
+            state.rekey_wanted = true;
+            self.bell.notify_one();
+        }
     }
 
     /// Ends the session and the dialler.
     pub fn stop(&self) {
         let mut state = self.state();
         state.stopping = true;
-        state.hang_up();
-        self.bell.notify_all();
+        state.session = None;
+        self.bell.notify_one();
     }
 }
 
 impl State {
-    fn is_due(&self) -> bool {
-        self.granted && (self.session.is_none() || self.rekey_wanted)
+    /// Whether the policy in force grants the link.
+    pub fn granted(&self) -> bool {
+        self.site.is_some()
     }
 
-    fn hang_up(&mut self) {
-        if let Some(session) = self.session.take() {
-            let _ = session.handle.shutdown(Shutdown::Both);
+    fn is_due(&self) -> bool {
+        self.granted() && (self.session.is_none() || self.rekey_wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(dialled: bool) -> Peer {
+        let peer = Peer::new(PeerNumber(0), Identity([7; 32]), "hue".into(), dialled);
+        peer.grant(Some(SiteIndex(0)));
+        peer
+    }
+
+    fn evidence() -> Evidence {
+        Evidence { chain: Vec::new(), shown: Shown::AsClient, until: UnixTime::now() }
+    }
+
+    #[test]
+    fn a_peer_that_was_cut_off_enters_no_session() {
+        let peer = peer(true);
+        assert!(peer.enter_session().is_none(), "it has shown nothing");
+        peer.keep_evidence(evidence());
+        let mut entered = peer.enter_session().expect("admitted");
+        peer.cut("revoked".into());
+        assert!(peer.was_cut() && peer.enter_session().is_none());
+        assert_eq!(entered.orders.try_recv(), Err(mpsc::error::TryRecvError::Disconnected), "its session ends");
+    }
+
+    #[test]
+    fn who_cannot_dial_asks_and_who_is_asked_dials_once() {
+        let (accepting, dialling) = (peer(false), peer(true));
+        for peer in [&accepting, &dialling] {
+            peer.keep_evidence(evidence());
         }
+        let mut entered = accepting.enter_session().expect("admitted");
+        let (old, living) = (dialling.enter_session(), dialling.enter_session().expect("admitted"));
+        accepting.want_rekey();
+        accepting.want_rekey();
+        assert_eq!(entered.orders.try_recv(), Ok(Order::AskToBeDialled));
+        assert!(entered.orders.try_recv().is_err(), "once is enough");
+        dialling.asked_to_dial(old.expect("admitted").number);
+        assert!(!dialling.is_due(), "the session that asked was replaced");
+        dialling.asked_to_dial(living.number);
+        assert!(dialling.is_due());
     }
 }

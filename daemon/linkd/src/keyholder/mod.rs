@@ -3,11 +3,15 @@
 //! and talks only over its standard input and output:
 //!
 //! ```text
-//! request   length (u16, big-endian) ‖ digest
-//! answer    length (u16, big-endian) ‖ status (0 done, 1 refused) ‖ signature r‖s, or the reason in words
+//! request   length (u16, big-endian) ‖ number (u32) ‖ what (0 sign, 1 look for the key) ‖ digest
+//! answer    length (u16, big-endian) ‖ number (u32) ‖ status (0 done, 1 refused, 2 refused for good) ‖ signature r‖s, or
+//!           the reason in words
 //! ```
-//! The first answer, unasked, says whether the token was opened. One request, one answer; end of input ends the process.
+//! The first answer, unasked and with number 0, says whether the token was opened. Requests are worked on as many at once as
+//! there are sessions and answered as they are done, so that a token with latency is kept busy; each gets one answer. End of
+//! input ends the process.
 
+mod child;
 pub mod client;
 pub mod process;
 pub mod sign;
@@ -16,32 +20,95 @@ use std::io::{self, Read, Write};
 
 /// Longest message of this protocol; signatures and reasons are far shorter.
 const MAX_MESSAGE: usize = 4096;
+/// Octets of an answer before its body.
+const ANSWER_HEAD: usize = 5;
+const SIGN: u8 = 0;
+const LOOK: u8 = 1;
 const DONE: u8 = 0;
 const REFUSED: u8 = 1;
+const REFUSED_FOR_GOOD: u8 = 2;
 
-/// What the keyholder says.
+/// What the daemon wants.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Done(Vec<u8>),
-    Refused(String),
+enum Wish {
+    /// The signature of a digest.
+    Sign(Vec<u8>),
+    /// To know whether the token still has the key.
+    Look,
+}
+
+/// A wish, and the number that its answer bears.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    number: u32,
+    wish: Wish,
+}
+
+impl Request {
+    fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let (what, digest) = match &self.wish {
+            Wish::Sign(digest) => (SIGN, digest.as_slice()),
+            Wish::Look => (LOOK, [].as_slice()),
+        };
+        write_message(to, &[&self.number.to_be_bytes(), [what].as_slice(), digest].concat())
+    }
+
+    fn parse(message: &[u8]) -> io::Result<Self> {
+        let unknown = || io::Error::other("the daemon made a request of an unknown kind");
+        let (number, rest) = message.split_first_chunk().ok_or_else(unknown)?;
+        let wish = match rest.split_first() {
+            Some((&SIGN, digest)) => Wish::Sign(digest.to_vec()),
+            Some((&LOOK, [])) => Wish::Look,
+            _ => return Err(unknown()),
+        };
+        Ok(Self { number: u32::from_be_bytes(*number), wish })
+    }
+}
+
+/// Why the keyholder does not do something.
+#[derive(Debug, PartialEq, Eq)]
+struct Refusal {
+    why: String,
+    /// Trying again by oneself would do harm: a wrong PIN counts until the token locks it.
+    for_good: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self { why, for_good: false }
+    }
+}
+
+/// What the keyholder says to the request with this number.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    number: u32,
+    result: Result<Vec<u8>, Refusal>,
 }
 
 impl Answer {
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let (status, body) = match self {
-            Answer::Done(body) => (DONE, body.as_slice()),
-            Answer::Refused(why) => (REFUSED, why.as_bytes()),
+        let (status, body) = match &self.result {
+            Ok(body) => (DONE, body.as_slice()),
+            Err(Refusal { why, for_good: false }) => (REFUSED, why.as_bytes()),
+            Err(Refusal { why, for_good: true }) => (REFUSED_FOR_GOOD, why.as_bytes()),
         };
-        let body = body.get(..body.len().min(MAX_MESSAGE - 1)).unwrap_or(body);
-        write_message(to, &[&[status], body].concat())
+        let body = body.get(..body.len().min(MAX_MESSAGE - ANSWER_HEAD)).unwrap_or(body);
+        write_message(to, &[&self.number.to_be_bytes(), [status].as_slice(), body].concat())
     }
 
-    fn parse(message: Vec<u8>) -> io::Result<Self> {
-        match message.split_first() {
-            Some((&DONE, body)) => Ok(Answer::Done(body.to_vec())),
-            Some((&REFUSED, why)) => Ok(Answer::Refused(String::from_utf8_lossy(why).into_owned())),
-            _ => Err(io::Error::other("the keyholder gave an answer of an unknown kind")),
-        }
+    fn parse(message: &[u8]) -> io::Result<Self> {
+        let unknown = || io::Error::other("the keyholder gave an answer of an unknown kind");
+        let (number, rest) = message.split_first_chunk().ok_or_else(unknown)?;
+        let (status, body) = rest.split_first().ok_or_else(unknown)?;
+        let refusal = |for_good| Refusal { why: String::from_utf8_lossy(body).into_owned(), for_good };
+        let result = match *status {
+            DONE => Ok(body.to_vec()),
+            REFUSED => Err(refusal(false)),
+            REFUSED_FOR_GOOD => Err(refusal(true)),
+            _ => return Err(unknown()),
+        };
+        Ok(Self { number: u32::from_be_bytes(*number), result })
     }
 }
 
@@ -72,13 +139,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_come_back_as_they_were() {
-        for answer in [Answer::Done(vec![1, 2, 3]), Answer::Refused("no such key".into())] {
-            let mut wire = Vec::new();
+    fn requests_and_answers_come_back_as_they_were() {
+        for wish in [Wish::Sign(vec![1, 2, 3]), Wish::Look] {
+            let (mut wire, request) = (Vec::new(), Request { number: 1 << 30, wish });
+            request.write(&mut wire).expect("write");
+            let message = read_message(&mut wire.as_slice()).expect("read").expect("one");
+            assert_eq!(Request::parse(&message).expect("parse"), request);
+        }
+        let refusal = |for_good| Refusal { why: "no such key".into(), for_good };
+        for result in [Ok(vec![1, 2, 3]), Err(refusal(false)), Err(refusal(true))] {
+            let (mut wire, answer) = (Vec::new(), Answer { number: 7, result });
             answer.write(&mut wire).expect("write");
             let message = read_message(&mut wire.as_slice()).expect("read").expect("one");
-            assert_eq!(Answer::parse(message).expect("parse"), answer);
+            assert_eq!(Answer::parse(&message).expect("parse"), answer);
         }
+    }
+
+    #[test]
+    fn what_is_unknown_or_too_short_is_an_error() {
+        for message in [&[0, 0, 0][..], &[0, 0, 0, 1], &[0, 0, 0, 1, 9], &[0, 0, 0, 1, LOOK, 0]] {
+            assert!(Request::parse(message).is_err());
+        }
+        for message in [&[0, 0, 0][..], &[0, 0, 0, 1], &[0, 0, 0, 1, 9]] {
+            assert!(Answer::parse(message).is_err());
+        }
+        let endless = Answer { number: 1, result: Err("x".repeat(MAX_MESSAGE * 2).into()) };
+        let mut wire = Vec::new();
+        endless.write(&mut wire).expect("cut to what fits");
+        assert!(read_message(&mut wire.as_slice()).is_ok());
     }
 
     #[test]
