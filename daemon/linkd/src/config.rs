@@ -377,7 +377,7 @@ mod tests {
     fn a_complete_file_is_taken() {
         let config = Config::parse(GOOD).expect("valid");
         let [peer] = config.peer.as_slice() else { panic!("one peer") };
-        assert_eq!((peer.site.as_str(), peer.endpoint), ("b", "192.0.2.2:4500".parse().unwrap()));
+        assert_eq!((peer.site.as_str(), peer.endpoint), ("b", Some("192.0.2.2:4500".parse().unwrap())));
         assert_eq!(config.black.path_mtu, 1500);
     }
 
