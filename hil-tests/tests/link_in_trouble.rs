@@ -1,11 +1,11 @@
-//! The link while something around it fails: the disk, the clock. Either it encrypts or it blocks, and it says which
+//! The link while something around it fails: the token, the disk, the clock. Either it encrypts or it blocks, and it says which
 //! and why (R26). Judged on the black wire.
 
 #![forbid(unsafe_code)]
 
 use coloa_hil_tests::background::{Background, until};
 use coloa_hil_tests::blackwire::{FAR, Sites, judge, send_canaries, serve_canaries};
-use coloa_hil_tests::body::SoftHsm;
+use coloa_hil_tests::body::{Appliance, SoftHsm};
 use coloa_hil_tests::built;
 use coloa_hil_tests::network::Capture;
 use coloa_hil_tests::site::KeyPlace;
@@ -41,12 +41,44 @@ fn nothing_leaked(capture: Capture) {
     assert!(seen.tls > 0, "{seen:?}");
 }
 
+fn signal(pid: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+}
+
 fn says(sites: &Sites, site: &str, word: &str) -> bool {
     sites.link.status(site).is_ok_and(|(status, _)| status.contains(word))
 }
 
 fn stop(processes: &[&Background]) {
     processes.iter().for_each(|process| process.stop().unwrap());
+}
+
+#[test]
+fn a_hung_hsm_leaves_the_link_alone_and_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    built::build(&["coloa-appliance", "coloa-cli", "coloa-pkcs11"]).unwrap();
+    let hsm = Appliance::start().unwrap();
+    let (sites, capture) = sites("h", dir.path(), &hsm);
+    for site in ["site-a", "site-b"] {
+        sites.link.configure(site, "[rekey]\nafter_seconds = 30\ndrain_seconds = 2").unwrap();
+    }
+    let (near, far) = (sites.start("site-a").unwrap(), sites.start("site-b").unwrap());
+    sites.await_up().unwrap();
+    let server = serve_canaries(&sites.red[1], FAR, dir.path()).unwrap();
+    // it takes connections and answers none
+    signal(hsm.pid().unwrap(), "-STOP");
+    let blamed = until(Duration::from_secs(50), || {
+        assert!(send_canaries(&sites.red[0], FAR).unwrap(), "the link lives on");
+        says(&sites, "site-a", "token") || says(&sites, "site-b", "token")
+    });
+    assert!(blamed, "status says whose fault it is: {:?}", sites.link.status("site-a"));
+    signal(hsm.pid().unwrap(), "-CONT");
+    let renewed =
+        until(Duration::from_secs(60), || says(&sites, "site-a", "epoch 2") || says(&sites, "site-a", "epoch 3"));
+    assert!(renewed, "{:?}", sites.link.status("site-a"));
+    assert!(send_canaries(&sites.red[0], FAR).unwrap(), "and carries on with new keys");
+    stop(&[&near, &far, &server]);
+    nothing_leaked(capture);
 }
 
 #[test]
