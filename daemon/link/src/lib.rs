@@ -35,6 +35,7 @@ pub mod aead;
 pub mod bundle;
 mod checksum;
 pub mod coalesce;
+pub mod discovery;
 pub mod drops;
 pub mod encap;
 pub mod esp;

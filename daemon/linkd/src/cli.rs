@@ -22,6 +22,9 @@ A configuration:
   namespace = \"red\"                      # ip netns add red
   name = \"coloa0\"
   addresses = [\"10.1.0.1/24\", \"fd00:1::1/64\"]
+  [[red.neighbours]]                     # a transparent site: hosts on this wire keep addresses and gateway
+  interface = \"eth1\"
+  networks = [\"10.1.0.0/25\"]
   [black]                                # encrypted side
   namespace = \"black\"
   listen = \"192.0.2.1:4500\"              # UDP (ESP) and TCP (control)

@@ -56,6 +56,19 @@ pub struct Red {
     pub addresses: Vec<InterfaceAddress>,
     /// Inner MTU; without it the largest that fits `black.path_mtu`.
     pub mtu: Option<u16>,
+    /// Interfaces whose neighbours keep their addresses and gateways: far ones seem to be on the same wire.
+    #[serde(default)]
+    pub neighbours: Vec<Neighbours>,
+}
+
+/// The hosts on one wire of the cleartext side, for a transparent site.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbours {
+    /// The interface, in the red namespace.
+    pub interface: String,
+    /// Their networks, as the policy has them for this site; single hosts are `/32` and `/128`.
+    pub networks: Vec<InterfaceAddress>,
 }
 
 /// The encrypted side.

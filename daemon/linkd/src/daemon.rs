@@ -22,6 +22,7 @@ use crate::keyholder::client::Keyholder;
 use crate::keyholder::process::KeySpec;
 use crate::keyholder::sign::TokenKey;
 use crate::metrics::Listener;
+use crate::neighbours::{self, Far};
 use crate::netns::Namespace;
 use crate::policy;
 use crate::policy::serial::SerialStore;
@@ -96,6 +97,8 @@ impl Running {
 
         let (listener, black) = sides.black.run(|| open_black(&config))?;
         let tun = sides.red.run(|| Tun::open(&config.red, inner_mtu(&config)))?;
+        let far = Far::default();
+        let neighbours = sides.red.run(|| neighbours::open(&config.red))?;
         let keyholder = Keyholder::start(key_spec(&config.token)?, config.token.deadline())?;
         let key = TokenKey::new(keyholder.clone(), &leaf(&config, &chain)?)?;
         let tls = Tls::new(key.certified(chain), admission.clone()).map_err(|e| system("TLS", e))?;
@@ -103,7 +106,11 @@ impl Running {
         let fixed = Fixed { shared_namespace: sides.shared, tun_offload: format!("{:?}", tun.offload()) };
         tracing::info!(identity = %own, offload = fixed.tun_offload, segments = black.max_segments(), "ready");
         let (plane, events) = Plane::start(tun, black, settings(&config))?;
-        let routes = keep_routes(sides.red, config.red.name.clone())?;
+        for wire in neighbours {
+            let far = far.clone();
+            spawn("neighbours", move || wire.answer(&far))?;
+        }
+        let routes = keep_routes(sides.red, config.red.name.clone(), far)?;
         let control = Control::new(Parts { config, admission, plane, keyholder, tls, serials, routes });
         start_control(&control, sides.black, listener, events)?;
         if let Some(served) = served {
@@ -183,7 +190,7 @@ fn key_spec(token: &Token) -> Result<KeySpec, Fault> {
 }
 
 /// The keeper of the red routes lives in red and keeps the one right it needs.
-fn keep_routes(red: Namespace, interface: String) -> Result<Sender<Vec<Prefix>>, Fault> {
+fn keep_routes(red: Namespace, interface: String, far: Far) -> Result<Sender<Vec<Prefix>>, Fault> {
     let (wishes, inbox) = channel::<Vec<Prefix>>();
     let (ready, opened) = sync_channel(1);
     spawn("red-routes", move || {
@@ -201,6 +208,7 @@ fn keep_routes(red: Namespace, interface: String) -> Result<Sender<Vec<Prefix>>,
         };
         let _ = ready.send(Ok(()));
         for wanted in inbox {
+            far.set(&wanted);
             if let Err(why) = routes.set(wanted) {
                 tracing::error!(%why, "the red routes cannot be set");
             }

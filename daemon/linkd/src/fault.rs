@@ -38,6 +38,8 @@ pub enum Fault {
     TunRight { why: String },
     /// The TUN interface cannot be made or set up.
     Tun { name: String, why: String },
+    /// The wire of a transparent site cannot be prepared.
+    Neighbours { interface: String, why: String },
     /// The black side's address and port are taken.
     PortInUse { listen: String, side: &'static str },
     /// A socket cannot be opened.
@@ -74,6 +76,7 @@ impl Fault {
             Fault::Policy { .. } => "LINKD-12",
             Fault::OldPolicy { .. } => "LINKD-13",
             Fault::NoDaemon { .. } => "LINKD-14",
+            Fault::Neighbours { .. } => "LINKD-15",
         }
     }
 
@@ -117,6 +120,10 @@ impl Fault {
             Fault::Tun { name, why } => (
                 format!("the TUN interface `{name}` cannot be set up: {why}."),
                 "check the [red] section (name, addresses, mtu) and that no other interface has this name.".into(),
+            ),
+            Fault::Neighbours { interface, why } => (
+                format!("the neighbours on `{interface}` cannot be served: {why}."),
+                "check [[red.neighbours]] (interface, networks) and what is set in the red namespace.".into(),
             ),
             Fault::PortInUse { listen, side } => (
                 format!("{side} {listen} is in use by another program."),
@@ -183,6 +190,10 @@ impl Fault {
             Fault::Tun { name, why } => (
                 format!("không thiết lập được giao diện TUN `{name}`: {why}."),
                 "kiểm tra mục [red] (name, addresses, mtu) và tên giao diện chưa bị dùng.".into(),
+            ),
+            Fault::Neighbours { interface, why } => (
+                format!("không phục vụ được các máy lân cận trên `{interface}`: {why}."),
+                "kiểm tra [[red.neighbours]] (interface, networks) và thiết lập trong không gian mạng phía rõ.".into(),
             ),
             Fault::PortInUse { listen, side } => (
                 format!("{side} {listen} đang được chương trình khác sử dụng."),

@@ -20,6 +20,7 @@ mod identity;
 mod keyholder;
 mod known_signatures;
 mod metrics;
+mod neighbours;
 mod netlink;
 mod netns;
 mod policy;

@@ -30,7 +30,8 @@ const IFA_F_NODAD: u32 = 2;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 
-const IFF_UP: u32 = 1;
+const IFF_UP: u32 = 0x1;
+const IFF_ALLMULTI: u32 = 0x200;
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_STATIC: u8 = 4;
 const RT_SCOPE_LINK: u8 = 253;
@@ -63,11 +64,15 @@ impl Netlink {
 
     /// Sets MTU and queue length and brings the interface up.
     pub fn set_up(&mut self, index: u32, mtu: u16) -> io::Result<()> {
-        let mut message = Message::new(RTM_NEWLINK, 0);
-        message.bytes(&[0; 4]).bytes(&index.to_ne_bytes()).bytes(&IFF_UP.to_ne_bytes()).bytes(&IFF_UP.to_ne_bytes());
+        let mut message = flags(index, IFF_UP);
         message.attribute(IFLA_MTU, &u32::from(mtu).to_ne_bytes());
         message.attribute(IFLA_TXQLEN, &TUN_QUEUE.to_ne_bytes());
         self.exchange(message)
+    }
+
+    /// Has the interface hear what is sent to any multicast group.
+    pub fn hear_all_groups(&mut self, index: u32) -> io::Result<()> {
+        self.exchange(flags(index, IFF_ALLMULTI))
     }
 
     /// Gives the interface an address.
@@ -100,6 +105,13 @@ impl Netlink {
         let (length, _) = recv(&self.socket, &mut answer[..], RecvFlags::empty())?;
         acknowledged(answer.get(..length).unwrap_or_default())
     }
+}
+
+/// Sets flags of an interface.
+fn flags(index: u32, flags: u32) -> Message {
+    let mut message = Message::new(RTM_NEWLINK, 0);
+    message.bytes(&[0; 4]).bytes(&index.to_ne_bytes()).bytes(&flags.to_ne_bytes()).bytes(&flags.to_ne_bytes());
+    message
 }
 
 fn route(kind: u16, flags: u16, index: u32, to: &Prefix) -> Message {

@@ -156,7 +156,9 @@ impl Authority {
         let mut text = format!("serial = {serial}\n");
         for name in sites {
             let (second, identity) = (if *name == "a" { 1 } else { 2 }, self.identity(name));
-            let red = format!("[\"10.7{second}.0.0/24\", \"fd7{second}::/64\"]");
+            // and half of a network that both are in, for transparent sites
+            let half = if *name == "a" { ["10.80.0.0/25", "fd80::/121"] } else { ["10.80.0.128/25", "fd80::80/121"] };
+            let red = format!("[\"10.7{second}.0.0/24\", \"fd7{second}::/64\", \"{}\", \"{}\"]", half[0], half[1]);
             text += &format!("[[site]]\nname = \"{name}\"\nidentity = \"{identity}\"\nred = {red}\n");
         }
         self.write("policy.toml", &(text + rest));

@@ -9,3 +9,4 @@ mod network;
 mod path;
 mod refuses;
 mod renews;
+mod transparent;

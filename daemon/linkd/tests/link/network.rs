@@ -33,7 +33,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub struct Namespace(pub String);
 
 impl Namespace {
-    fn make(role: &str) -> Self {
+    pub fn make(role: &str) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("clt{}-{number}-{role}", std::process::id());
         good("ip", &["netns", "add", &name]);
