@@ -6,8 +6,9 @@
 use crate::bundle::{Accepted, Filter, Identity, Pair, PortRange, Site};
 use crate::drops::DropReason;
 use crate::ip::Selector;
-use crate::prefix::Table;
+use crate::prefix::{Prefix, Table};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 /// A site's place in the bundle that an [`Spd`] was built from; means nothing in another bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,14 +79,31 @@ impl Spd {
 
     /// Whether `peer` may have sent us this packet: source its own, destination ours, protocol permitted.
     pub fn permits_inbound(&self, peer: SiteIndex, packet: &[u8]) -> Result<(), DropReason> {
-        let selector = Selector::parse(packet).ok_or(DropReason::MalformedIp)?;
+        self.inbound(peer, &Selector::parse(packet).ok_or(DropReason::MalformedIp)?)
+    }
+
+    /// The same for a packet of these fields.
+    pub fn inbound(&self, peer: SiteIndex, selector: &Selector) -> Result<(), DropReason> {
         if self.table.find(selector.source) != Some(peer) {
             return Err(DropReason::ForeignSource);
         }
         if self.table.find(selector.destination) != Some(self.us) {
             return Err(DropReason::NoPolicy);
         }
-        self.peer(peer).ok_or(DropReason::NoPolicy)?.permits(&selector, false)
+        self.peer(peer).ok_or(DropReason::NoPolicy)?.permits(selector, false)
+    }
+
+    /// Whose an address is, and by which of its networks.
+    pub fn owner(&self, address: IpAddr) -> Option<(SiteIndex, Prefix)> {
+        let index = self.table.find(address)?;
+        let holding = self.site(index)?.prefixes.iter().filter(|prefix| prefix.holds(address));
+        holding.max_by_key(|prefix| prefix.bits()).map(|prefix| (index, *prefix))
+    }
+
+    /// What we may exchange with a site: nothing, or everything where there are no filters. Says also whether we are the
+    /// filters' site `a`.
+    pub fn filters(&self, site: SiteIndex) -> Option<(&[Filter], bool)> {
+        self.peer(site).map(|peer| (peer.filters.as_slice(), peer.we_are_a))
     }
 
     fn peer(&self, site: SiteIndex) -> Option<&Peer> {

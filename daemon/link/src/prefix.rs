@@ -36,6 +36,11 @@ impl Prefix {
         self.len
     }
 
+    /// Whether an address lies in it.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        address.is_ipv4() == self.address.is_ipv4() && (self.first()..=self.last()).contains(&number(address))
+    }
+
     fn first(&self) -> u128 {
         number(self.address)
     }

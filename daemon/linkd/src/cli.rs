@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   coloa-linkd run --config /etc/coloa/linkd.toml      run the link encryptor (SIGTERM stops it)
   coloa-linkd status --config /etc/coloa/linkd.toml   each link: connected, encrypting | not encrypting, blocked
+  coloa-linkd why 10.1.2.3 10.9.8.7 --port 443        which rule decides, and what would happen
   coloa-linkd identity device.pem                     the identity of a certificate, for the policy
   coloa-linkd policy sign --module /usr/lib/softhsm/libsofthsm2.so --token authority --key policy \\
       --pin-file pin --certificate authority.pem --input policy.toml --output policy.bundle
@@ -66,6 +68,8 @@ pub enum Command {
     Run(ConfigArg),
     /// Show each link of a running daemon; exit code 3 unless all of them encrypt
     Status(StatusArgs),
+    /// Say what would happen to a packet, and which rule of the policy decides; exit code 3 if it is dropped
+    Why(WhyArgs),
     /// Show the identity of a certificate (SHA-256 of its SubjectPublicKeyInfo)
     Identity {
         /// The certificate (PEM)
@@ -90,6 +94,30 @@ pub struct ConfigArg {
 /// What to show.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// JSON instead of words
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which packet.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// Where it comes from
+    pub source: IpAddr,
+    /// Where it goes
+    pub destination: IpAddr,
+    /// tcp, udp, icmp, icmpv6 or a number
+    #[arg(long, default_value = "tcp")]
+    pub protocol: String,
+    /// The destination's port
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The source's port
+    #[arg(long, default_value_t = 49_152)]
+    pub source_port: u16,
     /// The configuration
     #[command(flatten)]
     pub config: ConfigArg,

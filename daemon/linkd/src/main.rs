@@ -33,6 +33,7 @@ mod tun;
 #[allow(unsafe_code, reason = "control messages of sendmsg have no safe wrapper")]
 mod udp;
 mod watch;
+mod why;
 mod workers;
 
 use std::io::IsTerminal;
@@ -75,6 +76,7 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
     match command {
         Command::Run(args) => daemon::run(&args.config)?,
         Command::Status(args) => return show_status(&args, lang),
+        Command::Why(args) => return why::show(&args, lang),
         Command::Identity { certificate } => println!("{}", identity_of(&certificate)?),
         Command::Policy(PolicyCommand::Sign(args)) => sign_policy(&args)?,
         Command::Policy(PolicyCommand::Show { authority, bundle }) => {

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, RwLock};
 
@@ -28,25 +28,17 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The networks behind the link, as the policy has them now.
 #[derive(Clone, Debug, Default)]
-pub struct Far(Arc<RwLock<Vec<(u128, u128)>>>);
+pub struct Far(Arc<RwLock<Vec<Prefix>>>);
 
 impl Far {
     /// Puts others in their place.
     pub fn set(&self, networks: &[Prefix]) {
-        *self.0.write().unwrap_or_else(|e| e.into_inner()) = networks.iter().filter_map(range).collect();
+        *self.0.write().unwrap_or_else(|e| e.into_inner()) = networks.to_vec();
     }
 
     fn has(&self, address: Ipv6Addr) -> bool {
-        let (address, networks) = (address.to_bits(), self.0.read().unwrap_or_else(|e| e.into_inner()));
-        networks.iter().any(|(first, mask)| address & mask == *first)
+        self.0.read().unwrap_or_else(|e| e.into_inner()).iter().any(|network| network.holds(address.into()))
     }
-}
-
-/// First address and mask of a network in IPv6.
-fn range(network: &Prefix) -> Option<(u128, u128)> {
-    let IpAddr::V6(first) = network.address() else { return None };
-    let host_bits = 128u32.checked_sub(network.bits().into())?;
-    Some((first.to_bits(), u128::MAX.checked_shl(host_bits).unwrap_or(0)))
 }
 
 /// One wire of a transparent site.

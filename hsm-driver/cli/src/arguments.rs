@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coloa_wire::PartitionId;
 use coloa_wire::command::PartitionMode;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -12,6 +13,7 @@ Examples:
   coloa client enrol --partition court --name court-srv-1 --out court-srv-1
   COLOA_CONF=court-srv-1/coloa.toml coloa token list
   COLOA_CONF=court-srv-1/coloa.toml coloa doctor
+  coloa link status
   coloa audit export --out audit.cbor && coloa audit verify audit.cbor
 
 PINs are asked for, or read from a file, a descriptor or a systemd credential; never from the command line.";
@@ -74,6 +76,13 @@ pub enum Command {
     /// PINs of a token, over the application's configuration
     #[command(subcommand)]
     Pin(PinCommand),
+    /// The link encryptor: `coloa link status`, `coloa link why 10.1.2.3 10.9.8.7`, `coloa link --help`
+    #[command(disable_help_flag = true)]
+    Link {
+        /// The words for coloa-linkd
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 #[derive(Subcommand)]

@@ -38,6 +38,8 @@ pub enum Fault {
     Call(CallError),
     /// The application's configuration is wrong.
     Config(ConfigError),
+    /// The link encryptor's program does not start.
+    NoLinkd(String),
     /// `coloa doctor` found something; it has said what.
     Unwell(usize),
 }
@@ -94,6 +96,9 @@ impl Fault {
             Fault::Key(why) => format!("the client's key cannot be made: {why}. Check --name."),
             Fault::Call(error) => error.explain(Language::English),
             Fault::Config(error) => error.explain(Language::English),
+            Fault::NoLinkd(why) => {
+                format!("coloa-linkd does not start: {why}. Install the package coloa-linkd, or call it by its path.")
+            }
             Fault::Unwell(count) => {
                 format!("{count} of the checks failed. Do what the lines marked FAIL say, then run it again.")
             }
@@ -133,6 +138,9 @@ impl Fault {
             Fault::Key(why) => format!("không tạo được khóa cho máy khách: {why}. Kiểm tra --name."),
             Fault::Call(error) => error.explain(Language::Vietnamese),
             Fault::Config(error) => error.explain(Language::Vietnamese),
+            Fault::NoLinkd(why) => {
+                format!("không chạy được coloa-linkd: {why}. Cài gói coloa-linkd, hoặc gọi bằng đường dẫn.")
+            }
             Fault::Unwell(count) => format!("{count} mục kiểm tra có lỗi. Làm theo các dòng LỖI rồi chạy lại."),
         }
     }

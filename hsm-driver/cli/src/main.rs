@@ -10,6 +10,7 @@ mod client;
 mod device;
 mod doctor;
 mod fault;
+mod link;
 mod partition;
 mod screen;
 mod secret;
@@ -54,6 +55,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),
+        Command::Link { words } => link::hand_over(arguments, words),
         Command::Pin(PinCommand::SetUser { token, so, user }) => token::set_user(screen, token, so, user),
         Command::Pin(PinCommand::Change { token, role, old, new }) => {
             token::change(screen, token, *role, (old.source(), new.source()))

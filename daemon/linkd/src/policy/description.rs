@@ -108,15 +108,31 @@ impl ProtocolText {
     fn number(&self) -> Result<u8, String> {
         match self {
             ProtocolText::Number(number) => Ok(*number),
-            ProtocolText::Name(name) => match name.as_str() {
-                "icmp" => Ok(1),
-                "tcp" => Ok(6),
-                "udp" => Ok(17),
-                "icmpv6" => Ok(58),
-                _ => Err(format!("the protocol `{name}` is none of icmp, tcp, udp, icmpv6, or a number")),
-            },
+            ProtocolText::Name(name) => protocol(name),
         }
     }
+}
+
+/// Protocols that have names here.
+const PROTOCOLS: [(&str, u8); 4] = [("icmp", 1), ("tcp", 6), ("udp", 17), ("icmpv6", 58)];
+
+/// The number of a protocol, by name or as it is.
+pub fn protocol(text: &str) -> Result<u8, String> {
+    let named = PROTOCOLS.into_iter().find(|(name, _)| *name == text).map(|(_, number)| number);
+    let wrong = || format!("the protocol `{text}` is none of icmp, tcp, udp, icmpv6, or a number");
+    named.map_or_else(|| text.parse().map_err(|_| wrong()), Ok)
+}
+
+/// A filter in words; `a` and `b` are the names of its sites.
+pub fn filter_words(filter: &Filter, a: &str, b: &str) -> String {
+    let named = PROTOCOLS.into_iter().find(|(_, number)| *number == filter.protocol);
+    let protocol = named.map_or_else(|| format!("protocol {}", filter.protocol), |(name, _)| name.to_owned());
+    let at = |site: &str, ports: &Option<PortRange>| match ports {
+        None => String::new(),
+        Some(PortRange { first, last }) if first == last => format!(", port {first} at {site}"),
+        Some(PortRange { first, last }) => format!(", ports {first}-{last} at {site}"),
+    };
+    format!("{protocol}{}{}", at(a, &filter.a_ports), at(b, &filter.b_ports))
 }
 
 /// The policy for people to read.
@@ -131,7 +147,8 @@ pub fn show(bundle: &Bundle) -> String {
         found.map_or("?", |site| site.name.as_str())
     };
     for pair in &bundle.pairs {
-        let scope = if pair.filters.is_empty() { "everything".into() } else { format!("{:?}", pair.filters) };
+        let words = pair.filters.iter().map(|filter| filter_words(filter, name(pair.a), name(pair.b)));
+        let scope = if pair.filters.is_empty() { "everything".into() } else { words.collect::<Vec<_>>().join("; ") };
         let _ = writeln!(out, "link {} — {}: {scope}", name(pair.a), name(pair.b));
     }
     out

@@ -51,6 +51,13 @@ pub fn read(path: &Path, authority: &CertificateDer<'_>) -> Result<Bundle, Fault
     verified(path, authority).map(|(bundle, _)| bundle)
 }
 
+/// The policy as the daemon would take it now, without recording that it was taken.
+pub fn examine(files: &PolicyFiles, trust: &Trust) -> Result<Accepted, Fault> {
+    let (bundle, _) = verified(&files.bundle, Authority::read(&files.authority, trust)?.certificate())?;
+    let serial = bundle.serial;
+    bundle.resume(serial).map_err(|e| fault(&files.bundle, e))
+}
+
 fn verified(path: &Path, authority: &CertificateDer<'_>) -> Result<(Bundle, Vec<u8>), Fault> {
     let length = fs::metadata(path).map_err(|e| Fault::file(path, e))?.len();
     if length > MAX_BUNDLE {

@@ -10,3 +10,4 @@ mod path;
 mod refuses;
 mod renews;
 mod transparent;
+mod why;
