@@ -138,19 +138,30 @@ impl LinkStatus {
         let epoch = self.epoch.map(|epoch| format!(" · epoch {epoch}")).unwrap_or_default();
         let _ = writeln!(out, "{:<24} {state}{epoch} · ↑ {} ↓ {} packets", self.site, self.sent.0, self.received.0);
         if let Some(seconds) = self.silent_seconds {
-            let words = match lang {
-                Lang::En => {
-                    format!("we send, but nothing has come from the peer for {seconds} s: check the carrier's line")
-                }
-                Lang::Vi => format!(
-                    "vẫn gửi nhưng {seconds} giây không nhận được gì từ điểm đối tác: kiểm tra đường truyền của nhà mạng"
-                ),
-            };
-            let _ = writeln!(out, "{:<24} {words}", "");
+            let _ = writeln!(out, "{:<24} {}", "", self.silence_words(seconds, lang));
         }
         if let Some(trouble) = &self.trouble {
             let _ = writeln!(out, "{:<24} {}", "", trouble.words(lang));
         }
+    }
+}
+
+impl LinkStatus {
+    /// Whose fault a silence is: where TCP passes and UDP does not, it is not the line.
+    fn silence_words(&self, seconds: u64, lang: Lang) -> String {
+        let what = match lang {
+            Lang::En => {
+                format!("we send, but nothing has come from the peer for {seconds} s: check the carrier's line")
+            }
+            Lang::Vi => format!(
+                "vẫn gửi nhưng {seconds} giây không nhận được gì từ điểm đối tác: kiểm tra đường truyền của nhà mạng"
+            ),
+        };
+        let but = match lang {
+            Lang::En => " (the control connection lives: does it pass UDP?)",
+            Lang::Vi => " (kết nối điều khiển vẫn thông: nhà mạng có chặn UDP không?)",
+        };
+        if self.connected { what + but } else { what }
     }
 }
 

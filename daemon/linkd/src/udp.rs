@@ -140,9 +140,10 @@ mod tests {
 
     #[test]
     fn each_send_has_its_own_traffic_class_and_the_receiver_sees_ecn() {
-        for at in ["127.0.0.1:0", "[::1]:0"] {
-            let open = || BlackSocket::open(at.parse().expect("address")).expect("socket");
-            let (near, far) = (open(), open());
+        // The last: a socket for both families, to a peer of the older one.
+        for (at, to) in [("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:0", "[::1]:0"), ("[::]:0", "127.0.0.1:0")] {
+            let open = |at: &str| BlackSocket::open(at.parse().expect("address")).expect("socket");
+            let (near, far) = (open(at), open(to));
             let to = far.socket.local_addr().expect("address");
             // DSCP does not disturb ECN; what it looks like outside is for a capture to show.
             for (class, expected) in [(0u8, 0u8), (0x2e << 2 | 2, 2), (1, 1), (3, 3), (0, 0)] {

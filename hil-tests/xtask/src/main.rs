@@ -15,6 +15,7 @@ mod product;
 mod python;
 mod run;
 mod setup;
+mod soak;
 mod testing;
 mod tools;
 
@@ -44,6 +45,7 @@ enum Task {
     Firmware(firmware::Args),
     Package(package::Args),
     Fuzz(fuzz::Args),
+    Soak(soak::Args),
 }
 
 fn main() -> std::process::ExitCode {
@@ -66,5 +68,6 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Firmware(a) => firmware::main(&a),
         Task::Package(a) => package::main(&a),
         Task::Fuzz(a) => fuzz::main(&a),
+        Task::Soak(a) => soak::main(&a),
     }
 }

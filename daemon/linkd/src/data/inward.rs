@@ -49,8 +49,10 @@ struct Peer {
     address: Option<SocketAddr>,
     /// It was heard since the last tick.
     heard: bool,
-    /// What it may make the sending side do.
-    orders: Bucket,
+    /// How often it may make the sending side look at a strange address, and at a message: apart, or the traffic from a new
+    /// address would leave nothing for the response that proves it.
+    strange: Bucket,
+    messages: Bucket,
     traffic: Traffic,
 }
 
@@ -182,12 +184,12 @@ impl Inward {
         let peer = self.peers.get(number).ok_or(DropReason::UnknownSpi)?;
         let opened = peer.inbound.receive(octets).map_err(|_counted| None)?;
         peer.heard = true;
-        if opened.advanced && peer.address != Some(arrival.from) && peer.orders.take(self.now) {
+        if opened.advanced && peer.address != Some(arrival.from) && peer.strange.take(self.now) {
             self.outward.send(OutOrder::Strange { peer: number, from: arrival.from, octets: length });
         }
         let packet = match opened.inner {
             Inner::Packet(packet) => packet,
-            Inner::Message(message) if peer.orders.take(self.now) => {
+            Inner::Message(message) if peer.messages.take(self.now) => {
                 self.outward.send(OutOrder::Message { peer: number, from: arrival.from, message });
                 return Err(None);
             }
@@ -265,7 +267,8 @@ impl Inward {
             mtu,
             address: None,
             heard: false,
-            orders: Bucket::full(),
+            strange: Bucket::full(),
+            messages: Bucket::full(),
             traffic: Traffic::default(),
         };
         let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;

@@ -93,12 +93,17 @@ fn a_site_that_gets_another_address_is_followed_there() {
     assert_eq!(field(&a, "address"), format!("{}:4500", BLACK[1]));
 
     let capture = Capture::start(&authority, &network.black[0], "roams.pcap");
+    // Much traffic from the new address must not drown the response that proves it.
+    let mut busy = network.red[1].command("ping", &["-q", "-i", "0.002", RED_V4[0]]);
+    let mut busy = busy.stdout(Stdio::null()).spawn().expect("ping");
     for (change, address) in [("del", BLACK[1]), ("add", "192.0.2.77")] {
         network.black[1].good("ip", &["address", change, &format!("{address}/24"), "dev", "wire"]);
     }
     eventually("traffic follows", || network.red[1].succeeds("ping", &["-c", "1", "-W", "1", RED_V4[0]]));
     assert_eq!(field(&a, "address"), "192.0.2.77:4500");
     assert!(network.pings(), "from here as well");
+    busy.kill().expect("kill");
+    busy.wait().expect("ping");
     let seen = capture.stop();
     let first_there = packets(&seen, "udp port 4500 and dst host 192.0.2.77").into_iter().next().expect("traffic");
     let challenge = packets(&seen, "udp port 4500 and dst host 192.0.2.77 and udp[4:2] = 84");
