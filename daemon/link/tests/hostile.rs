@@ -6,7 +6,10 @@ mod provider;
 
 use coloa_link::ip::Selector;
 use coloa_link::keys::SaKeys;
-use coloa_link::{Bundle, Coalescer, Datagram, Epoch, Inbound, Limits, Outgoing, Seal, Spi};
+use coloa_link::marking::{self, Ecn};
+use coloa_link::mss::{self, Checksum};
+use coloa_link::path::Message;
+use coloa_link::{Bundle, Coalescer, Cover, Datagram, Epoch, Inbound, Limits, Narrow, Outgoing, Seal, Spi};
 use proptest::prelude::*;
 use provider::AwsLc;
 use std::time::Duration;
@@ -36,12 +39,38 @@ pub fn red(octets: &[u8]) {
     if let Ok(mut outgoing) = Outgoing::parse(octets) {
         while !outgoing.is_done() && seal.seal_burst(&mut outgoing, &mut out).is_ok() {}
     }
+    larger_than_the_path(octets);
     let mut coalescer = Coalescer::new();
     let half = octets.len() / 2;
     for range in [0..octets.len(), 0..half, half..octets.len(), 0..octets.len()] {
         coalescer.push(octets, range);
     }
     assert!(coalescer.frames(octets).map(|frame| frame.rest().count() + frame.head().len()).sum::<usize>() >= 4);
+}
+
+/// The same where it does not fit, and what is changed in headers on the way.
+fn larger_than_the_path(octets: &[u8]) {
+    let (mut narrow, second) = (Narrow::new(), Duration::from_secs(1));
+    for mtu in [0, 28, 68, 1280] {
+        if let Ok(mut outgoing) = Outgoing::parse(octets) {
+            let fits = |piece: &mut Outgoing<'_>| {
+                assert!(piece.packet().len() <= mtu);
+                Ok(())
+            };
+            let _ = narrow.in_fragments(&mut outgoing.clone(), mtu, fits);
+            let _ = narrow.tell_sender(outgoing.clone(), mtu, second);
+            let _ = Cover::new(second, 1000, 1500, mtu).offer(&mut outgoing);
+        }
+        for checksum in [Checksum::Complete, Checksum::Partial] {
+            let mut copy = octets.to_vec();
+            let _ = (mss::opens_connection(&copy), mss::clamp(&mut copy, mtu, checksum));
+        }
+    }
+    for outer in 0..4 {
+        let mut copy = octets.to_vec();
+        let _ = (marking::outer(&copy, true), marking::merge(&mut copy, Ecn::from_bits(outer)));
+    }
+    let _ = Message::parse(octets);
 }
 
 /// Policy: signed, and yet senseless.
