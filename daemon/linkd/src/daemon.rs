@@ -41,6 +41,7 @@ pub fn run(path: &Path) -> Result<(), Fault> {
     if let Err(why) = privileges::keep_memory_private() {
         tracing::warn!(%why, "memory is not locked: give CAP_IPC_LOCK and CAP_SYS_RESOURCE, or run without swap");
     }
+    privileges::raise_file_limit();
     let running = Running::start(config)?;
     privileges::drop_all().map_err(|e| system("privileges", e))?;
     let signal = signals.forever().next();

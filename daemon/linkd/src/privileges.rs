@@ -2,7 +2,9 @@
 //! a thread: each thread gives up its own.
 
 use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setpriority_process, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setpriority_process, setrlimit,
+};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 
 /// Gives up every capability of the calling thread, for good.
@@ -28,6 +30,15 @@ pub fn yield_to_packets() {
     const NICE: i32 = 10;
     if let Err(why) = setpriority_process(None, NICE) {
         tracing::debug!(%why, "a control thread keeps its priority");
+    }
+}
+
+/// As many file descriptors as the system lets us have: a hub has one for each site.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(why) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%why, "the limit on open files stays as it was");
     }
 }
 

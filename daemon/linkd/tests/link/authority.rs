@@ -161,7 +161,12 @@ impl Authority {
             let red = format!("[\"10.7{second}.0.0/24\", \"fd7{second}::/64\", \"{}\", \"{}\"]", half[0], half[1]);
             text += &format!("[[site]]\nname = \"{name}\"\nidentity = \"{identity}\"\nred = {red}\n");
         }
-        self.write("policy.toml", &(text + rest));
+        self.sign_text(signer, &(text + rest));
+    }
+
+    /// Signs a policy as it is written.
+    pub fn sign_text(&self, signer: &str, text: &str) {
+        self.write("policy.toml", text);
         let mut command = Command::new(LINKD);
         command.current_dir(self.folder.path()).args(["policy", "sign", "--module", MODULE, "--token", signer]);
         command.args(["--key", "link", "--pin-file", "pin", "--certificate", &format!("{signer}.pem")]);
@@ -176,6 +181,21 @@ impl Authority {
         for name in names {
             self.openssl(&format!("ca -batch -config ca.cnf -revoke {name}.end"));
         }
+        self.publish();
+    }
+
+    /// A revocation list with the certificate of this serial number, which need not be in the authority's records.
+    pub fn revoke_serial(&self, serial: &[u8]) {
+        let digits: String = serial.iter().map(|octet| format!("{octet:02X}")).collect();
+        let records = self.path("ca.db/index.txt");
+        let line = format!("R\t351231235959Z\t250101000000Z\t{digits}\tunknown\t/CN=revoked\n");
+        let text = fs::read_to_string(&records).expect("records") + &line;
+        fs::write(&records, text).expect("records");
+        self.publish();
+    }
+
+    /// The authorities' lists, put in place at once.
+    fn publish(&self) {
         self.openssl("ca -batch -config ca.cnf -gencrl -out ca.crl");
         self.openssl("ca -batch -config root.cnf -gencrl -out root.crl && cat ca.crl root.crl > crl.new");
         fs::rename(self.path("crl.new"), self.path("crl.pem")).expect("rename");

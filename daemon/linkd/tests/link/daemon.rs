@@ -35,6 +35,14 @@ pub fn config(authority: &Authority, network: &Network, site: &str) -> String {
     )
 }
 
+/// A configuration of site a that knows no peer's address: a hub that only accepts.
+pub fn hub_config(authority: &Authority, network: &Network) -> String {
+    let whole = config(authority, network, "a");
+    let (before, rest) = whole.split_once("[[peer]]").expect("a peer");
+    let (_, after) = rest.split_once("[metrics]").expect("metrics");
+    format!("{before}[metrics]{after}")
+}
+
 /// A daemon in the background.
 pub struct Daemon {
     child: Child,
@@ -96,15 +104,33 @@ impl Daemon {
         status.and_then(|s| s.code())
     }
 
-    /// Makes the process that holds the key hang, as a token may.
-    pub fn stop_keyholder(&self) {
-        let parent = format!("PPid:\t{}\n", self.child.id());
+    /// The daemon's process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The process that holds the key.
+    pub fn keyholder(&self) -> i32 {
+        let parent = format!("PPid:\t{}\n", self.process());
         let is_child =
             |pid: &i32| fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains(&parent));
         let all = fs::read_dir("/proc").expect("proc").flatten();
-        let pid = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(is_child).expect("one child");
-        let pid = rustix::process::Pid::from_raw(pid).expect("a process");
-        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stop");
+        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(is_child).expect("one child")
+    }
+
+    /// Makes the process that holds the key hang, as a token may.
+    pub fn stop_keyholder(&self) {
+        self.signal_keyholder(rustix::process::Signal::STOP);
+    }
+
+    /// Ends it, as a module that crashes does.
+    pub fn kill_keyholder(&self) {
+        self.signal_keyholder(rustix::process::Signal::KILL);
+    }
+
+    fn signal_keyholder(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.keyholder()).expect("a process");
+        rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
     /// SIGTERM, as systemd does it.

@@ -9,5 +9,7 @@ mod network;
 mod path;
 mod refuses;
 mod renews;
+mod sites;
+mod storm;
 mod transparent;
 mod why;

@@ -1,0 +1,176 @@
+//! The storm: 3,355 sites dial one hub at once, each with a certificate of its own and a full handshake. Prints what that
+//! costs the hub, what the links cost afterwards, and how it fares under a flood of connections that say nothing.
+//!
+//! `cargo bench -p coloa-linkd --bench storm [-- SITES]`, as root, with SoftHSM2 and OpenSSL; namespaces of its own.
+
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/link/authority.rs"]
+mod authority;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/link/daemon.rs"]
+mod daemon;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/link/network.rs"]
+mod network;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/link/sites.rs"]
+mod sites;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use authority::Authority;
+use daemon::{Daemon, hub_config};
+use network::{Network, eventually};
+use sites::{Joined, Site};
+use tokio::task::JoinSet;
+
+/// Communes and provinces that one hub must hold.
+const SITES: usize = 3355;
+/// Links whose coming up is timed one by one, first and last.
+const SINGLE: usize = 20;
+/// How long idle links are watched.
+const IDLE: Duration = Duration::from_secs(45);
+/// Connections of the flood that are open at once, each from an address of its own.
+const FLOOD: usize = 6000;
+
+fn main() {
+    let given = std::env::args().skip(1).find_map(|word| word.parse().ok());
+    let count: usize = given.unwrap_or(SITES).max(3 * SINGLE);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let all = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, all).expect("file descriptors");
+
+    let (authority, network) = (Authority::make(), Network::make());
+    println!("making {count} keys and certificates");
+    let sites = sites::make(&authority, count);
+    let far = sites::far_end(&network);
+    let hub = Daemon::start(&authority, "a", &hub_config(&authority, &network));
+    eventually("the hub is there", || hub.words().contains("blocked"));
+    let hub = Hub { daemon: hub };
+
+    let (first, rest) = sites.split_at(SINGLE);
+    let (storm, last) = rest.split_at(rest.len() - SINGLE);
+    let mut up = far.run(one_by_one(&hub, "first", first));
+    let before = hub.memory();
+    up.extend(far.run(all_at_once(&hub, storm)));
+    let grown = hub.memory().saturating_sub(before);
+    println!("memory: {} KB for each further link", grown / storm.len() as u64);
+    up.extend(far.run(one_by_one(&hub, "last", last)));
+    far.run(idle(&hub, &mut up));
+    far.run(flood(&hub, &mut up, &sites));
+}
+
+struct Hub {
+    daemon: Daemon,
+}
+
+impl Hub {
+    /// Seconds of CPU that the daemon has used, and those of its keyholder.
+    fn cpu(&self) -> (f64, f64) {
+        (seconds(self.daemon.process()), seconds(self.daemon.keyholder() as u32))
+    }
+
+    /// Resident memory in KB.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.process())).expect("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+/// User and system time of a process, from the times of its threads as the scheduler counts them.
+fn seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+    let fields: Vec<&str> = stat.rsplit_once(") ").expect("fields").1.split(' ').collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().expect("ticks");
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+async fn one_by_one(hub: &Hub, which: &str, sites: &[Arc<Site>]) -> Vec<Joined> {
+    let (mut up, mut times, before) = (Vec::new(), Vec::new(), hub.cpu());
+    for site in sites {
+        let start = Instant::now();
+        up.push(site.join().await.expect("a link"));
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let (daemon, token) = hub.cpu();
+    let each = (daemon - before.0 + token - before.1) * 1e3 / sites.len() as f64;
+    println!("one link, the {which} {}: median {:.1?}, {each:.1} ms of CPU", sites.len(), times[times.len() / 2]);
+    up
+}
+
+async fn all_at_once(hub: &Hub, sites: &[Arc<Site>]) -> Vec<Joined> {
+    let (start, before, mut joins) = (Instant::now(), hub.cpu(), JoinSet::new());
+    for site in sites {
+        let site = site.clone();
+        joins.spawn(async move { (0..10).try_joined(&site).await });
+    }
+    let all = joins.join_all().await;
+    let (wall, after) = (start.elapsed(), hub.cpu());
+    let again: usize = all.iter().map(|(_, attempts)| attempts - 1).sum();
+    let up: Vec<_> = all.into_iter().map(|(joined, _)| joined).collect();
+    let octets: u64 = up.iter().map(|joined| joined.octets).sum();
+    let (daemon, token) = (after.0 - before.0, after.1 - before.1);
+    println!(
+        "storm: {} links in {wall:.1?}; hub CPU {:.2} s (daemon {daemon:.2}, token {token:.2}); {again} dialled again; \
+         {} octets a handshake",
+        up.len(),
+        daemon + token,
+        octets / up.len() as u64
+    );
+    up
+}
+
+trait Attempts {
+    /// A link, and how many attempts it took.
+    async fn try_joined(self, site: &Site) -> (Joined, usize);
+}
+
+impl Attempts for std::ops::Range<usize> {
+    async fn try_joined(self, site: &Site) -> (Joined, usize) {
+        for attempt in self {
+            match site.join().await {
+                Ok(joined) => return (joined, attempt + 1),
+                Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            }
+        }
+        panic!("{} never joined", site.name)
+    }
+}
+
+/// The links live, as sites keep them: each says so every 30 seconds.
+async fn idle(hub: &Hub, up: &mut [Joined]) {
+    // What the storm left to do is not idling.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (before, start) = (hub.cpu(), Instant::now());
+    let pause = Duration::from_secs(30) / u32::try_from(up.len()).expect("thousands");
+    let mut next = tokio::time::Instant::now();
+    for number in (0..up.len()).cycle() {
+        if start.elapsed() >= IDLE {
+            break;
+        }
+        up[number].is_alive().await.expect("it lives");
+        next += pause;
+        tokio::time::sleep_until(next).await;
+    }
+    let used = hub.cpu().0 - before.0;
+    let share = used * 100.0 / start.elapsed().as_secs_f64();
+    println!("idle: {} links cost {share:.2} % of a core over {:.0?}", up.len(), start.elapsed());
+}
+
+/// Connections that say nothing, more than there are places, kept open; then a link comes up and others answer.
+async fn flood(hub: &Hub, up: &mut Vec<Joined>, sites: &[Arc<Site>]) {
+    let before = hub.cpu().0;
+    let mut silent = Vec::new();
+    for number in 0..FLOOD {
+        silent.push(sites::connect(sites::address(sites.len() + 1 + number)).await.expect("a connection"));
+    }
+    println!("flood: {FLOOD} silent connections cost {:.2} s of CPU", hub.cpu().0 - before);
+    for joined in up.iter_mut().take(SINGLE) {
+        joined.is_alive().await.expect("a link under the flood");
+    }
+    up.extend(one_by_one(hub, "under the flood", &sites[..SINGLE]).await);
+    drop(silent);
+}
