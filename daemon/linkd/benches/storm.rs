@@ -1,7 +1,9 @@
 //! The storm: 3,355 sites dial one hub at once, each with a certificate of its own and a full handshake. Prints what that
 //! costs the hub, what the links cost afterwards, and how it fares under a flood of connections that say nothing.
 //!
-//! `cargo bench -p coloa-linkd --bench storm [-- SITES]`, as root, with SoftHSM2 and OpenSSL; namespaces of its own.
+//! `cargo bench -p coloa-linkd --bench storm [-- SITES]`, as root, with SoftHSM2 and OpenSSL; namespaces of its own. The hub's
+//! key is in SoftHSM2, or in our own embedded token where `COLOA_STORM_MODULE` names `libcoloa_pkcs11.so` (then pkcs11-tool
+//! is needed as well). All keys are on P-384.
 
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/link/authority.rs"]
@@ -19,12 +21,15 @@ mod sites;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use authority::Authority;
+use authority::{Authority, MODULE};
 use daemon::{Daemon, hub_config};
-use network::{Network, eventually};
+use network::{Network, eventually, good};
 use sites::{Joined, Site};
 use tokio::task::JoinSet;
 
+/// Names our PKCS#11 module, for the hub's key to be in our token.
+const OUR_MODULE: &str = "COLOA_STORM_MODULE";
+const OWN_PIN: &str = "123456";
 /// Communes and provinces that one hub must hold.
 const SITES: usize = 3355;
 /// Links whose coming up is timed one by one, first and last.
@@ -45,7 +50,14 @@ fn main() {
     println!("making {count} keys and certificates");
     let sites = sites::make(&authority, count);
     let far = sites::far_end(&network);
-    let hub = Daemon::start(&authority, "a", &hub_config(&authority, &network));
+    let mut config = hub_config(&authority, &network);
+    if let Some(module) = std::env::var_os(OUR_MODULE) {
+        let module = module.into_string().expect("a path in UTF-8");
+        own_token(&authority, &module);
+        config = config.replace(MODULE, &module).replace("\"pin\"", "\"own-pin\"");
+        println!("the hub's key is in our embedded token");
+    }
+    let hub = Daemon::start(&authority, "a", &config);
     eventually("the hub is there", || hub.words().contains("blocked"));
     let hub = Hub { daemon: hub };
 
@@ -59,6 +71,28 @@ fn main() {
     up.extend(far.run(one_by_one(&hub, "last", last)));
     far.run(idle(&hub, &mut up));
     far.run(flood(&hub, &mut up, &sites));
+}
+
+/// Puts the hub's key into an embedded token of our own, which this process and its children find by their environment.
+fn own_token(authority: &Authority, module: &str) {
+    let store = authority.text_path("own-store");
+    let configuration = format!("[[token]]\nbody = \"embedded\"\ndirectory = \"{store}\"\nmode = \"compatible\"\n");
+    authority.write("coloa.toml", &configuration);
+    authority.write("own-pin", OWN_PIN);
+    let key = authority.text_path("a.der");
+    good(
+        "openssl",
+        &["pkcs8", "-topk8", "-nocrypt", "-in", &authority.text_path("a.key"), "-outform", "DER", "-out", &key],
+    );
+    let conf = format!("COLOA_CONF={}", authority.text_path("coloa.toml"));
+    let so = ["--so-pin", "12345678"];
+    let init = ["--init-token", "--slot-index", "0", "--label", "a"];
+    let pin = ["--init-pin", "--token-label", "a", "--login", "--new-pin", OWN_PIN];
+    let login = ["--token-label", "a", "--login", "--pin", OWN_PIN, "--usage-sign"];
+    let import = ["--write-object", &key, "--type", "privkey", "--label", "link", "--id", "01"];
+    for words in [[&init[..], &so].concat(), [&pin[..], &so].concat(), [&login[..], &import].concat()] {
+        good("env", &[&[conf.as_str(), "pkcs11-tool", "--module", module], words.as_slice()].concat());
+    }
 }
 
 struct Hub {

@@ -59,6 +59,8 @@ impl Daemon {
         let file = File::create(&log).expect("log");
         let mut command = Command::new(LINKD);
         command.args(["run", "--config", &config]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        // For a token of our own, where there is one.
+        command.env("COLOA_CONF", authority.path("coloa.toml"));
         let child = authority.with_token(site, &mut command).spawn().expect("coloa-linkd");
         Self { child, log, config }
     }

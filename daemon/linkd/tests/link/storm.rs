@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::io::Interest;
+
 use crate::authority::Authority;
 use crate::daemon::{Daemon, both, config, hub_config};
 use crate::network::{Network, eventually};
@@ -66,11 +68,31 @@ fn many_sites_come_up_at_once_and_strangers_harm_none() {
         }
         // Who holds eight places gets no ninth: it is hung up on at once.
         let stranger = sites::connect(sites::address(900)).await.expect("a connection");
-        let hung_up = async { stranger.ready(tokio::io::Interest::READABLE).await.is_ok_and(|r| r.is_read_closed()) };
+        let hung_up = async { stranger.ready(Interest::READABLE).await.is_ok_and(|r| r.is_read_closed()) };
         tokio::time::timeout(Duration::from_secs(5), hung_up).await
     });
     assert!(answer.is_ok_and(|hung_up| hung_up), "one address cannot have all places");
     assert_eq!(hub.words().matches("connected, encrypting").count(), 60, "{}", hub.words());
+}
+
+#[test]
+fn who_sends_an_octet_a_second_has_ten_seconds_in_all() {
+    let (authority, network) = (Authority::make(), Network::make());
+    let (_hub, _) = hub(&authority, &network, 1, &hub_config(&authority, &network));
+    let lived = sites::far_end(&network).run(async {
+        let tcp = sites::connect(sites::address(7)).await.expect("a connection");
+        let start = Instant::now();
+        // The head of a handshake record that never comes to its end.
+        for octet in [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3].into_iter().cycle() {
+            let closed = tcp.ready(Interest::WRITABLE | Interest::READABLE).await.expect("ready").is_read_closed();
+            if closed || tcp.try_write(&[octet]).is_err() || start.elapsed() > Duration::from_secs(40) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        start.elapsed()
+    });
+    assert!((Duration::from_secs(9)..Duration::from_secs(15)).contains(&lived), "it was kept for {lived:?}");
 }
 
 #[test]
