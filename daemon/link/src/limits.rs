@@ -17,6 +17,9 @@ pub const SOFT_AGE: Duration = Duration::from_secs(3600);
 pub const HARD_AGE: Duration = Duration::from_secs(2 * 3600);
 /// How long an old epoch still receives after the new one sends: far above path delay and reordering; then its keys are gone (R29).
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// How long an epoch may stay staged for sending while nobody says that the peer receives on it. A negotiation takes its steps
+/// of ten seconds; when it broke off, the next one brings keys of its own, and these must not lie about (R29).
+pub const STAGED: Duration = Duration::from_secs(60);
 /// Failed authentications under one key after which it is dropped. RFC 9001 §6.6: 2^52 for AES-GCM.
 pub const FORGERY_LIMIT: u64 = 1 << 52;
 

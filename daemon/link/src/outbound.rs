@@ -6,12 +6,12 @@
 //!    └────────────────────────┘
 //! ```
 //! A new epoch is *staged* until the peer is known to receive on it (it said so, or it sent on it): so a rekey loses no
-//! packet. The key of the epoch before is dropped in the moment of the switch.
+//! packet. When that is not known within [`STAGED`], its key is gone. The key of the epoch before is dropped in the moment of the switch.
 
 use crate::aead::Aead;
 use crate::drops::DropReason;
 use crate::keys::{Epoch, InstallError, SaKeys};
-use crate::limits::Limits;
+use crate::limits::{Limits, STAGED};
 use crate::seal::Seal;
 use crate::shaping::{Padding, Shape};
 use core::time::Duration;
@@ -25,7 +25,8 @@ enum State<A> {
 /// The sending half of one link and queue.
 pub struct Outbound<A> {
     state: State<A>,
-    staged: Option<Seal<A>>,
+    /// The successor, and when it is given up.
+    staged: Option<(Duration, Seal<A>)>,
     newest: Option<Epoch>,
     peer_ready: Option<Epoch>,
     limits: Limits,
@@ -55,7 +56,7 @@ impl<A: Aead> Outbound<A> {
             return Err(InstallError::StaleEpoch);
         }
         self.newest = Some(epoch);
-        self.staged = Some(Seal::new(now, epoch, keys, self.limits)?);
+        self.staged = Some((now.saturating_add(STAGED), Seal::new(now, epoch, keys, self.limits)?));
         self.switch();
         Ok(())
     }
@@ -68,9 +69,9 @@ impl<A: Aead> Outbound<A> {
     }
 
     fn switch(&mut self) -> bool {
-        let ready = self.staged.take_if(|next| self.peer_ready == Some(next.epoch()));
+        let ready = self.staged.take_if(|(_, next)| self.peer_ready == Some(next.epoch()));
         let switches = ready.is_some();
-        if let Some(mut next) = ready {
+        if let Some((_, mut next)) = ready {
             next.set_shape(self.shape);
             self.state = State::Established(next);
         }
@@ -108,6 +109,7 @@ impl<A: Aead> Outbound<A> {
 
     /// Applies the limits. Call at [`Self::next_deadline`] and after each batch; repeat until `None`.
     pub fn poll(&mut self, now: Duration) -> Option<OutboundEvent> {
+        self.staged.take_if(|(end, _)| now >= *end);
         let State::Established(seal) = &self.state else { return None };
         let epoch = seal.epoch();
         if seal.is_spent(now) {
@@ -123,10 +125,12 @@ impl<A: Aead> Outbound<A> {
 
     /// When [`Self::poll`] has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
-        match &self.state {
+        let sending = match &self.state {
             State::Blocked => None,
             State::Established(seal) if self.rekey_asked == Some(seal.epoch()) => Some(seal.hard_deadline()),
             State::Established(seal) => Some(seal.soft_deadline()),
-        }
+        };
+        let staged = self.staged.as_ref().map(|(end, _)| *end);
+        sending.into_iter().chain(staged).min()
     }
 }

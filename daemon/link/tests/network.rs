@@ -6,6 +6,7 @@ mod provider;
 mod simulation;
 
 use coloa_link::keys::SaKeys;
+use coloa_link::limits::STAGED;
 use coloa_link::{DropReason, Epoch, Event, Inbound, InstallError, Limits, Link, Outbound, Spi};
 use provider::AwsLc;
 use simulation::{Network, Side, World, keys_of, ms};
@@ -80,6 +81,17 @@ fn without_an_sa_nothing_leaves_and_nothing_enters() {
     assert!(world.recorded.is_empty() && world.delivered_to(Side::Bob).is_empty());
     assert_eq!(world.refused, vec![DropReason::NoSa; world.refused.len()]);
     assert!(!world.refused.is_empty());
+}
+
+#[test]
+fn a_staged_epoch_that_nobody_confirms_is_given_up() {
+    for (wait, sends) in [(STAGED - ms(1), true), (STAGED, false)] {
+        let mut outbound = Outbound::<AwsLc>::blocked(limits());
+        outbound.install(ms(0), Epoch(1), keys_of(1, Side::Alice).split().0).unwrap();
+        assert_eq!(outbound.next_deadline(), Some(STAGED));
+        assert_eq!(outbound.poll(wait), None);
+        assert_eq!(outbound.activate(Epoch(1)), sends, "after {wait:?}");
+    }
 }
 
 #[test]
