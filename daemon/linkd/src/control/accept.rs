@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
@@ -21,6 +21,10 @@ const BACKLOG: i32 = MAX_HANDSHAKES as i32;
 /// The pause after a failure to accept: most of them are a lack of file descriptors, which time cures.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Failures of strangers that are told in the log within [`TELLING`].
+const MAX_TOLD: u32 = 50;
+const TELLING: Duration = Duration::from_secs(10);
+
 /// The listening socket, as tasks use it.
 pub fn listener(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
@@ -31,10 +35,10 @@ pub fn listener(listener: std::net::TcpListener) -> io::Result<TcpListener> {
 
 /// Accepts until the daemon ends.
 pub async fn run(control: Arc<Control>, listener: TcpListener) {
-    let places = Places::default();
+    let (places, complaints) = (Places::default(), Arc::new(Complaints::default()));
     while !control.is_stopping() {
         match listener.accept().await {
-            Ok((tcp, from)) => admit_one(&control, tcp, from, &places),
+            Ok((tcp, from)) => admit_one(&control, (tcp, from), &places, &complaints),
             Err(why) => {
                 tracing::warn!(%why, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -43,18 +47,54 @@ pub async fn run(control: Arc<Control>, listener: TcpListener) {
     }
 }
 
-fn admit_one(control: &Arc<Control>, tcp: TcpStream, from: SocketAddr, places: &Places) {
+fn admit_one(
+    control: &Arc<Control>,
+    (tcp, from): (TcpStream, SocketAddr),
+    places: &Places,
+    complaints: &Arc<Complaints>,
+) {
     let known = control.knows(from.ip());
     let Some(place) = places.take(from.ip(), known) else {
         tracing::debug!(%from, "too many handshakes at once: a connection was refused");
         return;
     };
-    let control = control.clone();
+    let (control, complaints) = (control.clone(), complaints.clone());
     tokio::spawn(async move {
         if let Err(trouble) = serve(&control, tcp, (place, known)).await {
-            tracing::warn!(%from, %trouble, "no link");
+            match complaints.may_be_told(Instant::now()) {
+                Some(0) => tracing::warn!(%from, %trouble, "no link"),
+                Some(untold) => tracing::warn!(%from, %trouble, untold, "no link, nor for others before"),
+                None => tracing::debug!(%from, %trouble, "no link"),
+            }
         }
     });
+}
+
+/// Strangers do not write our log: of their failures a bounded number is told in a while, the rest counted.
+#[derive(Default)]
+struct Complaints(Mutex<Told>);
+
+#[derive(Default)]
+struct Told {
+    since: Option<Instant>,
+    told: u32,
+    untold: u64,
+}
+
+impl Complaints {
+    /// Whether this one is told, and how many before it were not.
+    fn may_be_told(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if state.since.is_none_or(|since| now.duration_since(since) >= TELLING) {
+            (state.since, state.told) = (Some(now), 0);
+        }
+        if state.told >= MAX_TOLD {
+            state.untold = state.untold.saturating_add(1);
+            return None;
+        }
+        state.told = state.told.saturating_add(1);
+        Some(std::mem::take(&mut state.untold))
+    }
 }
 
 /// From a connection to the end of its session.
@@ -91,4 +131,18 @@ async fn serve(control: &Arc<Control>, tcp: TcpStream, (mut place, known): (Plac
 
 fn gave_way() -> Trouble {
     Trouble::new(Kind::BrokenOff, "too many handshakes at once: the oldest one gave way")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_writes_a_bounded_log_and_what_was_left_out_is_counted() {
+        let (complaints, start) = (Complaints::default(), Instant::now());
+        let told = (0..1000).filter(|_| complaints.may_be_told(start) == Some(0)).count();
+        assert_eq!(told, MAX_TOLD as usize);
+        assert_eq!(complaints.may_be_told(start + TELLING), Some(950));
+        assert_eq!(complaints.may_be_told(start + TELLING), Some(0));
+    }
 }
