@@ -136,6 +136,13 @@ impl<A: Aead> Inbound<A> {
         self.epochs.iter().flatten().map(|receiving| receiving.open.epoch()).max()
     }
 
+    /// Of the newest epoch that was heard: packets sent, as far as their numbers show, and packets that came.
+    pub fn arrived(&self) -> Option<(u64, u64)> {
+        let newest = self.newest_heard?;
+        let mut heard = self.epochs.iter().flatten().filter(|receiving| receiving.open.epoch() == newest);
+        heard.next().map(|receiving| receiving.open.arrived())
+    }
+
     /// What was dropped here, by reason.
     pub fn counters(&self) -> &Counters {
         &self.counters

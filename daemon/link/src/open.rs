@@ -62,6 +62,11 @@ impl<A: Aead> Open<A> {
         self.epoch
     }
 
+    /// How many packets the peer has sent by now, as far as its numbers show, and how many of them came.
+    pub fn arrived(&self) -> (u64, u64) {
+        (self.window.highest(), self.accepted)
+    }
+
     /// The SPI that selects it.
     pub fn spi(&self) -> Spi {
         self.spi

@@ -241,6 +241,12 @@ impl Admission {
         self.trust().verified_until(chain, shown.usage(), now)
     }
 
+    /// When the first certificate of a chain that is admitted now expires, whatever the lists say.
+    pub fn expires(&self, chain: &[CertificateDer<'_>], shown: Shown, now: UnixTime) -> UnixTime {
+        let without_lists = Trust { anchors: self.trust().anchors.clone(), crls: Vec::new() };
+        without_lists.verified_until(chain, shown.usage(), now)
+    }
+
     fn trust(&self) -> Arc<Trust> {
         self.trust.read().unwrap_or_else(|e| e.into_inner()).clone()
     }

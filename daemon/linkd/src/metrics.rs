@@ -123,6 +123,12 @@ fn prometheus(status: &Status) -> String {
     family("coloa_link_sent_octets_total", "counter", "Octets of them.", &|l| l.sent.1);
     family("coloa_link_received_packets_total", "counter", "Red packets received.", &|l| l.received.0);
     family("coloa_link_received_octets_total", "counter", "Octets of them.", &|l| l.received.1);
+    family("coloa_link_verdict_seconds", "gauge", "For how long it has encrypted, or been blocked.", &|l| {
+        l.since_seconds
+    });
+    family("coloa_link_certificate_seconds", "gauge", "Until the first certificate of the peer expires.", &|l| {
+        l.certificate_seconds.unwrap_or(0)
+    });
     family("coloa_link_inner_mtu", "gauge", "The largest inner packet that the path carries.", &|l| {
         l.inner_mtu.unwrap_or(0) as u64
     });

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use coloa_link::Counters;
+use rustls_pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use crate::admission;
 use crate::control::Control;
 use crate::data::{Report, Standing};
 use crate::fault::Lang;
@@ -51,6 +53,18 @@ pub struct LinkStatus {
     pub sent: (u64, u64),
     /// Red packets received, and their octets.
     pub received: (u64, u64),
+    /// For how long it has encrypted, or been blocked.
+    #[serde(default)]
+    pub since_seconds: u64,
+    /// Red octets a second, sent and received, lately.
+    #[serde(default)]
+    pub rate: (u64, u64),
+    /// The share of the peer's packets that did not come, of this epoch; nothing before the first came.
+    #[serde(default)]
+    pub loss: Option<f64>,
+    /// Until the first certificate of the peer's chain expires.
+    #[serde(default)]
+    pub certificate_seconds: Option<u64>,
     /// Where the peer is reached.
     pub address: Option<String>,
     /// The largest inner packet that gets there.
@@ -131,18 +145,65 @@ impl LinkStatus {
             (Lang::En, true, true) => "connected, encrypting",
             (Lang::En, true, false) => "encrypting; control connection lost, dialling",
             (Lang::En, false, _) => "not encrypting, blocked",
-            (Lang::Vi, true, true) => "đã nối, đã mã hóa",
-            (Lang::Vi, true, false) => "đã mã hóa; mất kết nối điều khiển, đang nối lại",
-            (Lang::Vi, false, _) => "chưa mã hóa, đã chặn",
+            (Lang::Vi, true, true) => "ĐÃ MÃ HÓA",
+            (Lang::Vi, true, false) => "ĐÃ MÃ HÓA; mất kết nối điều khiển, đang nối lại",
+            (Lang::Vi, false, _) => "ĐÃ CHẶN",
         };
-        let epoch = self.epoch.map(|epoch| format!(" · epoch {epoch}")).unwrap_or_default();
-        let _ = writeln!(out, "{:<24} {state}{epoch} · ↑ {} ↓ {} packets", self.site, self.sent.0, self.received.0);
+        let _ = writeln!(out, "{:<24} {state} · {}", self.site, self.figures(lang).join(" · "));
         if let Some(seconds) = self.silent_seconds {
             let _ = writeln!(out, "{:<24} {}", "", self.silence_words(seconds, lang));
         }
         if let Some(trouble) = &self.trouble {
             let _ = writeln!(out, "{:<24} {}", "", trouble.words(lang));
         }
+    }
+}
+
+impl LinkStatus {
+    /// Since when, epoch, rates, loss, days that are left: what there is of it.
+    fn figures(&self, lang: Lang) -> Vec<String> {
+        let vietnamese = lang == Lang::Vi;
+        let since = span(self.since_seconds, lang);
+        let mut all = vec![if vietnamese { format!("từ {since}") } else { format!("for {since}") }];
+        let epoch = |epoch| if vietnamese { format!("kỳ khóa {epoch}") } else { format!("epoch {epoch}") };
+        all.extend(self.epoch.map(epoch));
+        all.push(format!("↑ {} ↓ {}", bits(self.rate.0), bits(self.rate.1)));
+        let packets = if vietnamese { "gói" } else { "packets" };
+        all.push(format!("↑ {} ↓ {} {packets}", self.sent.0, self.received.0));
+        let loss = |share: f64| format!("{} {:.1} %", if vietnamese { "mất" } else { "loss" }, share * 100.0);
+        all.extend(self.loss.map(loss));
+        let days = |seconds: u64| match (seconds / DAY, vietnamese) {
+            (days, true) => format!("chứng thư còn {days} ngày"),
+            (days, false) => format!("certificate {days} days"),
+        };
+        all.extend(self.certificate_seconds.map(days));
+        all
+    }
+}
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+/// A span of time in its two largest units.
+fn span(seconds: u64, lang: Lang) -> String {
+    let [day, hour, minute, second] =
+        if lang == Lang::Vi { ["ngày", "giờ", "phút", "giây"] } else { ["d", "h", "min", "s"] };
+    let (days, hours, minutes) = (seconds / DAY, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} {second}"),
+        (0, 0, _) => format!("{minutes} {minute}"),
+        (0, _, _) => format!("{hours} {hour} {minutes} {minute}"),
+        _ => format!("{days} {day} {hours} {hour}"),
+    }
+}
+
+/// Octets a second as bits a second.
+fn bits(octets: u64) -> String {
+    let bits = octets as f64 * 8.0;
+    match bits {
+        b if b >= 1e9 => format!("{:.2} Gbit/s", b / 1e9),
+        b if b >= 1e6 => format!("{:.1} Mbit/s", b / 1e6),
+        b => format!("{:.0} kbit/s", b / 1e3),
     }
 }
 
@@ -168,6 +229,7 @@ impl LinkStatus {
 fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
     let peers = control.peers();
     let granted = peers.iter().filter(|peer| peer.state().granted());
+    let now = admission::now();
     granted
         .map(|peer| {
             let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));
@@ -184,6 +246,10 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
                 trouble: state.trouble.clone(),
                 sent: traffic(sending),
                 received: traffic(receiving),
+                since_seconds: sending.map_or(0, |s| s.stands_for.as_secs()),
+                rate: (sending.map_or(0, |s| s.rate), receiving.map_or(0, |s| s.rate)),
+                loss: receiving.and_then(|s| s.arrived).and_then(loss),
+                certificate_seconds: state.evidence.as_ref().and_then(|e| e.expires).map(|end| left(end, now)),
                 address: path.and_then(|p| p.address).map(|address| address.to_string()),
                 inner_mtu: path.map(|p| p.mtu),
                 silent_seconds: path.and_then(|p| p.silent_for).map(|silence| silence.as_secs()),
@@ -191,6 +257,15 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
             }
         })
         .collect()
+}
+
+/// The share that did not come. The numbers of what is still on the way count as lost for that moment.
+fn loss((sent, came): (u64, u64)) -> Option<f64> {
+    (sent > 0).then(|| sent.saturating_sub(came) as f64 / sent as f64)
+}
+
+fn left(end: UnixTime, now: UnixTime) -> u64 {
+    end.as_secs().saturating_sub(now.as_secs())
 }
 
 fn drops(out: &Report, inw: &Report) -> Vec<(String, u64)> {
@@ -202,4 +277,18 @@ fn drops(out: &Report, inw: &Report) -> Vec<(String, u64)> {
     all.extend(named("inward", &inw.drops));
     all.push(("inward.refused_by_kernel".into(), inw.refused_by_kernel));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        let spans = [7, 61, 3_700, 200_000].map(|seconds| span(seconds, Lang::En));
+        assert_eq!(spans, ["7 s", "1 min", "1 h 1 min", "2 d 7 h"]);
+        assert_eq!(span(200_000, Lang::Vi), "2 ngày 7 giờ");
+        assert_eq!([0, 125, 250_000, 250_000_000].map(bits), ["0 kbit/s", "1 kbit/s", "2.0 Mbit/s", "2.00 Gbit/s"]);
+        assert_eq!((loss((0, 0)), loss((200, 199)), loss((5, 9))), (None, Some(0.005), Some(0.0)));
+    }
 }

@@ -93,9 +93,10 @@ fn judge_one(control: &Control, peer: &Peer, now: UnixTime) {
     match control.admission.admit(&shown.chain, shown.shown, now) {
         Ok(_) => {
             let until = control.admission.admitted_until(&shown.chain, shown.shown, now);
+            let expires = control.admission.expires(&shown.chain, shown.shown, now);
             // Not what the peer has shown meanwhile: that has a verdict of its own.
             if let Some(kept) = peer.state().evidence.as_mut().filter(|kept| kept.chain == shown.chain) {
-                kept.until = until;
+                (kept.until, kept.expires) = (until, Some(expires));
             }
         }
         Err(refused) => {

@@ -69,7 +69,8 @@ pub async fn establish(
     let to = udp_endpoint(control, peer, channel, hello)?;
     // Lapsed from the first: trust may have changed since the handshake, and the guard looks at it in its next round.
     let lapsed = UnixTime::since_unix_epoch(Duration::ZERO);
-    peer.keep_evidence(Evidence { chain: channel.peer_chain(), shown: shown(channel.role()), until: lapsed });
+    let (chain, shown) = (channel.peer_chain(), shown(channel.role()));
+    peer.keep_evidence(Evidence { chain, shown, until: lapsed, expires: None });
     let (installing, number) = (control.clone(), peer.number);
     // The data plane's answer is waited for on a thread: it takes microseconds, or its whole deadline.
     let installed = spawn_blocking(move || installing.plane.install(number, keys, to)).await;

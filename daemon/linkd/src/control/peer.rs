@@ -56,6 +56,8 @@ pub struct Evidence {
     pub shown: Shown,
     /// While trust and policy stay as they are, it stays admitted until then.
     pub until: UnixTime,
+    /// When the first certificate of its chain expires, once it was judged.
+    pub expires: Option<UnixTime>,
 }
 
 /// A living control connection; it ends when this is dropped.
@@ -232,7 +234,7 @@ mod tests {
     }
 
     fn evidence() -> Evidence {
-        Evidence { chain: Vec::new(), shown: Shown::AsClient, until: UnixTime::now() }
+        Evidence { chain: Vec::new(), shown: Shown::AsClient, until: UnixTime::now(), expires: None }
     }
 
     #[test]

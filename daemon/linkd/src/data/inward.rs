@@ -19,6 +19,7 @@ use quinn_udp::RecvMeta;
 
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
+use super::trend::Trend;
 use super::{
     Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Settings, Standing, Traffic, tell,
 };
@@ -54,6 +55,7 @@ struct Peer {
     strange: Bucket,
     messages: Bucket,
     traffic: Traffic,
+    trend: Trend,
 }
 
 /// How a datagram came.
@@ -270,6 +272,7 @@ impl Inward {
             strange: Bucket::full(),
             messages: Bucket::full(),
             traffic: Traffic::default(),
+            trend: Trend::default(),
         };
         let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;
         half.inbound.install(now, epoch, keys).map_err(|_| InstallFailed::Cipher)?;
@@ -286,11 +289,17 @@ impl Inward {
     }
 
     fn report(&mut self) -> Report {
-        let mut drops = self.drops;
-        let mut peers = Vec::new();
+        let (now, mut drops, mut peers) = (self.origin.elapsed(), self.drops, Vec::new());
         for (_, peer) in self.peers.iter() {
             drops.add(peer.inbound.counters());
-            peers.push(Standing { epoch: peer.inbound.epoch(), traffic: peer.traffic, path: None });
+            peers.push(Standing {
+                epoch: peer.inbound.epoch(),
+                stands_for: peer.trend.stands_for(now),
+                traffic: peer.traffic,
+                rate: peer.trend.rate(),
+                arrived: peer.inbound.arrived(),
+                path: None,
+            });
         }
         Report { peers, drops, refused_by_kernel: self.refused_by_kernel }
     }
@@ -305,6 +314,7 @@ impl Inward {
         self.tell_heard(now);
         let mut gone = Vec::new();
         for (number, peer) in self.peers.iter() {
+            peer.trend.look(now, peer.inbound.epoch().is_some(), peer.traffic.octets);
             while let Some(event) = peer.inbound.poll(now) {
                 match event {
                     InboundEvent::PeerSwitched(epoch) => {

@@ -13,6 +13,7 @@ mod inward;
 pub mod mailbox;
 mod outward;
 mod peers;
+mod trend;
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -93,8 +94,15 @@ impl Traffic {
 pub struct Standing {
     /// The newest epoch in use.
     pub epoch: Option<Epoch>,
+    /// For how long it has had keys, or has been without.
+    pub stands_for: Duration,
     /// What passed since the daemon started.
     pub traffic: Traffic,
+    /// Octets a second, lately.
+    pub rate: u64,
+    /// Packets of the newest epoch that the peer sent, as far as their numbers show, and those that came; the receiving side
+    /// knows it.
+    pub arrived: Option<(u64, u64)>,
     /// The way to the peer; the sending side knows it.
     pub path: Option<PathStanding>,
 }

@@ -16,6 +16,7 @@ use coloa_link::{
 use super::burst::{Bursts, Heading};
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
+use super::trend::Trend;
 use super::{
     Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PathStanding, PeerNumber, Report, Routing, Settings, Shaping,
     Standing, Traffic, tell,
@@ -44,6 +45,7 @@ struct Peer {
     shaping: Shaping,
     cover: Option<Cover>,
     traffic: Traffic,
+    trend: Trend,
 }
 
 /// The outward thread's state.
@@ -232,6 +234,7 @@ impl Outward {
             shaping: Shaping::default(),
             cover: None,
             traffic: Traffic::default(),
+            trend: Trend::default(),
         };
         self.peers.admit(peer, vacant)
     }
@@ -255,7 +258,10 @@ impl Outward {
         };
         let standing = |peer: &mut Peer| Standing {
             epoch: peer.outbound.epoch(),
+            stands_for: peer.trend.stands_for(now),
             traffic: peer.traffic,
+            rate: peer.trend.rate(),
+            arrived: None,
             path: Some(path(&peer.path)),
         };
         let peers = self.peers.iter().map(|(_, peer)| standing(peer)).collect();
@@ -274,6 +280,7 @@ impl Outward {
                 while let Some(event) = peer.outbound.poll(now) {
                     tell(&self.events, event_of(number, event));
                 }
+                peer.trend.look(now, peer.outbound.epoch().is_some(), peer.traffic.octets);
             }
             self.follow_path(number, now);
         }
