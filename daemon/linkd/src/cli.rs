@@ -16,6 +16,7 @@ Examples:
   coloa-linkd identity device.pem                     the identity of a certificate, for the policy
   coloa-linkd policy sign --module /usr/lib/softhsm/libsofthsm2.so --token authority --key policy \\
       --pin-file pin --certificate authority.pem --input policy.toml --output policy.bundle
+  coloa-linkd policy diff --authority authority.pem policy.bundle policy.toml
   coloa-linkd policy show --authority authority.pem policy.bundle
 
 A configuration:
@@ -131,6 +132,19 @@ pub struct WhyArgs {
 pub enum PolicyCommand {
     /// Sign a TOML description with the policy authority's key in a token
     Sign(SignArgs),
+    /// Say what a new policy changes: descriptions (TOML) or signed bundles
+    Diff {
+        /// The policy authority's certificate (PEM), for bundles
+        #[arg(long, value_name = "FILE")]
+        authority: Option<PathBuf>,
+        /// JSON instead of words
+        #[arg(long)]
+        json: bool,
+        /// The policy before
+        old: PathBuf,
+        /// The policy after
+        new: PathBuf,
+    },
     /// Verify a bundle and show what it grants
     Show {
         /// The policy authority's certificate (PEM)

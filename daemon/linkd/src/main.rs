@@ -82,6 +82,9 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
         Command::Policy(PolicyCommand::Show { authority, bundle }) => {
             print!("{}", description::show(&policy::read(&bundle, &read_certificate(&authority)?)?));
         }
+        Command::Policy(PolicyCommand::Diff { authority, json, old, new }) => {
+            show_diff(authority.as_deref(), json, (&old, &new))?;
+        }
         Command::Keyholder(spec) => keyholder::process::run(&spec).map_err(Fault::token)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -103,6 +106,20 @@ fn show_status(args: &StatusArgs, lang: Lang) -> Result<ExitCode, Fault> {
 fn identity_of(path: &Path) -> Result<Identity, Fault> {
     let fault = || Fault::Certificate { path: path.to_owned(), why: "it cannot be parsed".into() };
     Identity::of(&read_certificate(path)?).ok_or_else(fault)
+}
+
+fn show_diff(authority: Option<&Path>, json: bool, (old, new): (&Path, &Path)) -> Result<(), Fault> {
+    let [was, is] = [old, new].map(|path| policy::read_any(path, authority));
+    let (was, is) = (was?, is?);
+    let changes = policy::diff::between(&was, &is);
+    if json {
+        let fault = |e: serde_json::Error| Fault::Policy { path: new.to_owned(), why: e.to_string() };
+        println!("{}", serde_json::to_string_pretty(&changes).map_err(fault)?);
+    } else {
+        println!("serial {} → {}", was.serial, is.serial);
+        changes.iter().for_each(|change| println!("{change}"));
+    }
+    Ok(())
 }
 
 fn sign_policy(args: &SignArgs) -> Result<(), Fault> {

@@ -83,6 +83,11 @@ impl<'a> Signed<'a> {
     }
 }
 
+/// Whether a file begins as a bundle does.
+pub fn is_bundle(file: &[u8]) -> bool {
+    file.starts_with(MAGIC.as_bytes())
+}
+
 fn split(file: &[u8]) -> Option<(&str, &str, &[u8])> {
     let end = file.windows(2).position(|w| w == b"\n\n")?;
     let header = std::str::from_utf8(file.get(..end)?).ok()?;

@@ -142,16 +142,26 @@ pub fn show(bundle: &Bundle) -> String {
         let red: Vec<String> = site.prefixes.iter().map(Prefix::to_string).collect();
         let _ = writeln!(out, "site {} {}\n  red {}", site.name, hex::encode(&site.identity), red.join(", "));
     }
-    let name = |index: u32| {
-        let found = usize::try_from(index).ok().and_then(|i| bundle.sites.get(i));
-        found.map_or("?", |site| site.name.as_str())
-    };
     for pair in &bundle.pairs {
-        let words = pair.filters.iter().map(|filter| filter_words(filter, name(pair.a), name(pair.b)));
-        let scope = if pair.filters.is_empty() { "everything".into() } else { words.collect::<Vec<_>>().join("; ") };
-        let _ = writeln!(out, "link {} — {}: {scope}", name(pair.a), name(pair.b));
+        let [a, b] = site_names(bundle, pair);
+        let _ = writeln!(out, "link {a} — {b}: {}", pair_words(bundle, pair));
     }
     out
+}
+
+/// The names of a pair's sites, a before b.
+pub fn site_names<'a>(bundle: &'a Bundle, pair: &Pair) -> [&'a str; 2] {
+    [pair.a, pair.b].map(|index| {
+        let found = usize::try_from(index).ok().and_then(|i| bundle.sites.get(i));
+        found.map_or("?", |site| site.name.as_str())
+    })
+}
+
+/// What a pair may exchange.
+pub fn pair_words(bundle: &Bundle, pair: &Pair) -> String {
+    let [a, b] = site_names(bundle, pair);
+    let words = pair.filters.iter().map(|filter| filter_words(filter, a, b));
+    if pair.filters.is_empty() { "everything".into() } else { words.collect::<Vec<_>>().join("; ") }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod authority;
 pub mod bundle;
 pub mod description;
+pub mod diff;
 pub mod serial;
 
 use std::fs;
@@ -18,6 +19,7 @@ use rustls_pki_types::CertificateDer;
 use crate::admission::Trust;
 use crate::config::PolicyFiles;
 use crate::fault::Fault;
+use crate::identity::read_certificate;
 use authority::Authority;
 use bundle::{MAX_BUNDLE, Signed};
 use serial::{SerialRefused, SerialStore};
@@ -56,6 +58,20 @@ pub fn examine(files: &PolicyFiles, trust: &Trust) -> Result<Accepted, Fault> {
     let (bundle, _) = verified(&files.bundle, Authority::read(&files.authority, trust)?.certificate())?;
     let serial = bundle.serial;
     bundle.resume(serial).map_err(|e| fault(&files.bundle, e))
+}
+
+/// A policy to compare or look at: a description as it is, a bundle if its authority signed it.
+pub fn read_any(path: &Path, authority: Option<&Path>) -> Result<Bundle, Fault> {
+    let length = fs::metadata(path).map_err(|e| Fault::file(path, e))?.len();
+    if length > MAX_BUNDLE {
+        return Err(fault(path, "it is too large"));
+    }
+    let file = fs::read(path).map_err(|e| Fault::file(path, e))?;
+    match (std::str::from_utf8(&file), authority) {
+        (Ok(text), _) if !bundle::is_bundle(&file) => description::parse(text).map_err(|why| fault(path, why)),
+        (_, Some(authority)) => read(path, &read_certificate(authority)?),
+        (_, None) => Err(fault(path, "it is a signed bundle: say by whom (--authority)")),
+    }
 }
 
 fn verified(path: &Path, authority: &CertificateDer<'_>) -> Result<(Bundle, Vec<u8>), Fault> {

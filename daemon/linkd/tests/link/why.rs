@@ -1,4 +1,4 @@
-//! `coloa-linkd why`, against a policy of two sites that may use HTTPS and ping each other.
+//! `coloa-linkd why` and `policy diff`: what a policy says, and what a new one changes.
 
 use std::process::{Command, Output};
 
@@ -48,4 +48,26 @@ fn it_names_the_rule_and_what_happens_in_both_directions() {
     let json: serde_json::Value = serde_json::from_slice(&foreign.stdout).expect("JSON");
     assert_eq!(json["there"]["dropped"]["reason"], "foreign_source", "{json}");
     assert!(!authority.path("state-a").exists(), "asking records nothing");
+}
+
+#[test]
+fn a_diff_says_what_a_new_policy_changes_and_believes_no_bundle_without_its_authority() {
+    let authority = Authority::make();
+    std::fs::copy(authority.path("policy.bundle"), authority.path("old.bundle")).expect("copy");
+    let allow = "[[link]]\nbetween = [\"a\", \"b\"]\nallow = [{ protocol = \"icmp\" }]\n";
+    authority.sign_policy(6, &["a", "b"], allow);
+    let files = [authority.text_path("old.bundle"), authority.text_path("policy.toml")];
+    let diff = |words: &[&str]| {
+        let files = files.iter().map(String::as_str);
+        Command::new(LINKD).args(["policy", "diff"]).args(words).args(files).output().expect("coloa-linkd")
+    };
+    let trusted = authority.text_path("policy.pem");
+    let said = text(&diff(&["--authority", &trusted]));
+    assert_eq!(said, "serial 5 → 6\n~ link a — b: everything → icmp\n");
+    let json: serde_json::Value =
+        serde_json::from_slice(&diff(&["--json", "--authority", &trusted]).stdout).expect("JSON");
+    assert_eq!((&json[0]["kind"], json.as_array().map(Vec::len)), (&"changed".into(), Some(1)));
+    let refused = diff(&[]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--authority"));
+    assert!(!diff(&["--authority", &authority.text_path("a.pem")]).status.success(), "another signed it");
 }
