@@ -26,6 +26,7 @@ fn a_plain_wire_shows_every_canary() {
     assert!(!seen.strangers.is_empty(), "cleartext is a stranger on the black wire");
 }
 
+/// R26.
 #[test]
 fn the_black_wire_shows_only_tls_and_esp_from_before_the_start_to_after_a_kill() {
     built::build(&["coloa-linkd", "coloa-pki"]).unwrap();

@@ -176,7 +176,7 @@ fn a_whole_old_state_is_found_only_by_a_head_kept_elsewhere() {
 
 /// R19.
 #[test]
-fn a_clock_that_steps_back_is_recorded() {
+fn the_journal_records_a_clock_that_steps_back() {
     let (directory, key) = (tempfile::tempdir().unwrap(), SoftKey::new());
     let mut journal = Journal::create(directory.path(), opened(), later(100), &key).unwrap();
     journal.append(revoked(1), later(40), &key).unwrap();

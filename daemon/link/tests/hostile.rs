@@ -1,4 +1,4 @@
-//! Arbitrary octets at every entrance: nothing panics, nothing is accepted. The functions take what a fuzzer gives.
+//! Arbitrary octets at every entrance: nothing panics, nothing is accepted (R34). The functions take what a fuzzer gives.
 
 mod chance;
 mod packets;

@@ -54,6 +54,7 @@ fn over_a_lossy_network_what_arrives_was_sent_and_arrives_once() {
     assert!((0.85..0.95).contains(&share), "the network loses a tenth, the rekeys nothing: {share}");
 }
 
+/// R29: within the stated time.
 #[test]
 fn old_keys_are_gone_after_the_drain_and_a_recorded_packet_opens_no_more() {
     let mut world = World::new(CALM, limits(), 3);
@@ -74,6 +75,7 @@ fn old_keys_are_gone_after_the_drain_and_a_recorded_packet_opens_no_more() {
     }
 }
 
+/// R26.
 #[test]
 fn without_an_sa_nothing_leaves_and_nothing_enters() {
     let mut world = World::new(CALM, limits(), 4);
@@ -139,6 +141,7 @@ fn two_epochs_never_share_an_spi() {
     assert_eq!((inbound.epoch(), inbound.spis().collect::<Vec<_>>()), (Some(Epoch(1)), vec![spi]));
 }
 
+/// R26, R28.
 #[test]
 fn a_hard_limit_without_successor_blocks() {
     let mut world = World::new(CALM, Limits { soft_packets: 50, hard_packets: 100, ..limits() }, 5);
@@ -197,6 +200,7 @@ fn an_idle_link_switches_on_a_dummy_packet() {
     assert_eq!(bob.poll(ms(2)), Some(Event::Switched(Epoch(1))));
 }
 
+/// R31.
 #[test]
 fn a_revoked_peer_is_cut_off_at_once() {
     let mut world = World::new(CALM, limits(), 6);

@@ -1,4 +1,4 @@
-//! The replay window against an obvious model: a set of everything accepted, and the highest number.
+//! The replay window against an obvious model: a set of everything accepted, and the highest number (R28).
 
 mod chance;
 

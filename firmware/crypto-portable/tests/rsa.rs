@@ -73,6 +73,7 @@ impl Test for Rejection {
     }
 }
 
+/// R25: implicit rejection, octet by octet.
 #[test]
 fn wrong_padding_is_answered_as_openssl_does() {
     with(Feature::Rsa, &Rejection);

@@ -1,6 +1,7 @@
 //! The known attacks on key management interfaces (Bond, Clulow; Bortolozzo and others, "Attacking and Fixing PKCS#11
 //! Security Tokens"), carried out by a user who wants the value of a key that is hidden from him. Where a compatible
-//! partition lets an attack through, as the standard does, the test shows that too, so that the others are seen to work.
+//! partition lets an attack through, as the standard does, the test shows that too, so that the others are seen to work
+//! (R9, R13).
 
 mod rig;
 

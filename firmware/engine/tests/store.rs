@@ -78,6 +78,7 @@ fn a_record_dropped_added_or_flipped_is_noticed() {
     assert_eq!(start(&store).err(), Some(StartError::Store(ErrorCode::StoreRolledBack)));
 }
 
+/// R17: truncation is noticed.
 #[test]
 fn the_end_of_the_audit_log_cannot_be_cut_off() {
     let store = RamStore::new();

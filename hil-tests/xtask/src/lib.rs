@@ -4,5 +4,6 @@
 
 pub mod failures;
 pub mod progress;
+pub mod requirements;
 pub mod stand;
 pub mod tally;

@@ -13,6 +13,7 @@ mod kryoptic;
 mod package;
 mod product;
 mod python;
+mod required;
 mod run;
 mod setup;
 mod soak;
@@ -46,6 +47,7 @@ enum Task {
     Package(package::Args),
     Fuzz(fuzz::Args),
     Soak(soak::Args),
+    Requirements(required::Args),
 }
 
 fn main() -> std::process::ExitCode {
@@ -69,5 +71,6 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Package(a) => package::main(&a),
         Task::Fuzz(a) => fuzz::main(&a),
         Task::Soak(a) => soak::main(&a),
+        Task::Requirements(a) => required::main(&a),
     }
 }

@@ -70,6 +70,20 @@ pub fn quiet(task: Task, command: &mut Command) -> Result<()> {
     }
 }
 
+/// Runs a program whose lines somebody else looks at; whether it ended well is theirs to say.
+pub fn listened(task: Task, command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
+    let status = each_line(command, |line| {
+        task.note(line);
+        on_line(line);
+    })?;
+    if status.success() {
+        task.done()
+    } else {
+        task.fail()
+    }
+    Ok(())
+}
+
 /// Runs a program, prints its output as it comes and hands each line to `on_line`.
 pub fn streamed(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
     println!("$ {}", shown(command));

@@ -69,6 +69,16 @@ impl Count {
     }
 }
 
+/// The name and the verdict of a line such as `test roles::counts ... ok`; one that was left out has none.
+pub fn verdict(line: &str) -> Option<(&str, bool)> {
+    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    match verdict.split_whitespace().next() {
+        Some("ok") => Some((name, true)),
+        Some("FAILED") => Some((name.trim_end_matches(" - should panic"), false)),
+        _ => None,
+    }
+}
+
 impl Tally {
     /// Adds a step that has ended.
     pub fn add(&mut self, name: impl Into<String>, step: Step, took: Duration) {

@@ -4,5 +4,7 @@
 
 #[path = "laws/crates.rs"]
 mod crates;
+#[path = "laws/requirements.rs"]
+mod requirements;
 #[path = "laws/sources.rs"]
 mod sources;

@@ -1,4 +1,4 @@
-//! Boundary B2 at large: every function and every mechanism parameter, given what no careful program gives.
+//! Boundary B2 at large: every function and every mechanism parameter, given what no careful program gives (R24).
 
 #[macro_use]
 mod rig;

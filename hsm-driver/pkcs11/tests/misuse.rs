@@ -1,4 +1,4 @@
-//! Boundary B2: what a C program may get wrong. Each wrong call has its answer, and the module works afterwards.
+//! Boundary B2: what a C program may get wrong. Each wrong call has its answer, and the module works afterwards (R24).
 
 #[macro_use]
 mod rig;

@@ -1,4 +1,4 @@
-//! The module in a process that forks, unloads it or runs it through another program.
+//! The module in a process that forks, unloads it or runs it through another program (R24).
 
 #[macro_use]
 mod rig;

@@ -1,4 +1,4 @@
-//! Tokens, sessions, logins and their rules; objects and who sees them.
+//! Tokens, sessions, logins and their rules; objects and who sees them (R24).
 
 #[macro_use]
 mod rig;

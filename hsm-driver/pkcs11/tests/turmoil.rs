@@ -1,5 +1,5 @@
 //! Boundary B2 at its worst: many threads that call what no careful program calls, forks, kills, and a module that ends and
-//! begins in between. Each test has a process of its own, which must end in time.
+//! begins in between. Each test has a process of its own, which must end in time (R24).
 
 #[macro_use]
 mod rig;

@@ -1,4 +1,4 @@
-//! Whom the link refuses.
+//! Whom the link refuses (R31).
 
 use std::process::Command;
 
@@ -41,6 +41,7 @@ fn a_peer_that_the_policy_does_not_grant_is_refused() {
     refused(&authority, &network, "the signed policy grants no link with");
 }
 
+/// R30: nothing but the hybrid exchange is offered, so there is nothing to be talked down to.
 #[test]
 fn a_classical_key_exchange_is_refused() {
     let (authority, network) = (Authority::make(), Network::make());
@@ -73,6 +74,7 @@ fn a_revoked_peer_is_cut_off() {
     a.says("the link is cut");
 }
 
+/// R37.
 #[test]
 fn a_withdrawn_link_is_cut_off_and_an_older_policy_does_not_bring_it_back() {
     let (authority, network) = (Authority::make(), Network::make());
@@ -108,6 +110,7 @@ fn a_changed_bundle_is_refused() {
     assert!(!shown.status.success());
 }
 
+/// R37.
 #[test]
 fn a_device_cannot_grant_itself_a_policy() {
     let (authority, network) = (Authority::make(), Network::make());

@@ -1,4 +1,4 @@
-//! Many sites at one hub: all of them come up, none is harmed by strangers, and who is revoked is cut off in time.
+//! Many sites at one hub: all of them come up, none is harmed by strangers, and who is revoked is cut off in time (R31, R34).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
