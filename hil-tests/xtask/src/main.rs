@@ -10,6 +10,7 @@ mod firmware;
 mod fuzz;
 mod gates;
 mod kryoptic;
+mod miri;
 mod package;
 mod product;
 mod python;
@@ -47,6 +48,7 @@ enum Task {
     Package(package::Args),
     Fuzz(fuzz::Args),
     Soak(soak::Args),
+    Miri(miri::Args),
     Requirements(required::Args),
 }
 
@@ -71,6 +73,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Package(a) => package::main(&a),
         Task::Fuzz(a) => fuzz::main(&a),
         Task::Soak(a) => soak::main(&a),
+        Task::Miri(a) => miri::main(&a),
         Task::Requirements(a) => required::main(&a),
     }
 }

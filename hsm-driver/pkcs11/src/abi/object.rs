@@ -142,3 +142,50 @@ fn give_template(asked: &mut CK_ATTRIBUTE, room: CK_ULONG, inner: &[(CK_ATTRIBUT
     asked.ulValueLen = len;
     first
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: *mut u8, room: usize) -> CK_ATTRIBUTE {
+        CK_ATTRIBUTE { type_: CKA_LABEL, pValue: value.cast(), ulValueLen: room as CK_ULONG }
+    }
+
+    #[test]
+    fn a_value_goes_where_there_is_room_and_its_length_always() {
+        let mut buffer = [0_u8; 4];
+        let start = (&raw mut buffer).cast::<u8>();
+        let unknown = CK_UNAVAILABLE_INFORMATION;
+        for (value, room, wanted, length) in [
+            (std::ptr::null_mut(), 0, Ok(()), 3),
+            (start, 2, Err(Rv(CKR_BUFFER_TOO_SMALL)), unknown),
+            (start, 4, Ok(()), 3),
+        ] {
+            let mut attribute = asked(value, room);
+            assert_eq!(give(&mut attribute, Read::Value(b"abc".to_vec().into())), wanted);
+            assert_eq!(attribute.ulValueLen, length);
+        }
+        assert_eq!(buffer, *b"abc\0");
+        let mut attribute = asked(start, 4);
+        assert_eq!(give(&mut attribute, Read::Sensitive), Err(Rv(CKR_ATTRIBUTE_SENSITIVE)));
+        assert_eq!(attribute.ulValueLen, unknown);
+    }
+
+    /// §5.7.5: an array of attributes is filled like a template of its own, and never past what it has room for.
+    #[test]
+    fn attributes_within_an_attribute_are_filled_like_others() {
+        let inner: Vec<(CK_ATTRIBUTE_TYPE, Bytes)> =
+            vec![(CKA_LABEL, b"abc".to_vec().into()), (CKA_ID, b"1".to_vec().into())];
+        let size = size_of::<CK_ATTRIBUTE>();
+        let mut label = [0_u8; 3];
+        let mut array = [asked((&raw mut label).cast(), 3), asked(std::ptr::null_mut(), 0)];
+        let start = (&raw mut array).cast::<u8>();
+        let mut short = asked(start, 2 * size - 1);
+        assert_eq!(give(&mut short, Read::Template(inner.clone())), Err(Rv(CKR_BUFFER_TOO_SMALL)));
+        let mut whole = asked(start, 2 * size);
+        assert_eq!(give(&mut whole, Read::Template(inner)), Ok(()));
+        assert_eq!(whole.ulValueLen, 2 * size as CK_ULONG);
+        assert_eq!(array.map(|a| (a.type_, a.ulValueLen)), [(CKA_LABEL, 3), (CKA_ID, 1)]);
+        assert_eq!(label, *b"abc");
+    }
+}

@@ -2,6 +2,8 @@
 
 mod message;
 mod parameter;
+#[cfg(test)]
+mod tests;
 
 pub(super) use message::message;
 
