@@ -16,12 +16,21 @@ pub(crate) fn answer(service: &Arc<Service>, peer: &Peer, bytes: &[u8], reply: &
     match Frame::parse(bytes) {
         Ok(frame) if frame.kind == FrameKind::Call && frame.code >= FIRST => own(service, peer, &frame, reply),
         Ok(frame) => {
+            let start = reply.len();
             service.answer(peer, bytes, reply);
+            if frame.code == CommandCode::DeviceZeroize as u16 && has_begun(reply.get(start..).unwrap_or_default()) {
+                service.note_zeroized();
+            }
             follow(service, frame.code);
         }
         // The engine says what is wrong with it.
         Err(_) => service.answer(peer, bytes, reply),
     }
+}
+
+/// Whether a zeroization was done, or will be at the next start.
+fn has_begun(reply: &[u8]) -> bool {
+    Frame::parse(reply).is_ok_and(|answer| answer.code == 0 || answer.code == ErrorCode::StoreFailed.number())
 }
 
 /// What the engine did may concern the channels.

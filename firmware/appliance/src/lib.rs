@@ -29,4 +29,4 @@ mod workers;
 
 pub use config::Config;
 pub use fault::Fault;
-pub use service::run;
+pub use service::{End, run};

@@ -168,7 +168,9 @@ fn converse(service: &Arc<Service>, peer: &Peer, mut stream: UnixStream) -> io::
             Ok(()) => admin::answer(service, peer, &frame, &mut reply),
             Err(error) => Frame::status(FrameKind::Fault, error.number(), 0).encode(&mut reply),
         }
-        stream.write_all(&reply)?;
+        let sent = stream.write_all(&reply);
+        service.end_if_zeroized();
+        sent?;
         if admitted.is_err() || reply.get(4) == Some(&(FrameKind::Fault as u8)) {
             return Ok(());
         }

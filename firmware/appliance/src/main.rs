@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use coloa_appliance::{Config, config};
+use coloa_appliance::{Config, End, config};
 use coloa_wire::error::Language;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ A configuration:
 
 A new device is initialised by `coloa init` on the local socket; until then the TLS port is closed.";
 
+/// Exit code of a device that was zeroized; its unit starts it again.
+const ZEROIZED: u8 = 3;
+
 /// The Cổ Loa appliance: keys behind TLS 1.3
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
@@ -46,17 +49,28 @@ fn main() -> ExitCode {
     let served = Config::read(&arguments.config).and_then(|config| {
         if arguments.check_config {
             println!("{}: {}", arguments.config.display(), right(language));
-            return Ok(());
+            return Ok(End::Stopped);
         }
         log(&config);
         coloa_appliance::run(config)
     });
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Stopped) => ExitCode::SUCCESS,
+        Ok(End::Zeroized) => {
+            eprintln!("coload: {}", zeroized(language));
+            ExitCode::from(ZEROIZED)
+        }
         Err(fault) => {
             eprintln!("coload: {}", fault.words(language));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn zeroized(language: Language) -> &'static str {
+    match language {
+        Language::English => "the device was zeroized. Start the service again: it is as it left the factory.",
+        Language::Vietnamese => "thiết bị đã bị xóa sạch khóa. Khởi động lại dịch vụ: thiết bị như lúc mới xuất xưởng.",
     }
 }
 

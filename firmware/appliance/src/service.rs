@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use rustix::net::Shutdown;
 use rustls::ServerConfig;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +45,18 @@ pub(crate) struct Service {
     crowd: Crowd,
     port: Mutex<Port>,
     stopping: AtomicBool,
+    zeroized: AtomicBool,
+    /// Ends the wait for signals.
+    end: Handle,
+}
+
+/// How the service came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It was asked to stop.
+    Stopped,
+    /// The device was zeroized (R14): it starts as one that was just manufactured.
+    Zeroized,
 }
 
 /// The TLS port.
@@ -63,11 +75,11 @@ struct Open {
     authority: Arc<Authority>,
 }
 
-/// Serves until SIGTERM or SIGINT, then stops gracefully.
+/// Serves until SIGTERM or SIGINT, or until the device is zeroized, then stops gracefully.
 ///
 /// # Errors
 /// [`Fault`]: why it does not start.
-pub fn run(config: Config) -> Result<(), Fault> {
+pub fn run(config: Config) -> Result<End, Fault> {
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| Fault::System(e.to_string()))?;
     if let Err(why) = memory::keep_private() {
         tracing::warn!(%why, "memory is not locked: secrets may reach the swap. Raise LimitMEMLOCK.");
@@ -84,6 +96,8 @@ pub fn run(config: Config) -> Result<(), Fault> {
         crowd: Crowd::new(),
         port: Mutex::new(port),
         stopping: AtomicBool::new(false),
+        zeroized: AtomicBool::new(false),
+        end: signals.handle(),
         config,
     });
     if service.engine.lifecycle() == Lifecycle::Operational {
@@ -97,7 +111,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
     signals.forever().next();
     notify::tell("STOPPING=1");
     service.stop(&socket);
-    Ok(())
+    Ok(if service.zeroized.load(Ordering::Acquire) { End::Zeroized } else { End::Stopped })
 }
 
 fn bind_metrics(address: SocketAddr) -> Result<TcpListener, Fault> {
@@ -139,6 +153,18 @@ impl Service {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The device was zeroized: nothing is left to be served.
+    pub(crate) fn note_zeroized(&self) {
+        self.zeroized.store(true, Ordering::Release);
+    }
+
+    /// Ends the service of a device that was zeroized; called once the answer is on its way.
+    pub(crate) fn end_if_zeroized(&self) {
+        if self.zeroized.load(Ordering::Acquire) {
+            self.end.close();
+        }
     }
 
     /// Answers one frame and counts it.

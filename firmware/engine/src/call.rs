@@ -234,6 +234,8 @@ fn admit<P: Platform>(engine: &Engine<P>, code: CommandCode) -> Result<(), Error
     use CommandCode as C;
     match (engine.lifecycle(), code) {
         (Lifecycle::Operational, _) | (_, C::DeviceInfo) => Ok(()),
+        // What is out of order may still be destroyed.
+        (Lifecycle::Error, C::DeviceZeroize) => Ok(()),
         (Lifecycle::Manufactured, C::DeviceInitialize | C::TokenList | C::MechanismList) => Ok(()),
         (Lifecycle::Manufactured, _) => Err(ErrorCode::DeviceNotInitialized),
         (Lifecycle::Error, _) => Err(ErrorCode::ErrorState),
@@ -283,6 +285,7 @@ fn serve<P: Platform>(
         C::ClientUnbind => run(call, head, reply, service::device::unbind_client),
         C::AuditRead => run(call, head, reply, service::device::read_audit),
         C::Batch => run(call, head, reply, service::batch::run),
+        C::DeviceZeroize => run(call, head, reply, service::zeroize::zeroize),
         C::MechanismList => run(call, head, reply, service::device::list_mechanisms),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),

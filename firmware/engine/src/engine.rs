@@ -7,7 +7,7 @@ use crate::ledger::{Change, Desk, Ledger, Request};
 use crate::record;
 use crate::session::Sessions;
 use crate::state::{Fact, Partition, State};
-use crate::{Crypto, CryptoError, Hash, Peer, Platform, RecordId, selftest};
+use crate::{Crypto, CryptoError, Epitaph, Hash, Peer, Platform, RecordId, ZeroizeError, selftest};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -29,6 +29,8 @@ pub struct Engine<P: Platform> {
     sessions: Sessions<P>,
     uses: RwLock<P::Lock, PendingUses>,
     failed: AtomicBool,
+    /// It was zeroized: nothing is written any more.
+    ended: AtomicBool,
 }
 
 /// Why the engine did not start.
@@ -52,7 +54,8 @@ impl<P: Platform> Engine<P> {
         let desk = Desk { platform: &platform, keys: &keys, state: &state };
         let ledger = Ledger::open(&desk).map_err(StartError::Store)?;
         let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
-        let engine = Engine { platform, keys, state, ledger, sessions, uses, failed: AtomicBool::new(false) };
+        let (failed, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let engine = Engine { platform, keys, state, ledger, sessions, uses, failed, ended };
         engine.ledger.keep_snapshot(&engine.desk());
         tracing::info!(lifecycle = ?engine.lifecycle(), "engine started");
         if engine.lifecycle() == Lifecycle::Operational {
@@ -178,6 +181,9 @@ impl<P: Platform> Engine<P> {
 
     /// Commits a request: durable when it returns.
     pub(crate) fn commit(&self, request: Request<Key<P>>) -> Result<(), ErrorCode> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(ErrorCode::ErrorState);
+        }
         self.noting_damage(self.ledger.commit(&self.desk(), request))
     }
 
@@ -258,6 +264,20 @@ impl<P: Platform> Engine<P> {
         error
     }
 
+    /// Zeroizes the body, and drops what was known in memory, which is wiped with it.
+    pub(crate) fn end(&self, epitaph: &Epitaph) -> Result<(), ZeroizeError> {
+        let outcome = self.platform.zeroize(epitaph);
+        if outcome == Err(ZeroizeError::Unsupported) {
+            return outcome;
+        }
+        self.failed.store(true, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
+        self.state.replace(State::new());
+        self.sessions.close_retired();
+        tracing::warn!(serial = epitaph.serial, who = epitaph.who, ?outcome, "the device was zeroized");
+        outcome
+    }
+
     /// A store that was changed behind the engine's back is not used any further.
     fn noting_damage<T>(&self, outcome: Result<T, ErrorCode>) -> Result<T, ErrorCode> {
         match &outcome {
@@ -280,6 +300,9 @@ impl<P: Platform> Engine<P> {
 
     /// Uses that could not be written are counted again, so that none is lost from the log.
     fn flush_uses_now(&self) -> Result<(), ErrorCode> {
+        if self.ended.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let taken = core::mem::take(&mut *self.uses.write());
         let events = taken.events();
         if events.is_empty() {

@@ -65,5 +65,5 @@ pub use pace::Pace;
 pub use peer::Peer;
 
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
-pub use platform::{Limits, Platform, Timestamp};
+pub use platform::{Epitaph, Limits, Platform, Timestamp, ZeroizeError};
 pub use store::{CommitError, Record, RecordId, Store, StoreError, Write};

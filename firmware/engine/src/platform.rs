@@ -1,6 +1,7 @@
 //! What the engine asks of its body.
 
 use crate::{Crypto, Store};
+use alloc::string::String;
 use alloc::vec::Vec;
 use coloa_wire::hello::Body;
 use zeroize::Zeroizing;
@@ -79,6 +80,32 @@ impl Limits {
     };
 }
 
+/// What is said of a device that is zeroized (R14): all that is left of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Epitaph {
+    /// When.
+    pub time: Timestamp,
+    /// Who asked for it.
+    pub who: String,
+    /// The device's serial number.
+    pub serial: String,
+    /// The operator's name for it.
+    pub label: String,
+    /// Number of the last audit record.
+    pub audit_records: u64,
+    /// Its digest.
+    pub audit_head: [u8; 32],
+}
+
+/// Why a body was not zeroized.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ZeroizeError {
+    /// It has no way to do it; nothing was touched.
+    Unsupported,
+    /// The medium failed; what was not erased now is at the next start.
+    Failed,
+}
+
 /// A body. Every method may be called from many threads at once.
 pub trait Platform: Send + Sync + 'static {
     /// The cryptographic provider.
@@ -105,6 +132,17 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What it has room for.
     fn limits(&self) -> Limits;
+
+    /// Destroys the root key and everything in the store, for good: when it returns, nothing that was sealed can be opened
+    /// any more. Once begun it is finished whatever happens, at the next start at the latest. The body keeps the epitaph
+    /// and ends.
+    ///
+    /// # Errors
+    /// See [`ZeroizeError`].
+    fn zeroize(&self, epitaph: &Epitaph) -> Result<(), ZeroizeError> {
+        let _ = epitaph;
+        Err(ZeroizeError::Unsupported)
+    }
 
     /// How many connections it answers at the same time, for callers to know; `None` where that is no question.
     fn lanes(&self) -> Option<u32> {

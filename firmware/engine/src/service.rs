@@ -11,3 +11,4 @@ pub(crate) mod object;
 mod secret;
 pub(crate) mod token;
 pub(crate) mod wrap;
+pub(crate) mod zeroize;

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod embedded;
+mod erasure;
 mod platform;
 mod root_key;
 mod snapshot;

@@ -1,9 +1,9 @@
 //! The host's platform, and how an engine is opened on it.
 
-use crate::root_key;
 use crate::snapshot::SnapshotFile;
+use crate::{erasure, root_key};
 use coloa_crypto_native::Native;
-use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
+use coloa_engine::{Engine, Epitaph, Limits, Peer, Platform, StartError, Timestamp, ZeroizeError};
 use coloa_store_sqlite::{Sharing, SqliteStore};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::Body;
@@ -30,6 +30,8 @@ pub struct Host {
     crypto: Native,
     /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
     snapshot: Option<SnapshotFile>,
+    /// Holds everything.
+    directory: PathBuf,
 }
 
 impl Platform for Host {
@@ -81,6 +83,17 @@ impl Platform for Host {
         }
     }
 
+    /// An embedded token may be in use by other processes, which would write on.
+    fn zeroize(&self, epitaph: &Epitaph) -> Result<(), ZeroizeError> {
+        if self.body != Body::Appliance {
+            return Err(ZeroizeError::Unsupported);
+        }
+        erasure::zeroize(&self.directory, epitaph).map_err(|error| {
+            tracing::error!(%error, "zeroization is finished at the next start");
+            ZeroizeError::Failed
+        })
+    }
+
     /// Half a commit's time at most and never long, and not at all where a commit takes less than two sleeps.
     fn gather(&self, enough: &dyn Fn() -> bool) {
         let (began, longest) = (Instant::now(), (self.store.commit_time() / 2).min(LONGEST));
@@ -96,6 +109,14 @@ pub enum OpenError {
     /// The directory cannot be made.
     #[error("the directory {} cannot be made: {error}. Make it, or name another one.", path.display())]
     Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A zeroization was begun and cannot be finished.
+    #[error("{} is being zeroized, and what is left there cannot be destroyed: {error}. Nothing is served until it is.", path.display())]
+    Unfinished {
         /// Which.
         path: PathBuf,
         /// What the system said.
@@ -145,11 +166,13 @@ pub enum OpenError {
 /// [`OpenError`] says what to do.
 pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine, OpenError> {
     root_key::make_directory(directory)?;
+    erasure::finish(directory).map_err(|error| OpenError::Unfinished { path: directory.to_path_buf(), error })?;
     let path = directory.join("store.sqlite");
     let root_key = root_key::read_or_make(directory, &path)?;
     let store = SqliteStore::open(&path, sharing)?;
     let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
-    Engine::start(Host { store, root_key, body, crypto: Native::new(), snapshot }).map_err(|error| match error {
+    let host = Host { store, root_key, body, crypto: Native::new(), snapshot, directory: directory.to_path_buf() };
+    Engine::start(host).map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
         StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
     })

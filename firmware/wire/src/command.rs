@@ -87,6 +87,8 @@ commands! {
     0x0108 Batch -> BatchReply, false;
     /// The mechanisms the engine has.
     0x0109 MechanismList -> MechanismListReply, false;
+    /// Destroys every secret of the device (R14). Nothing is left that could remember an answer for a retry.
+    0x010a DeviceZeroize -> DeviceZeroizeReply, false;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

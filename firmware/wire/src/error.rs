@@ -265,6 +265,12 @@ errors! {
     86 Internal Engine
         "An internal error; it was logged." "Report it with the engine's log."
         "Lỗi nội bộ; đã ghi nhật ký." "Báo lỗi kèm nhật ký máy.";
+    87 BodyUnsupported Caller
+        "This body of the engine cannot do that." "Use an appliance."
+        "Loại thiết bị này không làm được việc đó." "Dùng thiết bị chuyên dụng.";
+    88 SerialMismatch Caller
+        "The serial number is another device's." "Look at the device's own with `coloa status`; nothing was destroyed."
+        "Số hiệu thuộc thiết bị khác." "Xem số hiệu của thiết bị bằng `coloa status`; chưa có gì bị hủy.";
 }
 
 impl ErrorCode {

@@ -110,6 +110,8 @@ fn bytes() {
         ("DeviceInfo", head(&DeviceInfo {})),
         ("DeviceInfoReply", head(&info)),
         ("DeviceInitialize", head(&DeviceInitialize { label: "hsm".into() })),
+        ("DeviceZeroize", head(&DeviceZeroize { serial: "00".into() })),
+        ("DeviceZeroizeReply", head(&DeviceZeroizeReply { audit_records: 7, audit_head: vec![8; 32] })),
         ("PartitionCreate", head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict })),
         ("PartitionCreateReply", head(&PartitionCreateReply { partition })),
         ("PartitionDestroy", head(&PartitionDestroy { partition })),

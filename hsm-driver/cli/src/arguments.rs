@@ -59,6 +59,12 @@ pub enum Command {
     },
     /// What the device is and how it does
     Status,
+    /// Destroy every key, PIN and record of the device, for good
+    Zeroize {
+        /// Type the serial number here instead of at the prompt
+        #[arg(long, value_name = "SERIAL")]
+        confirm: Option<String>,
+    },
     /// Partitions: one organ's token each
     #[command(subcommand)]
     Partition(Partition),

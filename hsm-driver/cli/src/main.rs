@@ -41,6 +41,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
     match &arguments.command {
         Command::Init { label } => device::init(&mut open()?, screen, label),
         Command::Status => device::status(&mut open()?, screen),
+        Command::Zeroize { confirm } => device::zeroize(&mut open()?, screen, confirm.as_deref()),
         Command::Partition(Partition::Create(asked)) => partition::create(open, screen, asked),
         Command::Partition(Partition::List) => partition::list(&mut open()?, screen),
         Command::Partition(Partition::Destroy { partition, confirm }) => {

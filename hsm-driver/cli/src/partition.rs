@@ -134,7 +134,13 @@ pub fn destroy(socket: &mut AdminSocket, screen: &Screen, partition: &str, confi
     let token = find(socket, partition)?;
     let typed = match confirm {
         Some(typed) => typed.to_owned(),
-        None => ask(screen, &token.label)?,
+        None => screen.typed(&format!(
+            "{} \"{}\": {}",
+            screen
+                .text("Every key of the partition will be gone for good:", "Mọi khóa của phân vùng sẽ mất vĩnh viễn:"),
+            token.label,
+            screen.text("type its label to go on.", "gõ lại nhãn để tiếp tục.")
+        ))?,
     };
     if typed != token.label {
         return Err(Fault::NotConfirmed);
@@ -143,17 +149,6 @@ pub fn destroy(socket: &mut AdminSocket, screen: &Screen, partition: &str, confi
     let sentence = screen.text("Destroyed, with every key in it.", "Đã tiêu hủy cùng mọi khóa bên trong.");
     screen.done(&json!({ "destroyed": token.partition.to_string() }), sentence);
     Ok(())
-}
-
-fn ask(screen: &Screen, label: &str) -> Result<String, Fault> {
-    screen.note(&format!(
-        "{} \"{label}\": {}",
-        screen.text("Every key of the partition will be gone for good:", "Mọi khóa của phân vùng sẽ mất vĩnh viễn:"),
-        screen.text("type its label to go on.", "gõ lại nhãn để tiếp tục.")
-    ));
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(|_| Fault::NotConfirmed)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The partition with this id or label.

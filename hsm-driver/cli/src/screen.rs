@@ -58,6 +58,14 @@ impl Screen {
         }
     }
 
+    /// What a person types at this prompt, for an act that there is no way back from.
+    pub fn typed(&self, prompt: &str) -> Result<String, Fault> {
+        self.note(prompt);
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(|_| Fault::NotConfirmed)?;
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
     /// What happened and what to do next, on standard error.
     pub fn fault(&self, fault: &Fault) {
         let words = fault.words(self.language);

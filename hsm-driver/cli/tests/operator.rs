@@ -73,6 +73,18 @@ fn a_partition_is_destroyed_only_by_who_types_its_label() {
     assert!(said.contains("there is no partition \"court\""), "{said}");
 }
 
+/// R14: only who types the serial number of this very device.
+#[test]
+fn a_device_is_zeroized_by_who_types_its_serial_number() {
+    let mut site = Site::with_partition("court");
+    let status = site.does(&["status"]);
+    let said = site.fails(&["zeroize", "--confirm", "0000000000000000"]);
+    assert!(said.contains("Nothing was destroyed"), "{said}");
+    let done = site.does(&["zeroize", "--confirm", status["serial"].as_str().unwrap()]);
+    assert_eq!(done["zeroized"], status["serial"]);
+    assert_eq!(site.ended(), Some(3));
+}
+
 #[test]
 fn pins_are_changed_and_reset_through_the_application_configuration() {
     let site = Site::with_partition("court");

@@ -100,7 +100,7 @@ impl From<ErrorCode> for Rv {
             E::OutcomeUnknown | E::Conflict => CKR_FUNCTION_FAILED,
             E::ErrorState | E::EntropyFailed | E::Stopping | E::Internal => CKR_DEVICE_ERROR,
             E::DeviceNotInitialized => CKR_TOKEN_NOT_RECOGNIZED,
-            E::DeviceInitialized => CKR_FUNCTION_REJECTED,
+            E::DeviceInitialized | E::BodyUnsupported | E::SerialMismatch => CKR_FUNCTION_REJECTED,
         })
     }
 }

@@ -5,3 +5,4 @@ mod hostile;
 mod life;
 mod media;
 mod rig;
+mod zeroize;

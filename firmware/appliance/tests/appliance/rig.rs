@@ -121,6 +121,13 @@ impl Appliance {
         child.wait().unwrap()
     }
 
+    /// It ends by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        assert!(until(|| child.try_wait().unwrap().is_some()), "it does not end: {}", self.log());
+        child.wait().unwrap()
+    }
+
     pub fn admin(&self) -> Admin {
         Admin::open(&self.path("coload.sock"))
     }

@@ -71,6 +71,28 @@ pub struct DeviceInitialize {
     pub label: String,
 }
 
+/// Destroys every key, PIN, certificate and record of the device (R14). It begins at once and is finished at the next start
+/// if the power fails meanwhile; there is no way back.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct DeviceZeroize {
+    /// The device's serial number, as [`DeviceInfoReply::serial`] has it: who means another device destroys nothing.
+    #[n(0)]
+    pub serial: String,
+}
+
+/// See [`DeviceZeroize`]: the end of the audit log, which is gone with the rest.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct DeviceZeroizeReply {
+    /// Number of the last audit record.
+    #[n(0)]
+    pub audit_records: u64,
+    /// Its digest.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub audit_head: Vec<u8>,
+}
+
 /// A partition's rules (ARCHITECTURE decision 8).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(index_only)]

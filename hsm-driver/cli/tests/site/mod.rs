@@ -92,6 +92,11 @@ impl Site {
         String::from_utf8(out.stderr).unwrap()
     }
 
+    /// The exit code of a `coload` that ends by itself.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.coload.wait().unwrap().code()
+    }
+
     pub fn enrol(&self, partition: &str, name: &str) -> Value {
         self.does(&["client", "enrol", "--partition", partition, "--name", name, "--out", name])
     }
