@@ -65,12 +65,16 @@ fn main() {
     let (storm, last) = rest.split_at(rest.len() - SINGLE);
     let mut up = far.run(one_by_one(&hub, "first", first));
     let before = hub.memory();
-    up.extend(far.run(all_at_once(&hub, storm)));
+    let (joined, wall, cpu) = far.run(all_at_once(&hub, storm));
+    up.extend(joined);
     let grown = hub.memory().saturating_sub(before);
-    println!("memory: {} KB for each further link", grown / storm.len() as u64);
+    let memory = grown / storm.len() as u64;
+    println!("memory: {memory} KB for each further link");
     up.extend(far.run(one_by_one(&hub, "last", last)));
-    far.run(idle(&hub, &mut up));
+    let share = far.run(idle(&hub, &mut up));
     far.run(flood(&hub, &mut up, &sites));
+    let wall = wall.as_secs_f64();
+    println!("{{\"wall_s\":{wall:.3},\"cpu_s\":{cpu:.2},\"idle_percent\":{share:.3},\"memory_kb\":{memory}}}");
 }
 
 /// Puts the hub's key into an embedded token of our own, which this process and its children find by their environment.
@@ -135,7 +139,8 @@ async fn one_by_one(hub: &Hub, which: &str, sites: &[Arc<Site>]) -> Vec<Joined> 
     up
 }
 
-async fn all_at_once(hub: &Hub, sites: &[Arc<Site>]) -> Vec<Joined> {
+/// The links, how long they took, and the CPU seconds of the hub with its token.
+async fn all_at_once(hub: &Hub, sites: &[Arc<Site>]) -> (Vec<Joined>, Duration, f64) {
     let (start, before, mut joins) = (Instant::now(), hub.cpu(), JoinSet::new());
     for site in sites {
         let site = site.clone();
@@ -154,7 +159,7 @@ async fn all_at_once(hub: &Hub, sites: &[Arc<Site>]) -> Vec<Joined> {
         daemon + token,
         octets / up.len() as u64
     );
-    up
+    (up, wall, daemon + token)
 }
 
 trait Attempts {
@@ -174,8 +179,8 @@ impl Attempts for std::ops::Range<usize> {
     }
 }
 
-/// The links live, as sites keep them: each says so every 30 seconds.
-async fn idle(hub: &Hub, up: &mut [Joined]) {
+/// The links live, as sites keep them: each says so every 30 seconds. What share of a core they cost, in percent.
+async fn idle(hub: &Hub, up: &mut [Joined]) -> f64 {
     // What the storm left to do is not idling.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, start) = (hub.cpu(), Instant::now());
@@ -192,6 +197,7 @@ async fn idle(hub: &Hub, up: &mut [Joined]) {
     let used = hub.cpu().0 - before.0;
     let share = used * 100.0 / start.elapsed().as_secs_f64();
     println!("idle: {} links cost {share:.2} % of a core over {:.0?}", up.len(), start.elapsed());
+    share
 }
 
 /// Connections that say nothing, more than there are places, kept open; then a link comes up and others answer.

@@ -2,6 +2,7 @@
 
 mod asked;
 mod away;
+mod flood;
 mod limit;
 mod link;
 mod many;
@@ -9,6 +10,7 @@ mod operations;
 mod p11bench;
 mod report;
 mod results;
+mod storm;
 
 use anyhow::Result;
 use coloa_hil_tests::built;
@@ -26,6 +28,7 @@ pub fn main(args: &Bench) -> Result<()> {
         let measurements = match part {
             Part::Operations => operations::measure(args)?,
             Part::Link => link::measure(args)?,
+            Part::Storm => storm::measure()?,
             Part::Many => many::measure(args)?,
         };
         if args.json {

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 /// How long a tunnel may take to come up.
 const UP: Duration = Duration::from_secs(30);
-const UNDERLAY: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
+/// Addresses on the wire.
+pub const UNDERLAY: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 const INNER: [&str; 2] = ["10.88.0.1", "10.88.0.2"];
 const WIRE: &str = "wire0";
 /// The name of ours.

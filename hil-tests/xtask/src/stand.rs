@@ -76,8 +76,9 @@ pub enum Body {
 /// Measure ours and the others in turn within one run, in a scheduling group of its own.
 ///
 /// PKCS#11 operations through the module (embedded, appliance) beside SoftHSM2, Kryoptic and AWS-LC alone; iperf3 and
-/// sockperf through the link beside OpenVPN, wireguard-go and the bare wire; a token of 100,000 keys. A table of what is asked for closes. Absolute figures
-/// depend on the machine: quote the ratios. All parts take half an hour; Kryoptic and its OpenSSL are built the first time.
+/// sockperf through the link beside OpenVPN, wireguard-go and the bare wire, and beside strangers' packets; a token of 100,000
+/// keys; 3,355 sites at one hub. A table of what is asked for closes. Absolute figures depend on the machine: quote the
+/// ratios. All parts take half an hour; Kryoptic and its OpenSSL are built the first time.
 ///
 /// Examples:
 ///   cargo xtask bench
@@ -107,7 +108,7 @@ pub struct Bench {
 impl Bench {
     /// What is measured.
     pub fn parts(&self) -> Vec<Part> {
-        self.only.map_or_else(|| vec![Part::Operations, Part::Many, Part::Link], |only| vec![only])
+        self.only.map_or_else(|| vec![Part::Operations, Part::Many, Part::Link, Part::Storm], |only| vec![only])
     }
 }
 
@@ -118,6 +119,8 @@ pub enum Part {
     Operations,
     /// iperf3 and sockperf through the link
     Link,
+    /// 3,355 sites that dial one hub at once
+    Storm,
     /// A token of 100,000 keys: finding one, the first session, memory
     Many,
 }
@@ -127,6 +130,7 @@ impl std::fmt::Display for Part {
         f.write_str(match self {
             Part::Operations => "operations",
             Part::Link => "link",
+            Part::Storm => "storm",
             Part::Many => "many",
         })
     }

@@ -2,7 +2,7 @@
 
 use super::many::{OPENED, STARTED};
 use super::results::Results;
-use super::{away, limit, link};
+use super::{away, flood, limit, link, storm};
 
 const SOFTHSM: &str = "SoftHSM2";
 const KRYOPTIC: &str = "Kryoptic";
@@ -152,7 +152,15 @@ fn of_the_link(results: &Results) -> impl Iterator<Item = Asked> {
         bound,
         figure: ratio(results.figure(what, link::OURS, streams), results.figure(what, peer, streams)),
     });
-    let alone = [(link::CPU, "CPU seconds for a GB", 1.3), (link::MEMORY, "MB", 20.0)];
+    let alone = [
+        (link::CPU, "CPU seconds for a GB", 1.3),
+        (link::MEMORY, "MB", 20.0),
+        (flood::LOST, "%", 5.0),
+        (storm::WALL, "s", 10.0),
+        (storm::CPU, "s", 5.0),
+        (storm::IDLE, "% of a core", 2.0),
+        (storm::MEMORY, "KB", 64.0),
+    ];
     let absolute = alone.map(|(what, unit, most)| Asked {
         says: format!("link: {what}: {unit}"),
         bound: Bound::AtMost(most),

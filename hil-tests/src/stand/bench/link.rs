@@ -1,7 +1,7 @@
 //! What passes our link beside OpenVPN, wireguard-go and the bare wire, each between namespaces of its own over veth.
 
 use super::results::Measurement;
-use super::{Preferred, alone, limit, prefer};
+use super::{Preferred, alone, flood, limit, prefer};
 pub use crate::tunnel::{CLEARTEXT, OURS};
 use crate::tunnel::{OpenVpn, Ours, Tunnel, Wire, WireguardGo};
 use anyhow::{Context, Result, bail};
@@ -51,6 +51,8 @@ pub fn measure(args: &Bench) -> Result<Vec<Measurement>> {
     }
     all.extend(in_turn(args, &tunnels, (TCP_CUT, 1, "Gbit/s"), |tunnel| tcp(tunnel, 1, args.seconds))?);
     all.extend(in_turn(args, &tunnels[1..], (MEMORY, 1, "MB"), memory)?);
+    drop(tunnels);
+    all.extend(flood::measure(args)?);
     Ok(all)
 }
 
@@ -99,7 +101,7 @@ fn cipher_alone(args: &Bench) -> Result<Measurement> {
 }
 
 /// Datagrams of 1400 octets a second that arrived, of as many as the sender could send.
-fn udp(tunnel: &dyn Tunnel, seconds: u32) -> Result<f64> {
+pub fn udp(tunnel: &dyn Tunnel, seconds: u32) -> Result<f64> {
     let said = iperf3(tunnel, seconds, &["-u", "-l", "1400", "-b", "0", "-w", "8M"])?;
     let sum = &said["end"]["sum"];
     Ok((number(&sum["packets"])? - number(&sum["lost_packets"])?) / number(&sum["seconds"])?)
@@ -136,7 +138,7 @@ fn spent(tunnel: &dyn Tunnel) -> Result<f64> {
     Ok(ticks / 100.0)
 }
 
-fn iperf3(tunnel: &dyn Tunnel, seconds: u32, more: &[&str]) -> Result<serde_json::Value> {
+pub fn iperf3(tunnel: &dyn Tunnel, seconds: u32, more: &[&str]) -> Result<serde_json::Value> {
     let seconds = seconds.to_string();
     let words = ["iperf3", "-c", tunnel.target(), "-J", "-t", &seconds];
     let out = run(tunnel, &[words.as_slice(), more].concat())?;
@@ -151,6 +153,6 @@ fn run(tunnel: &dyn Tunnel, words: &[&str]) -> Result<Output> {
     alone(&tunnel.ends().near().command(words)).output().with_context(|| format!("cannot start {}", words[0]))
 }
 
-fn number(value: &serde_json::Value) -> Result<f64> {
+pub fn number(value: &serde_json::Value) -> Result<f64> {
     value.as_f64().context("iperf3 leaves a figure out")
 }
