@@ -4,6 +4,7 @@ use crate::audit::{Act, AuditEvent, result_number};
 use crate::keyring::Key;
 use crate::ledger::{Change, Request};
 use crate::policy::Leave;
+use crate::quorum::{self, Approval};
 use crate::record::{self, RetryRecord};
 use crate::retries::Turn;
 use crate::session::Session;
@@ -38,6 +39,8 @@ pub(crate) struct Call<'a, P: Platform> {
     /// The digest of a request with a retry id, once it is known.
     digest: Option<(RetryId, [u8; 32])>,
     in_batch: bool,
+    /// A quorum approves it.
+    pub approval: Option<Approval>,
     leave: Cell<Leave>,
 }
 
@@ -55,6 +58,7 @@ impl<'a, P: Platform> Call<'a, P> {
             retry: frame.retry,
             digest: None,
             in_batch: false,
+            approval: None,
             leave: Cell::new(Leave::None),
         }
     }
@@ -104,9 +108,15 @@ impl<'a, P: Platform> Call<'a, P> {
         if let Some((id, digest)) = self.digest {
             effect.changes.push(self.remember(id, digest, &reply)?);
         }
-        let event = self.event(effect.partition, effect.object, 0);
+        let mut events = alloc::vec![self.event(effect.partition, effect.object, 0)];
+        if let Some(approval) = &self.approval {
+            effect.changes.push(approval.spend::<P>());
+            effect.relies_on.push(approval.relies_on());
+            let executed = Act { action: CommandCode::QuorumExecute as u16, ..self.act_of_peer() };
+            events.push(Act { object: Some(ObjectId(approval.id().0)), ..executed }.counted(1));
+        }
         let Effect { relies_on, changes, empties, .. } = effect;
-        self.engine.commit(Request { relies_on, changes, empties, answers, events: [event].into() })?;
+        self.engine.commit(Request { relies_on, changes, empties, answers, events })?;
         Ok(reply)
     }
 
@@ -126,8 +136,11 @@ impl<'a, P: Platform> Call<'a, P> {
         object: Option<ObjectId>,
         result: u16,
     ) -> AuditEvent {
-        let who = Some(Arc::new(self.peer.clone()));
-        Act { who, action: self.code, result, partition, object, mechanism: None }.counted(1)
+        Act { result, partition, object, ..self.act_of_peer() }.counted(1)
+    }
+
+    fn act_of_peer(&self) -> Act {
+        Act { who: Some(Arc::new(self.peer.clone())), action: self.code, ..Act::default() }
     }
 
     /// Logs a use of a key. A use that cannot be logged has no result.
@@ -183,8 +196,12 @@ pub(crate) struct Effect<K> {
 }
 
 impl<K> Effect<K> {
+    pub(crate) fn on_device() -> Self {
+        Effect { partition: None, object: None, relies_on: Vec::new(), changes: Vec::new(), empties: None }
+    }
+
     pub(crate) fn on_partition(id: coloa_wire::PartitionId, changes: Vec<Change<K>>) -> Self {
-        Effect { partition: Some(id), object: None, relies_on: Vec::new(), changes, empties: None }
+        Effect { partition: Some(id), changes, ..Self::on_device() }
     }
 }
 
@@ -260,22 +277,21 @@ fn note_refusal<P: Platform>(call: &Call<'_, P>, code: CommandCode, error: Error
     }
     let refused = match call.session() {
         Ok((session, _)) => call.act(&session, None, error.number()),
-        Err(_) => {
-            let who = Some(Arc::new(call.peer.clone()));
-            Act { who, action: call.code, result: error.number(), ..Act::default() }
-        }
+        Err(_) => Act { result: error.number(), ..call.act_of_peer() },
     };
     // It is refused anyway.
     let _ = call.engine.count_use(refused);
 }
 
-fn serve<P: Platform>(
+/// Runs the service of a command.
+pub(crate) fn serve<P: Platform>(
     call: &mut Call<'_, P>,
     code: CommandCode,
     head: &[u8],
     reply: &mut Vec<u8>,
 ) -> Result<(), ErrorCode> {
     use CommandCode as C;
+    quorum::admit(call, code)?;
     match code {
         C::DeviceInfo => run(call, head, reply, service::device::info),
         C::DeviceInitialize => run(call, head, reply, service::device::initialize),
@@ -287,6 +303,13 @@ fn serve<P: Platform>(
         C::Batch => run(call, head, reply, service::batch::run),
         C::DeviceZeroize => run(call, head, reply, service::zeroize::zeroize),
         C::MechanismList => run(call, head, reply, service::device::list_mechanisms),
+        C::CustodiansRead => run(call, head, reply, service::quorum::custodians),
+        C::CustodiansSet => run(call, head, reply, service::quorum::set_custodians),
+        C::QuorumPropose => run(call, head, reply, service::quorum::propose),
+        C::QuorumList => run(call, head, reply, service::quorum::list),
+        C::QuorumVote => run(call, head, reply, service::quorum::vote),
+        C::QuorumExecute => run(call, head, reply, service::quorum::execute),
+        C::QuorumWithdraw => run(call, head, reply, service::quorum::withdraw),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),
         C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),

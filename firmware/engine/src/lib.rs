@@ -46,6 +46,7 @@ mod pin;
 pub mod platform;
 pub mod policy;
 mod profile;
+mod quorum;
 mod record;
 mod retries;
 mod root;

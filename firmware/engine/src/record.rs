@@ -4,10 +4,11 @@
 //! record cannot be moved, renamed or aged. Suites are numbered so that a national cipher gets a number, not a format.
 
 use crate::{Aead, Crypto, CryptoError, RecordId, crypto};
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use coloa_wire::command::{PartitionMode, SUITE_AES_256_GCM};
-use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RetryId, Template};
+use coloa_wire::command::{Custodian, PartitionMode, SUITE_AES_256_GCM, Voice};
+use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RequestId, RetryId, Template};
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -35,12 +36,16 @@ pub(crate) enum RecordKind {
     Uses = 9,
     /// [`RetryRecord`], sealed under the device key; its id is a place (see [`crate::retries`]).
     Retry = 10,
+    /// [`CustodiansRecord`], sealed under the device key.
+    Custodians = 11,
+    /// [`ProposalRecord`], sealed under the device key.
+    Proposal = 12,
 }
 
 impl RecordKind {
     pub(crate) fn of(id: &RecordId) -> Option<Self> {
         use RecordKind::*;
-        let kinds = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry];
+        let kinds = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry, Custodians, Proposal];
         kinds.into_iter().find(|k| *k as u8 == id.kind)
     }
 }
@@ -49,6 +54,12 @@ const DEVICE: [u8; 16] = [0; 16];
 
 pub(crate) const ROOT: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Root as u8, id: [0; 16] };
 pub(crate) const DEVICE_RECORD: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Device as u8, id: [0; 16] };
+
+pub(crate) const CUSTODIANS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Custodians as u8, id: [0; 16] };
+
+pub(crate) fn proposal_id(id: RequestId) -> RecordId {
+    RecordId { partition: DEVICE, kind: RecordKind::Proposal as u8, id: id.0 }
+}
 
 pub(crate) fn partition_id(partition: PartitionId) -> RecordId {
     RecordId { partition: partition.0, kind: RecordKind::Partition as u8, id: [0; 16] }
@@ -112,6 +123,63 @@ pub(crate) struct DeviceRecord {
     pub label: String,
     #[cbor(n(1), with = "minicbor::bytes")]
     pub serial: [u8; 8],
+}
+
+impl DeviceRecord {
+    /// The serial number as it is told.
+    pub(crate) fn serial(&self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.serial))
+    }
+}
+
+/// Who the custodians are (R2).
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct CustodiansRecord {
+    #[n(0)]
+    pub threshold: u32,
+    #[n(1)]
+    pub custodians: Vec<Custodian>,
+}
+
+/// An act that was proposed, and what custodians said.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ProposalRecord {
+    #[n(0)]
+    pub code: u16,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub head: Vec<u8>,
+    #[n(2)]
+    pub subject: String,
+    #[n(3)]
+    pub reason: String,
+    #[n(4)]
+    pub proposer: String,
+    #[n(5)]
+    pub proposed: u64,
+    #[n(6)]
+    pub expires: u64,
+    /// The version of the custodians' record when they were asked.
+    #[n(7)]
+    pub set: u64,
+    #[n(8)]
+    pub votes: Vec<VoteRecord>,
+}
+
+impl ProposalRecord {
+    pub(crate) fn count(&self, voice: Voice) -> u32 {
+        u32::try_from(self.votes.iter().filter(|v| v.voice == voice).count()).unwrap_or(u32::MAX)
+    }
+}
+
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct VoteRecord {
+    #[n(0)]
+    pub custodian: String,
+    #[n(1)]
+    pub voice: Voice,
 }
 
 #[derive(Clone, Encode, Decode)]

@@ -3,7 +3,9 @@
 
 use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
-use crate::record::{AuthRecord, DeviceRecord, PartitionRecord, RecordKind, RetryRecord, UsesRecord};
+use crate::record::{
+    AuthRecord, CustodiansRecord, DeviceRecord, PartitionRecord, ProposalRecord, RecordKind, RetryRecord, UsesRecord,
+};
 use crate::retries::{Retries, Turn};
 use crate::snapshot::Snapshot;
 use crate::{Platform, RecordId, record};
@@ -11,7 +13,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::command::PartitionMode;
-use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RetryId};
+use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RequestId, RetryId};
 use core::sync::atomic::{AtomicBool, Ordering};
 use lock_api::RwLock;
 
@@ -121,6 +123,8 @@ pub(crate) enum Fact<K> {
     /// An answer, in its place.
     Retry(u64, RetryRecord),
     Uses(PartitionId, [u8; 16], UsesRecord),
+    Custodians(CustodiansRecord),
+    Proposal(RequestId, ProposalRecord),
     /// It is only in the store.
     Opaque,
     Removed,
@@ -133,6 +137,8 @@ pub(crate) struct State<P: Platform> {
     is_initialized: AtomicBool,
     partitions: RwLock<P::Lock, BTreeMap<PartitionId, Arc<Partition<P>>>>,
     retries: RwLock<P::Lock, Retries>,
+    custodians: RwLock<P::Lock, Option<Versioned<CustodiansRecord>>>,
+    proposals: RwLock<P::Lock, BTreeMap<RequestId, Versioned<ProposalRecord>>>,
 }
 
 impl<P: Platform> State<P> {
@@ -142,7 +148,22 @@ impl<P: Platform> State<P> {
             is_initialized: AtomicBool::new(false),
             partitions: RwLock::new(BTreeMap::new()),
             retries: RwLock::new(Retries::default()),
+            custodians: RwLock::new(None),
+            proposals: RwLock::new(BTreeMap::new()),
         }
+    }
+
+    /// The custodians, and which set of them it is.
+    pub(crate) fn custodians(&self) -> Option<Versioned<CustodiansRecord>> {
+        self.custodians.read().clone()
+    }
+
+    pub(crate) fn proposal(&self, id: RequestId) -> Option<Versioned<ProposalRecord>> {
+        self.proposals.read().get(&id).cloned()
+    }
+
+    pub(crate) fn proposals(&self) -> Vec<(RequestId, Versioned<ProposalRecord>)> {
+        self.proposals.read().iter().map(|(id, proposal)| (*id, proposal.clone())).collect()
     }
 
     pub(crate) fn device(&self) -> Option<Arc<DeviceRecord>> {
@@ -200,6 +221,8 @@ impl<P: Platform> State<P> {
         }
         self.set_device(fresh.device.into_inner());
         *self.retries.write() = fresh.retries.into_inner();
+        *self.custodians.write() = fresh.custodians.into_inner();
+        *self.proposals.write() = fresh.proposals.into_inner();
     }
 
     /// Takes in what was committed. Within a batch, facts come in the order of [`RecordKind`].
@@ -215,6 +238,10 @@ impl<P: Platform> State<P> {
             Fact::Uses(partition, key, record) => self.on_partition(partition, |p| {
                 p.uses.write().insert(key, (version, record));
             }),
+            Fact::Custodians(record) => *self.custodians.write() = Some(Versioned::new(version, record)),
+            Fact::Proposal(id, record) => {
+                self.proposals.write().insert(id, Versioned::new(version, record));
+            }
             Fact::Opaque => {}
             Fact::Removed => self.remove(id),
         }
@@ -259,6 +286,9 @@ impl<P: Platform> State<P> {
             Some(RecordKind::Uses) => self.on_partition(PartitionId(id.partition), |p| {
                 p.uses.write().remove(&id.id);
             }),
+            Some(RecordKind::Proposal) => {
+                self.proposals.write().remove(&RequestId(id.id));
+            }
             Some(RecordKind::Partition) => {
                 if let Some(old) = self.partitions.write().remove(&PartitionId(id.partition)) {
                     old.retire();

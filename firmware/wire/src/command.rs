@@ -4,12 +4,14 @@ mod crypto;
 mod device;
 mod key;
 mod object;
+mod quorum;
 mod token;
 
 pub use crypto::*;
 pub use device::*;
 pub use key::*;
 pub use object::*;
+pub use quorum::*;
 pub use token::*;
 
 use crate::ErrorCode;
@@ -89,6 +91,20 @@ commands! {
     0x0109 MechanismList -> MechanismListReply, false;
     /// Destroys every secret of the device (R14). Nothing is left that could remember an answer for a retry.
     0x010a DeviceZeroize -> DeviceZeroizeReply, false;
+    /// Who the custodians are.
+    0x0110 CustodiansRead -> CustodiansReadReply, false;
+    /// Names them anew.
+    0x0111 CustodiansSet -> Done, true;
+    /// Proposes an act that needs a quorum (R2).
+    0x0112 QuorumPropose -> QuorumProposeReply, true;
+    /// The proposals there are.
+    0x0113 QuorumList -> QuorumListReply, false;
+    /// A custodian's voice.
+    0x0114 QuorumVote -> QuorumVoteReply, true;
+    /// Executes a proposal that a quorum approves.
+    0x0115 QuorumExecute -> QuorumExecuteReply, true;
+    /// Takes a proposal back.
+    0x0116 QuorumWithdraw -> Done, true;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

@@ -271,6 +271,33 @@ errors! {
     88 SerialMismatch Caller
         "The serial number is another device's." "Look at the device's own with `coloa status`; nothing was destroyed."
         "Số hiệu thuộc thiết bị khác." "Xem số hiệu của thiết bị bằng `coloa status`; chưa có gì bị hủy.";
+    100 QuorumNeeded Caller
+        "This act needs a quorum of custodians." "Propose it with `coloa quorum propose`; custodians approve it, then it is executed."
+        "Việc này cần đủ số người giữ khóa chấp thuận." "Đề xuất bằng `coloa quorum propose`; người giữ khóa chấp thuận rồi mới thực hiện.";
+    101 ProposalUnknown Caller
+        "There is no such proposal: it was executed, withdrawn, rejected, or never made." "`coloa quorum list` shows those there are."
+        "Không có đề xuất đó: đã thực hiện, rút lại, bị bác, hoặc chưa từng có." "Xem `coloa quorum list`.";
+    102 ProposalExpired Caller
+        "The proposal's time is over." "Propose it anew."
+        "Đề xuất đã hết hạn." "Đề xuất lại.";
+    103 QuorumNotReached Caller
+        "Too few custodians approve." "`coloa quorum list` shows who did; ask the others."
+        "Chưa đủ người giữ khóa chấp thuận." "Xem `coloa quorum list` và hỏi những người còn lại.";
+    104 CustodianUnknown Caller
+        "There is no custodian of that name." "`coloa custodian list` shows who they are."
+        "Không có người giữ khóa tên đó." "Xem `coloa custodian list`.";
+    105 CustodianSignature Caller
+        "The signature is not this custodian's over this proposal." "Sign the proposal as the device shows it now, with the key that belongs to the name."
+        "Chữ ký không phải của người giữ khóa này trên đề xuất này." "Ký đúng nội dung đề xuất mà thiết bị đang hiển thị, bằng khóa của người đó.";
+    106 CustodianVoted Caller
+        "This custodian has voted already." "Nothing more to do; another custodian is needed."
+        "Người giữ khóa này đã biểu quyết." "Không cần làm gì thêm; cần người khác.";
+    107 NoQuorumAct Caller
+        "That command needs no quorum, or there are no custodians." "Give it directly."
+        "Lệnh đó không cần chấp thuận, hoặc chưa có người giữ khóa." "Thực hiện trực tiếp.";
+    108 CustodiansInvalid Caller
+        "These custodians cannot be: 2 to 16 with different names and P-384 keys, and a threshold from 2 to their number." "Correct the list."
+        "Danh sách người giữ khóa không hợp lệ: từ 2 đến 16 người, tên và khóa P-384 khác nhau, ngưỡng từ 2 đến số người." "Sửa lại danh sách.";
 }
 
 impl ErrorCode {

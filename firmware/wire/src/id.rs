@@ -45,7 +45,11 @@ identifier! {
     /// The SHA-256 of a client certificate's DER: who is at the other end of a channel.
     Identity, 32
 }
-visible!(PartitionId ObjectId RetryId Identity);
+identifier! {
+    /// A proposal that needs a quorum.
+    RequestId, 16
+}
+visible!(PartitionId ObjectId RetryId Identity RequestId);
 
 /// The random secret of one `C_Initialize` on one partition. Whoever holds it, over a channel of the same identity, has the
 /// login, so it has no `Debug` and is never logged.

@@ -38,5 +38,5 @@ pub use attribute::{Attribute, AttributeType, Template, Value};
 pub use command::{Command, CommandCode};
 pub use error::{Culprit, ErrorCode};
 pub use frame::{Frame, FrameKind};
-pub use id::{Identity, LoginTicket, ObjectId, PartitionId, RetryId, SessionId, UseTicket};
+pub use id::{Identity, LoginTicket, ObjectId, PartitionId, RequestId, RetryId, SessionId, UseTicket};
 pub use mechanism::{GcmParams, Mechanism, MechanismType, Parameter};

@@ -7,7 +7,7 @@ use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::{Body, ClientHello, ServerHello};
 use coloa_wire::{
     AttributeType as A, CommandCode, ErrorCode, Frame, GcmParams, Identity, LoginTicket, Mechanism, MechanismType,
-    ObjectId, Parameter, PartitionId, RetryId, SessionId, Template, UseTicket, Value, command,
+    ObjectId, Parameter, PartitionId, RequestId, RetryId, SessionId, Template, UseTicket, Value, command,
 };
 use minicbor::{Decode, Encode};
 use std::fmt::Write;
@@ -50,6 +50,30 @@ fn numbers() {
             .unwrap();
     }
     against("numbers.txt", &out);
+}
+
+fn custodians() -> Vec<Custodian> {
+    vec![Custodian { name: "An".into(), key: vec![4; CUSTODIAN_KEY] }]
+}
+
+fn proposal() -> Proposal {
+    let text = QuorumText {
+        serial: "00".into(),
+        id: RequestId([0x66; 16]),
+        code: 0x104,
+        head: vec![0xa0],
+        subject: "court".into(),
+        reason: "why".into(),
+        proposer: "uid 0".into(),
+        proposed: 1,
+        expires: 2,
+        set: 3,
+    };
+    Proposal { text, approvals: vec!["An".into()], rejections: vec![], expired: false }
+}
+
+fn vote() -> QuorumVote {
+    QuorumVote { id: RequestId([0x66; 16]), custodian: "An".into(), voice: Voice::Reject, signature: vec![9; 4] }
 }
 
 fn server_hello(lanes: Option<u32>) -> ServerHello {
@@ -112,6 +136,19 @@ fn bytes() {
         ("DeviceInitialize", head(&DeviceInitialize { label: "hsm".into() })),
         ("DeviceZeroize", head(&DeviceZeroize { serial: "00".into() })),
         ("DeviceZeroizeReply", head(&DeviceZeroizeReply { audit_records: 7, audit_head: vec![8; 32] })),
+        ("CustodiansRead", head(&CustodiansRead {})),
+        ("CustodiansReadReply", head(&CustodiansReadReply { threshold: 2, custodians: custodians() })),
+        ("CustodiansSet", head(&CustodiansSet { threshold: 2, custodians: custodians() })),
+        ("QuorumPropose", head(&QuorumPropose { code: 0x104, head: vec![0xa0], reason: "why".into(), seconds: 60 })),
+        ("QuorumProposeReply", head(&QuorumProposeReply { id: RequestId([0x66; 16]) })),
+        ("QuorumList", head(&QuorumList {})),
+        ("QuorumListReply", head(&QuorumListReply { proposals: vec![proposal()], threshold: 2 })),
+        ("QuorumText.signed", hex(&proposal().text.signed(Voice::Approve))),
+        ("QuorumVote", head(&vote())),
+        ("QuorumVoteReply", head(&QuorumVoteReply { approvals: 1, threshold: 2, rejected: false })),
+        ("QuorumExecute", head(&QuorumExecute { id: RequestId([0x66; 16]) })),
+        ("QuorumExecuteReply", head(&QuorumExecuteReply { head: vec![0xa0] })),
+        ("QuorumWithdraw", head(&QuorumWithdraw { id: RequestId([0x66; 16]) })),
         ("PartitionCreate", head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict })),
         ("PartitionCreateReply", head(&PartitionCreateReply { partition })),
         ("PartitionDestroy", head(&PartitionDestroy { partition })),

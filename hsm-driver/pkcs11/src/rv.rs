@@ -101,6 +101,9 @@ impl From<ErrorCode> for Rv {
             E::ErrorState | E::EntropyFailed | E::Stopping | E::Internal => CKR_DEVICE_ERROR,
             E::DeviceNotInitialized => CKR_TOKEN_NOT_RECOGNIZED,
             E::DeviceInitialized | E::BodyUnsupported | E::SerialMismatch => CKR_FUNCTION_REJECTED,
+            E::QuorumNeeded | E::QuorumNotReached | E::NoQuorumAct | E::CustodiansInvalid => CKR_FUNCTION_REJECTED,
+            E::ProposalUnknown | E::ProposalExpired | E::CustodianUnknown => CKR_FUNCTION_REJECTED,
+            E::CustodianSignature | E::CustodianVoted => CKR_FUNCTION_REJECTED,
         })
     }
 }

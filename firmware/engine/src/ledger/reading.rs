@@ -10,7 +10,7 @@ use crate::state::{Fact, Partition, State};
 use crate::{Crypto, KeyKind, Platform, Record, RecordId, Store, StoreError};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::{ErrorCode, ObjectId, PartitionId};
+use coloa_wire::{ErrorCode, ObjectId, PartitionId, RequestId};
 
 /// Reads what changed since the book's generation.
 pub(super) fn refresh<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result<(), ErrorCode> {
@@ -151,6 +151,8 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
         }
         RecordKind::Auth => Ok(Fact::Auth(partition, record::decode(&open()?)?)),
         RecordKind::Uses => Ok(Fact::Uses(partition, id.id, record::decode(&open()?)?)),
+        RecordKind::Custodians => Ok(Fact::Custodians(record::decode(&open()?)?)),
+        RecordKind::Proposal => Ok(Fact::Proposal(RequestId(id.id), record::decode(&open()?)?)),
         RecordKind::Retry => Ok(Fact::Retry(record::retry_place(id)?, record::decode(&open()?)?)),
         RecordKind::Object => {
             let kek = &desk.state.partition(partition).map_err(|_| ErrorCode::StoreCorrupt)?.kek;

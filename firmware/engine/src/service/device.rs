@@ -7,7 +7,6 @@ use crate::record::{self, Client, DEVICE_RECORD, DeviceRecord, Kek, PartitionRec
 use crate::state::{Fact, Partition};
 use crate::{Crypto, RecordId};
 use crate::{Engine, KeyKind, Platform, Store, mechanism};
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,8 +15,8 @@ use coloa_wire::{ErrorCode, PartitionId};
 
 /// Longest label of a device or token, in bytes (`CK_TOKEN_INFO`).
 pub(crate) const MAX_LABEL: usize = 32;
-/// Longest name of a client, in bytes.
-const MAX_CLIENT_NAME: usize = 64;
+/// Longest name of a client or custodian, in bytes.
+const MAX_NAME: usize = 64;
 /// Clients bound to one partition at most: its record stays small.
 const MAX_CLIENTS: usize = 256;
 
@@ -30,7 +29,7 @@ pub(crate) fn info<P: Platform>(call: &mut Call<'_, P>, _: DeviceInfo) -> Result
         lifecycle: engine.lifecycle(),
         body: engine.platform().body(),
         label: device.as_ref().map(|d| d.label.clone()).unwrap_or_default(),
-        serial: device.map(|d| format!("{:016x}", u64::from_be_bytes(d.serial))).unwrap_or_default(),
+        serial: device.map(|d| d.serial()).unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         partitions: u32::try_from(seen).unwrap_or(u32::MAX),
         rollback_detected: false,
@@ -47,14 +46,18 @@ pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: DeviceIni
     }
     let device = DeviceRecord { label: label(command.label)?, serial: call.engine.random()? };
     let change = call.engine.device_change(DEVICE_RECORD, 0, &device, Fact::Device(device.clone()))?;
-    let effect = Effect { partition: None, object: None, relies_on: Vec::new(), changes: vec![change], empties: None };
-    call.commit(effect, Done {})
+    call.commit(Effect { changes: vec![change], ..Effect::on_device() }, Done {})
 }
 
 /// A label that fits `CK_TOKEN_INFO`.
 pub(crate) fn label(label: String) -> Result<String, ErrorCode> {
     let fits = label.len() <= MAX_LABEL && !label.chars().any(char::is_control);
     if fits { Ok(label) } else { Err(ErrorCode::AttributeValueInvalid) }
+}
+
+/// Whether a custodian may be called so.
+pub(crate) fn name(name: &str) -> bool {
+    name.len() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
 pub(crate) fn create_partition<P: Platform>(
@@ -117,7 +120,7 @@ pub(crate) fn object_removals<P: Platform>(partition: &Partition<P>) -> Vec<Chan
 }
 
 pub(crate) fn bind_client<P: Platform>(call: &mut Call<'_, P>, command: ClientBind) -> Result<Done, ErrorCode> {
-    if command.name.is_empty() || command.name.len() > MAX_CLIENT_NAME {
+    if command.name.is_empty() || command.name.len() > MAX_NAME {
         return Err(ErrorCode::AttributeValueInvalid);
     }
     change_clients(call, command.partition, |clients| {

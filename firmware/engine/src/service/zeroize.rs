@@ -3,7 +3,6 @@
 use crate::Platform;
 use crate::call::Call;
 use crate::platform::{Epitaph, ZeroizeError};
-use alloc::format;
 use alloc::string::ToString;
 use coloa_wire::ErrorCode;
 use coloa_wire::command::{DeviceZeroize, DeviceZeroizeReply};
@@ -17,7 +16,7 @@ pub(crate) fn zeroize<P: Platform>(
     call.require_administrator()?;
     let engine = call.engine;
     let device = engine.state().device().ok_or(ErrorCode::DeviceNotInitialized)?;
-    let serial = format!("{:016x}", u64::from_be_bytes(device.serial));
+    let serial = device.serial();
     if command.serial != serial {
         return Err(ErrorCode::SerialMismatch);
     }

@@ -1,0 +1,66 @@
+//! Acts that one person must not do alone (R2, boundary B6): which they are, and the proof that a quorum approves one.
+//!
+//! Custodians are public keys; their private halves never come near the engine. While there are none, an administrator acts
+//! alone, and `coloa status` says so. A proposal is a record: it survives restarts and power cuts, and it is deleted in the very
+//! commit that has its effect, so that it has that effect once. Naming other custodians ends every open proposal.
+
+use crate::call::{Call, removal};
+use crate::keyring::Key;
+use crate::ledger::Change;
+use crate::record::{self, ProposalRecord};
+use crate::state::Versioned;
+use crate::{Platform, RecordId};
+use coloa_wire::command::CommandCode;
+use coloa_wire::{ErrorCode, RequestId};
+
+/// Proof that a quorum approves the act that a call is about to do. Only [`crate::service::quorum::execute`] makes one.
+pub(crate) struct Approval {
+    id: RequestId,
+    version: u64,
+    /// The version of the custodians who were asked.
+    set: u64,
+}
+
+impl Approval {
+    pub(crate) fn new(id: RequestId, proposal: &Versioned<ProposalRecord>) -> Self {
+        Approval { id, version: proposal.version, set: proposal.record.set }
+    }
+
+    pub(crate) fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The change that uses it up.
+    pub(crate) fn spend<P: Platform>(&self) -> Change<Key<P>> {
+        removal(record::proposal_id(self.id), self.version)
+    }
+
+    /// The custodians must still be those who were asked.
+    pub(crate) fn relies_on(&self) -> (RecordId, u64) {
+        (record::CUSTODIANS, self.set)
+    }
+}
+
+/// Lets a command through that needs no quorum, or has one.
+pub(crate) fn admit<P: Platform>(call: &Call<'_, P>, code: CommandCode) -> Result<(), ErrorCode> {
+    let alone = call.approval.is_none() && call.engine.state().custodians().is_some();
+    if alone && needs_quorum(code) { Err(ErrorCode::QuorumNeeded) } else { Ok(()) }
+}
+
+/// Whether an act needs a quorum, where there are custodians.
+pub(crate) fn needs_quorum(code: CommandCode) -> bool {
+    use CommandCode as C;
+    match code {
+        C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet => true,
+        C::DeviceInfo | C::DeviceInitialize | C::PartitionCreate | C::ClientBind | C::ClientUnbind => false,
+        C::AuditRead | C::Batch | C::MechanismList => false,
+        C::CustodiansRead | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,
+        C::QuorumWithdraw => false,
+        C::TokenList | C::TokenInitialize | C::UserPinInitialize | C::PinChange | C::SessionOpen => false,
+        C::SessionClose | C::Login | C::Logout | C::ContextLogin | C::TicketIssue | C::TicketLogin => false,
+        C::ObjectCreate | C::ObjectCopy | C::ObjectDestroy | C::AttributesRead | C::AttributesWrite => false,
+        C::ObjectFind | C::KeyGenerate | C::KeyPairGenerate | C::KeyWrap | C::KeyUnwrap | C::KeyDerive => false,
+        C::KeyEncapsulate | C::KeyDecapsulate => false,
+        C::Sign | C::Verify | C::Encrypt | C::Decrypt | C::Random => false,
+    }
+}
