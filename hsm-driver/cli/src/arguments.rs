@@ -18,6 +18,17 @@ Examples:
 
 PINs are asked for, or read from a file, a descriptor or a systemd credential; never from the command line.";
 
+const QUORUM_EXAMPLES: &str = "\
+Examples, with the custodian on the spot:
+  coloa quorum propose --reason 'the organ is closed' partition-destroy --partition court
+  coloa quorum vote 5b1f --custodian An --key an.key
+  coloa quorum execute 5b1f
+
+with a custodian elsewhere:
+  coloa quorum show 5b1f --out proposal.cbor
+  coloa quorum sign proposal.cbor --custodian An --key an.key --out voice.cbor     # on An's machine
+  coloa quorum bring voice.cbor";
+
 /// Runs a Cổ Loa appliance: initialise it, make partitions, let clients in, read the audit log
 #[derive(Parser)]
 #[command(name = "coloa", version, after_help = EXAMPLES)]
@@ -65,6 +76,12 @@ pub enum Command {
         #[arg(long, value_name = "SERIAL")]
         confirm: Option<String>,
     },
+    /// Custodians: who has a voice in what one person must not do alone
+    #[command(subcommand)]
+    Custodian(Custodian),
+    /// Acts that need a quorum: propose, vote, execute
+    #[command(subcommand, after_help = QUORUM_EXAMPLES)]
+    Quorum(Quorum),
     /// Partitions: one organ's token each
     #[command(subcommand)]
     Partition(Partition),
@@ -89,6 +106,121 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
     },
+}
+
+#[derive(Subcommand)]
+pub enum Custodian {
+    /// Make a custodian's key here: FILE (encrypted) and FILE.pub
+    New {
+        /// The key's file; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// List the custodians, with the check values of their keys
+    List,
+    /// Name the custodians of a device that has none; later it takes a quorum (`coloa quorum propose custodians`)
+    Set(CustodianSet),
+}
+
+#[derive(Args)]
+pub struct CustodianSet {
+    /// A custodian and the file with the public key, PEM; several times
+    #[arg(long = "custodian", value_name = "NAME=FILE", required = true)]
+    pub custodians: Vec<String>,
+    /// How many of them are a quorum
+    #[arg(long, value_name = "M")]
+    pub threshold: u32,
+}
+
+#[derive(Subcommand)]
+pub enum Quorum {
+    /// Propose an act
+    Propose {
+        /// Why, for those who are asked
+        #[arg(long)]
+        reason: String,
+        /// How long it may be voted for and executed
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+        #[command(subcommand)]
+        act: Act,
+    },
+    /// List the proposals
+    List,
+    /// Show a proposal's exact text
+    Show {
+        /// The beginning of its id
+        id: String,
+        /// Write the text for a custodian elsewhere
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Sign a proposal here, and bring the voice at once
+    Vote {
+        /// The beginning of its id
+        id: String,
+        #[command(flatten)]
+        vote: SignedBy,
+    },
+    /// Sign a proposal that was brought in a file, without the appliance
+    Sign {
+        /// What `show --out` wrote
+        file: PathBuf,
+        #[command(flatten)]
+        vote: SignedBy,
+        /// The voice, for `bring`; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Bring a voice that was signed elsewhere
+    Bring {
+        /// What `sign` wrote
+        file: PathBuf,
+    },
+    /// Do what a quorum approves
+    Execute {
+        /// The beginning of its id
+        id: String,
+    },
+    /// Take a proposal back
+    Withdraw {
+        /// The beginning of its id
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Act {
+    /// Destroy a partition with every key in it
+    PartitionDestroy {
+        /// Its label or id
+        #[arg(long, value_name = "LABEL|ID")]
+        partition: String,
+    },
+    /// Name other custodians
+    Custodians(CustodianSet),
+    /// Destroy everything on the device
+    Zeroize,
+}
+
+#[derive(Args)]
+pub struct SignedBy {
+    /// The custodian's name
+    #[arg(long, value_name = "NAME")]
+    pub custodian: String,
+    /// The custodian's key, as `coloa custodian new` made it
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Against it
+    #[arg(long)]
+    pub reject: bool,
+    /// Type "approve" or "reject" here instead of at the prompt
+    #[arg(long, value_name = "WORD")]
+    pub confirm: Option<String>,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
 }
 
 #[derive(Subcommand)]
@@ -170,6 +302,11 @@ macro_rules! pin_source {
     };
 }
 
+pin_source!(
+    /// Where the passphrase of a custodian's key is.
+    Passphrase, passphrase_file "passphrase-file", passphrase_fd "passphrase-fd",
+    passphrase_credential "passphrase-credential"
+);
 pin_source!(
     /// Where the security officer's PIN is.
     SoPin, so_pin_file "so-pin-file", so_pin_fd "so-pin-fd", so_pin_credential "so-pin-credential"

@@ -1,7 +1,7 @@
 //! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding.
 
 use crate::fault::Fault;
-use crate::screen::{Screen, hex};
+use crate::screen::{Screen, hex, moment};
 use crate::socket::AdminSocket;
 use coloa_crypto_native::Native;
 use coloa_engine::audit::{AuditRecord, verify_chain};
@@ -12,7 +12,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use time::OffsetDateTime;
 
 /// Records asked for at once.
 const PAGE: u32 = 1024;
@@ -89,9 +88,4 @@ fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
 
 fn parse(record: &[u8]) -> Option<AuditRecord> {
     decode_head(record).ok()
-}
-
-fn moment(millis: u64) -> String {
-    let at = i64::try_from(millis / 1000).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
-    at.map_or_else(String::new, |t| format!("{} {:02}:{:02}:{:02} UTC", t.date(), t.hour(), t.minute(), t.second()))
 }

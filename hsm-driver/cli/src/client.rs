@@ -63,7 +63,7 @@ fn key_and_request(name: &str) -> Result<(Zeroizing<String>, Vec<u8>), Fault> {
 }
 
 /// What is there already is not overwritten.
-fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Fault> {
+pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Fault> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut f| {
         f.write_all(content)?;

@@ -4,7 +4,9 @@ use crate::fault::Fault;
 use crate::screen::{Screen, hex};
 use crate::socket::AdminSocket;
 use coloa_wire::admin::{ServiceInfo, ServiceInfoReply};
-use coloa_wire::command::{DeviceInfo, DeviceInfoReply, DeviceInitialize, DeviceZeroize, Lifecycle};
+use coloa_wire::command::{
+    CustodiansRead, CustodiansReadReply, DeviceInfo, DeviceInfoReply, DeviceInitialize, DeviceZeroize, Lifecycle,
+};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -57,6 +59,10 @@ pub fn zeroize(socket: &mut AdminSocket, screen: &Screen, confirm: Option<&str>)
 fn show(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
     let device = socket.call(None, &DeviceInfo {})?;
     let service = socket.ask(&ServiceInfo {})?;
+    let quorum = match device.lifecycle {
+        Lifecycle::Manufactured => None,
+        Lifecycle::Operational | Lifecycle::Error => socket.call(None, &CustodiansRead {}).ok(),
+    };
     let lifecycle = match device.lifecycle {
         Lifecycle::Manufactured => ("manufactured", screen.text("not initialised", "chưa khởi tạo")),
         Lifecycle::Operational => ("operational", screen.text("operational", "đang hoạt động")),
@@ -69,10 +75,24 @@ fn show(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
         "listening": service.listening, "trouble": service.trouble, "server_names": service.server_names,
         "certificate_ends": service.certificate_ends, "channels": service.channels, "partitions": device.partitions,
         "audit_records": device.audit_records, "audit_head": hex(&device.audit_head),
-        "rollback_detected": device.rollback_detected,
+        "rollback_detected": device.rollback_detected, "quorum": quorum.as_ref().map(|q| q.threshold),
+        "custodians": quorum.as_ref().map(|q| q.custodians.iter().map(|c| c.name.clone()).collect::<Vec<_>>()),
     });
-    screen.facts(&document, facts(screen, &device, &service, lifecycle.1));
+    let mut facts = facts(screen, &device, &service, lifecycle.1);
+    facts.extend(quorum.map(|quorum| (screen.text("Quorum", "Số phiếu cần"), governed(screen, &quorum))));
+    screen.facts(&document, facts);
     Ok(())
+}
+
+/// R2: loud where one person is enough.
+fn governed(screen: &Screen, quorum: &CustodiansReadReply) -> String {
+    if quorum.threshold == 0 {
+        let none = "NONE: one administrator may destroy everything. Name custodians: coloa custodian set";
+        let vietnamese = "KHÔNG: một quản trị viên có thể hủy mọi thứ. Đặt người giữ khóa: coloa custodian set";
+        return screen.text(none, vietnamese).to_owned();
+    }
+    let names: Vec<_> = quorum.custodians.iter().map(|c| c.name.as_str()).collect();
+    format!("{} / {} ({})", quorum.threshold, names.len(), names.join(", "))
 }
 
 fn facts<'a>(

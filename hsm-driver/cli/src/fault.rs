@@ -28,6 +28,8 @@ pub enum Fault {
     Ambiguous(String),
     /// What was typed is not the label.
     NotConfirmed,
+    /// What was typed is not the word: nothing was signed.
+    NotSigned,
     /// A record does not follow from the one before it.
     Chain { file: PathBuf, record: u64 },
     /// The last record is not the one that was expected.
@@ -85,6 +87,7 @@ impl Fault {
             }
             Fault::Ambiguous(name) => format!("{name} is not unique. Give the id or identity that the list shows."),
             Fault::NotConfirmed => "that is not its label. Nothing was destroyed.".into(),
+            Fault::NotSigned => "that is not the word. Nothing was signed.".into(),
             Fault::Chain { file, record } => format!(
                 "{}: record {record} does not follow from the one before it: the log was changed, cut or reordered there. Keep the file and compare it with a new export.",
                 file.display()
@@ -127,6 +130,7 @@ impl Fault {
             Fault::Unknown(name) => format!("không có {name}. Xem `coloa partition list` và `coloa client list`."),
             Fault::Ambiguous(name) => format!("{name} không duy nhất. Dùng mã trong danh sách."),
             Fault::NotConfirmed => "không đúng nhãn. Chưa tiêu hủy gì.".into(),
+            Fault::NotSigned => "không đúng từ cần gõ. Chưa ký gì.".into(),
             Fault::Chain { file, record } => format!(
                 "{}: bản ghi {record} không nối tiếp bản ghi trước: nhật ký đã bị sửa, cắt hoặc đảo tại đó. Giữ tệp và so với bản xuất mới.",
                 file.display()

@@ -7,11 +7,13 @@
 mod arguments;
 mod audit;
 mod client;
+mod custodian;
 mod device;
 mod doctor;
 mod fault;
 mod link;
 mod partition;
+mod quorum;
 mod screen;
 mod secret;
 mod socket;
@@ -42,6 +44,8 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Init { label } => device::init(&mut open()?, screen, label),
         Command::Status => device::status(&mut open()?, screen),
         Command::Zeroize { confirm } => device::zeroize(&mut open()?, screen, confirm.as_deref()),
+        Command::Custodian(asked) => custodian::run(open, screen, asked),
+        Command::Quorum(asked) => quorum::run(open, screen, asked),
         Command::Partition(Partition::Create(asked)) => partition::create(open, screen, asked),
         Command::Partition(Partition::List) => partition::list(&mut open()?, screen),
         Command::Partition(Partition::Destroy { partition, confirm }) => {

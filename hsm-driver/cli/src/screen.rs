@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use coloa_wire::error::Language;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 /// Language and form of the output.
 pub struct Screen {
@@ -39,6 +40,14 @@ impl Screen {
     pub fn facts(&self, document: &Value, facts: Vec<(&str, String)>) {
         let rows = facts.into_iter().filter(|(_, value)| !value.is_empty());
         self.print(document, None, rows.map(|(label, value)| vec![label.to_owned(), value]).collect());
+    }
+
+    /// The same beside the result, for people: on standard error.
+    pub fn facts_aside(&self, facts: Vec<(&str, String)>) {
+        if !self.json {
+            let rows = facts.into_iter().filter(|(_, value)| !value.is_empty());
+            eprintln!("{}", table(None, rows.map(|(label, value)| vec![label.to_owned(), value]).collect()));
+        }
     }
 
     /// Many things: a table with a header, or the document.
@@ -81,14 +90,24 @@ impl Screen {
             println!("{document}");
             return;
         }
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        if let Some(header) = header {
-            table.set_header(header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
-        }
-        table.add_rows(rows);
-        println!("{table}");
+        println!("{}", table(header, rows));
     }
+}
+
+fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(header) = header {
+        table.set_header(header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
+    }
+    table.add_rows(rows);
+    table
+}
+
+/// A time in milliseconds since 1970, to the second.
+pub fn moment(millis: u64) -> String {
+    let at = i64::try_from(millis / 1000).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
+    at.map_or_else(String::new, |t| format!("{} {:02}:{:02}:{:02} UTC", t.date(), t.hour(), t.minute(), t.second()))
 }
 
 fn from_environment() -> Language {
