@@ -4,9 +4,12 @@
 //! becomes [`Accepted`], the only thing that a [`crate::Spd`] is built from.
 //!
 //! Encoding: CBOR maps with numbered keys, deterministic (RFC 8949 §4.2.1). Octets that do not re-encode to themselves are
-//! refused: an unknown field could be a restriction that this version would not honour.
+//! refused: an unknown field could be a restriction that this version would not honour. A field that is not used is not
+//! written, so that a bundle signed before the field existed reads as it did.
 
+use crate::organ::Organ;
 use crate::prefix::{Prefix, Table};
+use crate::rule::Rule;
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -21,6 +24,10 @@ pub const MAX_PREFIXES: usize = 256;
 pub const MAX_PAIRS: usize = 65_536;
 /// Filters on one pair.
 pub const MAX_FILTERS: usize = 64;
+/// Rules for many sites at once.
+pub const MAX_RULES: usize = 1024;
+/// Groups that one site is in.
+pub const MAX_GROUPS: usize = 32;
 /// Octets of a site's name.
 pub const MAX_NAME: usize = 64;
 
@@ -40,6 +47,15 @@ pub struct Site {
     /// The red addresses behind it. Several sites may nest, none may share one.
     #[n(2)]
     pub prefixes: Vec<Prefix>,
+    /// Of which organ it is: then its certificate must say so too.
+    #[n(3)]
+    pub organ: Option<Organ>,
+    /// Index of the hub that it belongs to.
+    #[n(4)]
+    pub hub: Option<u32>,
+    /// Groups that rules name, in order.
+    #[n(5)]
+    pub groups: Option<Vec<String>>,
 }
 
 /// Ports `first..=last`.
@@ -81,6 +97,9 @@ pub struct Pair {
     /// What they may use; empty means everything.
     #[n(2)]
     pub filters: Vec<Filter>,
+    /// Index of the hub that relays between them; without it their link is their own.
+    #[n(3)]
+    pub via: Option<u32>,
 }
 
 /// A well-formed policy. Not yet in force: see [`Bundle::accept`].
@@ -99,6 +118,9 @@ pub struct Bundle {
     /// All pairs that may talk.
     #[n(3)]
     pub pairs: Vec<Pair>,
+    /// What organs and groups may do; they grant beside the pairs.
+    #[n(4)]
+    pub rules: Option<Vec<Rule>>,
 }
 
 /// Why a bundle is not taken.
@@ -116,6 +138,10 @@ pub enum BundleError {
     AmbiguousPrefix(Prefix),
     /// A pair names a site that is not there, one site twice, or comes twice or out of order.
     BadPair,
+    /// A rule names a site that is not there, or a hub where none can be meant.
+    BadRule,
+    /// A site's hub is not there or is the site itself, or its groups are unnamed, repeated or out of order.
+    BadMembership,
     /// A port range that ends before it begins.
     BadPorts,
     /// The serial is not above the one in force: an old bundle, put back.
@@ -138,6 +164,10 @@ impl core::fmt::Display for BundleError {
             Self::BadPair => {
                 f.write_str("an allowed pair names a site that does not exist, or is repeated or unordered")
             }
+            Self::BadRule => f.write_str("a rule names a site that does not exist, or a hub where none can be meant"),
+            Self::BadMembership => f.write_str(
+                "a site's hub does not exist or is itself, or its groups are unnamed, repeated or unordered",
+            ),
             Self::BadPorts => f.write_str("a port range ends before it begins"),
             Self::StaleSerial { current, offered } => {
                 write!(f, "the policy bundle has serial {offered}, but {current} is in force already")
@@ -195,11 +225,18 @@ impl Bundle {
     }
 
     fn verify(&self) -> Result<Table, BundleError> {
-        if self.sites.len() > MAX_SITES || self.pairs.len() > MAX_PAIRS {
+        let rules = self.rules.as_deref().unwrap_or_default();
+        if self.sites.len() > MAX_SITES || self.pairs.len() > MAX_PAIRS || rules.len() > MAX_RULES {
             return Err(BundleError::TooLarge);
+        }
+        if self.rules.is_some() && rules.is_empty() {
+            return Err(BundleError::Encoding);
         }
         verify_sites(&self.sites)?;
         verify_pairs(&self.pairs, self.sites.len())?;
+        rules.iter().try_for_each(|rule| rule.verify(self.sites.len()))?;
+        let filters = self.pairs.iter().map(|pair| &pair.filters).chain(rules.iter().map(|rule| &rule.filters));
+        verify_ports(filters.flatten())?;
         let prefixes = (0..).zip(&self.sites).flat_map(|(index, site)| {
             site.prefixes.iter().map(move |prefix| (*prefix, crate::policy::SiteIndex(index)))
         });
@@ -231,7 +268,16 @@ fn verify_sites(sites: &[Site]) -> Result<(), BundleError> {
     if !named || has_twins(sites.iter().map(|site| &site.name)) || has_twins(sites.iter().map(|site| &site.identity)) {
         return Err(BundleError::AmbiguousSite);
     }
-    Ok(())
+    (0..).zip(sites).try_for_each(|(index, site)| verify_membership(index, site, sites.len()))
+}
+
+fn verify_membership(index: u32, site: &Site, sites: usize) -> Result<(), BundleError> {
+    let hub = site.hub.is_none_or(|hub| hub != index && usize::try_from(hub).is_ok_and(|hub| hub < sites));
+    let groups = site.groups.as_ref().is_none_or(|groups| {
+        let named = groups.iter().all(|group| (1..=MAX_NAME).contains(&group.len()));
+        named && (1..=MAX_GROUPS).contains(&groups.len()) && groups.is_sorted_by(|left, right| left < right)
+    });
+    if hub && groups { Ok(()) } else { Err(BundleError::BadMembership) }
 }
 
 fn has_twins<T: Ord>(values: impl Iterator<Item = T>) -> bool {
@@ -241,14 +287,18 @@ fn has_twins<T: Ord>(values: impl Iterator<Item = T>) -> bool {
 }
 
 fn verify_pairs(pairs: &[Pair], sites: usize) -> Result<(), BundleError> {
-    let inside = |pair: &Pair| pair.a < pair.b && usize::try_from(pair.b).is_ok_and(|b| b < sites);
+    let exists = |index: u32| usize::try_from(index).is_ok_and(|index| index < sites);
+    let inside = |pair: &Pair| {
+        let relayed = pair.via.is_none_or(|via| via != pair.a && via != pair.b && exists(via));
+        pair.a < pair.b && exists(pair.b) && relayed
+    };
     if !pairs.iter().all(inside) || !pairs.is_sorted_by(|left, right| (left.a, left.b) < (right.a, right.b)) {
         return Err(BundleError::BadPair);
     }
-    if pairs.iter().any(|pair| pair.filters.len() > MAX_FILTERS) {
-        return Err(BundleError::TooLarge);
-    }
-    let ranges =
-        pairs.iter().flat_map(|pair| &pair.filters).flat_map(|filter| filter.a_ports.iter().chain(&filter.b_ports));
-    if ranges.into_iter().any(|range| range.first > range.last) { Err(BundleError::BadPorts) } else { Ok(()) }
+    if pairs.iter().any(|pair| pair.filters.len() > MAX_FILTERS) { Err(BundleError::TooLarge) } else { Ok(()) }
+}
+
+fn verify_ports<'a>(filters: impl Iterator<Item = &'a Filter>) -> Result<(), BundleError> {
+    let mut ranges = filters.flat_map(|filter| filter.a_ports.iter().chain(&filter.b_ports));
+    if ranges.any(|range| range.first > range.last) { Err(BundleError::BadPorts) } else { Ok(()) }
 }

@@ -64,6 +64,10 @@ reasons! {
     CoverFull = "cover_full",
     /// The cipher provider failed while sealing.
     CipherFailed = "cipher_failed",
+    /// A packet to relay has no hop left (RFC 791, RFC 8200 §3).
+    HopsExhausted = "hops_exhausted",
+    /// More came in to be relayed than could be sent on.
+    RelayFull = "relay_full",
 }
 
 /// One counter for each [`DropReason`]. Owned by one thread; add snapshots to sum over threads.

@@ -17,11 +17,12 @@ fn identity(number: u8) -> Identity {
 
 fn site(number: u8, prefixes: &[&str]) -> Site {
     let prefixes = prefixes.iter().map(|prefix| prefix.parse().unwrap()).collect();
-    Site { name: format!("site {number}"), identity: identity(number), prefixes }
+    let name = format!("site {number}");
+    Site { name, identity: identity(number), prefixes, organ: None, hub: None, groups: None }
 }
 
 fn pair(a: u32, b: u32) -> Pair {
-    Pair { a, b, filters: vec![] }
+    Pair { a, b, filters: vec![], via: None }
 }
 
 /// Three sites; 0 may talk to 1 about anything and to 2 about DNS served by 2; 1 and 2 may not talk.
@@ -36,6 +37,7 @@ fn network() -> Bundle {
             site(2, &["10.1.2.0/24", "10.2.0.0/16"]),
         ],
         pairs: vec![pair(0, 1), Pair { filters: vec![dns], ..pair(0, 2) }],
+        rules: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use coloa_link::{Accepted, SiteIndex, Spd};
+use coloa_link::{Accepted, Organ, SiteIndex, Spd};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{
     CertRevocationList, ExpirationPolicy, KeyUsage, OwnedCertRevocationList, RevocationCheckDepth,
@@ -15,7 +15,7 @@ use webpki::{
 use crate::config;
 use crate::fault::Fault;
 use crate::identity::{Identity, read_certificates, read_crls};
-use crate::known_signatures;
+use crate::{known_signatures, organ};
 
 /// Things that can expire on a path: its certificates (webpki takes eight at most), and a list for each, twice looked at.
 const MAX_EXPIRIES: usize = 32;
@@ -47,6 +47,13 @@ pub enum Refused {
     Certificate(webpki::Error),
     /// The identity is not a peer of this site in the policy.
     NotInPolicy(Identity),
+    /// The policy has it as a site of one organ, and its certificate says another, or none.
+    AnotherOrgan {
+        /// What the policy says.
+        policy: Organ,
+        /// What the certificate says.
+        certificate: Option<Organ>,
+    },
 }
 
 impl std::fmt::Display for Refused {
@@ -54,6 +61,10 @@ impl std::fmt::Display for Refused {
         match self {
             Refused::Certificate(why) => write!(f, "its certificate does not verify: {why}"),
             Refused::NotInPolicy(identity) => write!(f, "the signed policy grants no link with {identity}"),
+            Refused::AnotherOrgan { policy, certificate } => {
+                let said = certificate.map_or("no organ that is known", Organ::word);
+                write!(f, "another organ: the signed policy has it as {policy}, its certificate says {said}")
+            }
         }
     }
 }
@@ -184,13 +195,13 @@ pub struct Admission {
 #[derive(Clone, Debug)]
 struct InForce {
     spd: Arc<Option<Spd>>,
-    peers: Arc<HashMap<Identity, SiteIndex>>,
+    peers: Arc<HashMap<Identity, Option<Organ>>>,
 }
 
 impl InForce {
     fn new(policy: Accepted, own: &Identity) -> Self {
         let spd = Spd::new(policy, &own.0);
-        let peers = spd.iter().flat_map(Spd::peers).map(|(index, site)| (Identity(site.identity), index)).collect();
+        let peers = spd.iter().flat_map(Spd::peers).map(|(_, site)| (Identity(site.identity), site.organ)).collect();
         Self { spd: Arc::new(spd), peers: Arc::new(peers) }
     }
 }
@@ -231,9 +242,15 @@ impl Admission {
     pub fn admit(&self, chain: &[CertificateDer<'_>], shown: Shown, now: UnixTime) -> Result<Admitted, Refused> {
         self.trust().verify(chain, shown.usage(), now).map_err(Refused::Certificate)?;
         let unreadable = Refused::Certificate(webpki::Error::BadDer);
-        let identity = chain.first().and_then(Identity::of).ok_or(unreadable)?;
-        let granted = self.in_force().peers.contains_key(&identity);
-        if granted { Ok(Admitted { identity }) } else { Err(Refused::NotInPolicy(identity)) }
+        let (end, identity) = chain.first().and_then(|end| Some((end, Identity::of(end)?))).ok_or(unreadable)?;
+        let granted = self.in_force().peers.get(&identity).copied();
+        let policy = granted.ok_or(Refused::NotInPolicy(identity))?;
+        match (policy, organ::of(end)) {
+            (Some(policy), certificate) if certificate != Some(policy) => {
+                Err(Refused::AnotherOrgan { policy, certificate })
+            }
+            _ => Ok(Admitted { identity }),
+        }
     }
 
     /// Until when the holder of a chain that is admitted now stays so by the clock alone, while trust and policy stay.

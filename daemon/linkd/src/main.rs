@@ -23,6 +23,7 @@ mod metrics;
 mod neighbours;
 mod netlink;
 mod netns;
+mod organ;
 mod policy;
 mod privileges;
 mod status;

@@ -213,9 +213,13 @@ impl Control {
             }
         }
         let policy = self.admission.policy();
-        let networks = policy.as_ref().iter().flat_map(|spd| spd.peers()).flat_map(|(_, site)| site.prefixes.clone());
+        let networks =
+            policy.as_ref().iter().flat_map(|spd| spd.reachable()).flat_map(|(_, site)| site.prefixes.clone());
+        let mut networks: Vec<Prefix> = networks.collect();
+        networks.sort_unstable();
+        networks.dedup();
         // The keeper of the routes ends only with the daemon.
-        let _ = self.routes.send(networks.collect());
+        let _ = self.routes.send(networks);
         let by_site = invert(&sites);
         self.plane.set_policy(Arc::new(Routing { spd: policy.as_ref().clone(), sites, peers: by_site }));
     }

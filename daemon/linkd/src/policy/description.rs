@@ -10,14 +10,18 @@
 //! between = ["ha-noi", "hue"]
 //! allow = [{ protocol = "tcp", to_ports = [443, 443] }]   # without it, everything between the two
 //! ```
-//! `to_ports` are the ports at the second site, `from_ports` those at the first.
+//! `to_ports` are the ports at the second site, `from_ports` those at the first. A site may say its `organ`, its `hub` and
+//! `groups`; a link may go `via` a hub; and `[[rule]]` grants to many sites at once: see [`super::rules`].
 
 use std::fmt::Write;
 
 use coloa_link::Bundle;
+use coloa_link::Organ;
 use coloa_link::Prefix;
 use coloa_link::bundle::{Filter, Pair, PortRange, Site, VERSION};
 use serde::Deserialize;
+
+use super::rules::{self, RuleText};
 
 use crate::hex;
 
@@ -29,6 +33,8 @@ struct Text {
     site: Vec<SiteText>,
     #[serde(default)]
     link: Vec<LinkText>,
+    #[serde(default)]
+    rule: Vec<RuleText>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +43,10 @@ struct SiteText {
     name: String,
     identity: String,
     red: Vec<String>,
+    organ: Option<String>,
+    hub: Option<String>,
+    #[serde(default)]
+    groups: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,11 +55,13 @@ struct LinkText {
     between: [String; 2],
     #[serde(default)]
     allow: Vec<AllowText>,
+    via: Option<String>,
 }
 
+/// What may pass.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AllowText {
+pub struct AllowText {
     protocol: ProtocolText,
     from_ports: Option<[u16; 2]>,
     to_ports: Option<[u16; 2]>,
@@ -65,36 +77,55 @@ enum ProtocolText {
 /// Parses a description; every name in it must resolve.
 pub fn parse(text: &str) -> Result<Bundle, String> {
     let text: Text = toml::from_str(text).map_err(|e| e.to_string())?;
-    let sites = text.site.iter().map(site).collect::<Result<Vec<_>, _>>()?;
-    let mut pairs = text.link.iter().map(|l| pair(l, &sites)).collect::<Result<Vec<_>, _>>()?;
+    let mut sites = text.site.iter().map(site).collect::<Result<Vec<_>, _>>()?;
+    let hubs = text.site.iter().map(|of| of.hub.as_ref().map(|hub| find(&text.site, hub)).transpose());
+    for (site, hub) in sites.iter_mut().zip(hubs.collect::<Result<Vec<_>, _>>()?) {
+        site.hub = hub;
+    }
+    let mut pairs = text.link.iter().map(|l| pair(l, &text.site)).collect::<Result<Vec<_>, _>>()?;
     pairs.sort_by_key(|p| (p.a, p.b));
-    let bundle = Bundle { version: VERSION, serial: text.serial, sites, pairs };
+    let rules = text.rule.iter().map(|rule| rules::parse(rule, &sites)).collect::<Result<Vec<_>, _>>()?;
+    let rules = (!rules.is_empty()).then_some(rules);
+    let bundle = Bundle { version: VERSION, serial: text.serial, sites, pairs, rules };
     bundle.clone().resume(bundle.serial).map_err(|e| e.to_string())?;
     Ok(bundle)
 }
 
 fn site(text: &SiteText) -> Result<Site, String> {
+    let name = &text.name;
     let identity = hex::decode(&text.identity)
         .and_then(|octets| octets.try_into().ok())
-        .ok_or_else(|| format!("the identity of site `{}` is not 64 hexadecimal digits", text.name))?;
+        .ok_or_else(|| format!("the identity of site `{name}` is not 64 hexadecimal digits"))?;
     let prefix = |p: &String| {
-        p.parse::<Prefix>().map_err(|_| format!("`{p}` of site `{}` is not a network such as 10.1.0.0/16", text.name))
+        p.parse::<Prefix>().map_err(|_| format!("`{p}` of site `{name}` is not a network such as 10.1.0.0/16"))
     };
-    Ok(Site { name: text.name.clone(), identity, prefixes: text.red.iter().map(prefix).collect::<Result<_, _>>()? })
+    let prefixes = text.red.iter().map(prefix).collect::<Result<_, _>>()?;
+    let organ = text.organ.as_deref().map(|organ| rules::organ(organ).map_err(|why| format!("site `{name}`: {why}")));
+    let mut groups = text.groups.clone();
+    groups.sort();
+    groups.dedup();
+    let groups = (!groups.is_empty()).then_some(groups);
+    Ok(Site { name: name.clone(), identity, prefixes, organ: organ.transpose()?, hub: None, groups })
 }
 
-fn pair(text: &LinkText, sites: &[Site]) -> Result<Pair, String> {
-    let find = |name: &String| {
-        let found = (0u32..).zip(sites).find(|(_, site)| &site.name == name);
-        found.map(|(index, _)| index).ok_or_else(|| format!("a link names the unknown site `{name}`"))
-    };
+fn find(sites: &[SiteText], name: &str) -> Result<u32, String> {
+    let found = (0u32..).zip(sites).find(|(_, site)| site.name == name);
+    found.map(|(index, _)| index).ok_or_else(|| format!("the site `{name}` is named but not described"))
+}
+
+fn pair(text: &LinkText, sites: &[SiteText]) -> Result<Pair, String> {
     let [first, second] = &text.between;
-    let (from, to) = (find(first)?, find(second)?);
+    let (from, to) = (find(sites, first)?, find(sites, second)?);
     if from == to {
         return Err(format!("a link joins the site `{first}` with itself"));
     }
-    let filters = text.allow.iter().map(|a| filter(a, from > to)).collect::<Result<_, _>>()?;
-    Ok(Pair { a: from.min(to), b: from.max(to), filters })
+    let via = text.via.as_ref().map(|hub| find(sites, hub)).transpose()?;
+    Ok(Pair { a: from.min(to), b: from.max(to), filters: filters(&text.allow, from > to)?, via })
+}
+
+/// What may pass, seen from the first of two sites; `swapped` if the policy has the second first.
+pub fn filters(allow: &[AllowText], swapped: bool) -> Result<Vec<Filter>, String> {
+    allow.iter().map(|a| filter(a, swapped)).collect()
 }
 
 fn filter(text: &AllowText, swapped: bool) -> Result<Filter, String> {
@@ -141,27 +172,51 @@ pub fn show(bundle: &Bundle) -> String {
     for site in &bundle.sites {
         let red: Vec<String> = site.prefixes.iter().map(Prefix::to_string).collect();
         let _ = writeln!(out, "site {} {}\n  red {}", site.name, hex::encode(&site.identity), red.join(", "));
+        for word in membership(bundle, site) {
+            let _ = writeln!(out, "  {word}");
+        }
     }
     for pair in &bundle.pairs {
         let [a, b] = site_names(bundle, pair);
         let _ = writeln!(out, "link {a} — {b}: {}", pair_words(bundle, pair));
     }
+    for rule in bundle.rules.iter().flatten() {
+        let (between, what) = rules::words(bundle, rule);
+        let _ = writeln!(out, "rule {between}: {what}");
+    }
     out
+}
+
+/// A site's organ, hub and groups, as far as it says them.
+pub fn membership(bundle: &Bundle, site: &Site) -> Vec<String> {
+    let organ = site.organ.map(|organ: Organ| format!("organ {organ}"));
+    let hub = site.hub.map(|hub| format!("hub {}", site_name(bundle, hub)));
+    let groups = site.groups.as_ref().map(|groups| format!("groups {}", groups.join(", ")));
+    [organ, hub, groups].into_iter().flatten().collect()
 }
 
 /// The names of a pair's sites, a before b.
 pub fn site_names<'a>(bundle: &'a Bundle, pair: &Pair) -> [&'a str; 2] {
-    [pair.a, pair.b].map(|index| {
-        let found = usize::try_from(index).ok().and_then(|i| bundle.sites.get(i));
-        found.map_or("?", |site| site.name.as_str())
-    })
+    [pair.a, pair.b].map(|index| site_name(bundle, index))
 }
 
-/// What a pair may exchange.
+/// The name of a site of the bundle.
+pub fn site_name(bundle: &Bundle, index: u32) -> &str {
+    let found = usize::try_from(index).ok().and_then(|i| bundle.sites.get(i));
+    found.map_or("?", |site| site.name.as_str())
+}
+
+/// What a pair may exchange, and through which hub.
 pub fn pair_words(bundle: &Bundle, pair: &Pair) -> String {
     let [a, b] = site_names(bundle, pair);
-    let words = pair.filters.iter().map(|filter| filter_words(filter, a, b));
-    if pair.filters.is_empty() { "everything".into() } else { words.collect::<Vec<_>>().join("; ") }
+    let what = filters_words(&pair.filters, a, b);
+    pair.via.map_or_else(|| what.clone(), |hub| format!("{what} (via {})", site_name(bundle, hub)))
+}
+
+/// What filters let pass; `a` and `b` are the names of their ends.
+pub fn filters_words(filters: &[Filter], a: &str, b: &str) -> String {
+    let words = filters.iter().map(|filter| filter_words(filter, a, b));
+    if filters.is_empty() { "everything".into() } else { words.collect::<Vec<_>>().join("; ") }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use coloa_link::bundle::{Bundle, Pair, Site};
 use serde::Serialize;
 
-use super::description::{pair_words, site_names};
+use super::description::{membership, pair_words, site_names};
+use super::rules;
 use crate::hex;
 
 /// One change.
@@ -42,15 +43,15 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Everything that differs, sites before links, each by name.
+/// Everything that differs, sites before links before rules, each by name.
 pub fn between(old: &Bundle, new: &Bundle) -> Vec<Change> {
-    let sites = changes(&named_sites(old), &named_sites(new), networks, site_change);
-    let links = changes(&named_pairs(old), &named_pairs(new), Clone::clone, |old, new| format!("{old} → {new}"));
-    sites
-        .into_iter()
-        .map(|change| prefixed("site ", change))
-        .chain(links.into_iter().map(|c| prefixed("link ", c)))
-        .collect()
+    let arrow = |old: &String, new: &String| format!("{old} → {new}");
+    let sites = changes(&named_sites(old), &named_sites(new), Entry::words, site_change);
+    let links = changes(&named_pairs(old), &named_pairs(new), Clone::clone, arrow);
+    let rules = changes(&named_rules(old), &named_rules(new), Clone::clone, arrow);
+    let [sites, links, rules] = [("site ", sites), ("link ", links), ("rule ", rules)]
+        .map(|(word, changes)| changes.into_iter().map(move |change| prefixed(word, change)));
+    sites.chain(links).chain(rules).collect()
 }
 
 fn prefixed(word: &str, change: Change) -> Change {
@@ -78,8 +79,37 @@ fn changes<T: PartialEq>(
     all
 }
 
-fn named_sites(bundle: &Bundle) -> BTreeMap<String, Site> {
-    bundle.sites.iter().map(|site| (site.name.clone(), site.clone())).collect()
+/// A site, with what it says by names: a site's place in a bundle means nothing in another.
+#[derive(PartialEq)]
+struct Entry {
+    site: Site,
+    membership: Vec<String>,
+}
+
+impl Entry {
+    fn words(&self) -> String {
+        let networks = self.site.prefixes.iter().map(ToString::to_string);
+        networks.chain(self.membership.iter().cloned()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn named_sites(bundle: &Bundle) -> BTreeMap<String, Entry> {
+    let entry = |site: &Site| {
+        let membership = membership(bundle, site);
+        (site.name.clone(), Entry { site: Site { hub: None, ..site.clone() }, membership })
+    };
+    bundle.sites.iter().map(entry).collect()
+}
+
+/// The rules by whom they join. Several for the same sites are told together.
+fn named_rules(bundle: &Bundle) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::<String, String>::new();
+    for rule in bundle.rules.iter().flatten() {
+        let (between, what) = rules::words(bundle, rule);
+        let told = all.entry(between).or_default();
+        *told = if told.is_empty() { what } else { format!("{told}; or {what}") };
+    }
+    all
 }
 
 /// What each two sites may exchange, under their names in order: a site's place in a bundle means nothing in another.
@@ -92,14 +122,13 @@ fn named_pairs(bundle: &Bundle) -> BTreeMap<String, String> {
     bundle.pairs.iter().map(named).collect()
 }
 
-fn networks(site: &Site) -> String {
-    site.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn site_change(old: &Site, new: &Site) -> String {
+fn site_change(was: &Entry, is: &Entry) -> String {
+    let (old, new) = (&was.site, &is.site);
     let mut parts = Vec::new();
     parts.extend(new.prefixes.iter().filter(|p| !old.prefixes.contains(p)).map(|p| format!("+ {p}")));
     parts.extend(old.prefixes.iter().filter(|p| !new.prefixes.contains(p)).map(|p| format!("- {p}")));
+    parts.extend(is.membership.iter().filter(|word| !was.membership.contains(word)).map(|word| format!("+ {word}")));
+    parts.extend(was.membership.iter().filter(|word| !is.membership.contains(word)).map(|word| format!("- {word}")));
     if old.identity != new.identity {
         parts.push(format!("identity {} → {}", hex::encode(&old.identity), hex::encode(&new.identity)));
     }
@@ -145,5 +174,29 @@ mod tests {
         ];
         assert_eq!(said(&old, &new), forth);
         assert_eq!(said(&new, &old).iter().filter(|line| line.starts_with('-')).count(), 2);
+    }
+
+    #[test]
+    fn organs_hubs_and_rules_are_told_by_name() {
+        let sites = |organ: &str, hub: &str| {
+            let more = [format!("organ = \"{organ}\"\nhub = \"{hub}\"\n"), String::new(), String::new()];
+            let described = ["a", "h", "k"].iter().zip(["1", "2", "3"]).zip(more).map(|((name, n), more)| {
+                let identity = hex::encode(&[name.as_bytes()[0]; 32]);
+                format!("[[site]]\nname = \"{name}\"\nidentity = \"{identity}\"\nred = [\"10.{n}.0.0/16\"]\n{more}")
+            });
+            described.collect::<String>()
+        };
+        let rule = "[[rule]]\nbetween = [\"organ:court\", \"hub\"]\n";
+        let parse = |text: String| description::parse(&format!("serial = 1\n{text}")).expect("a policy");
+        let old = parse(sites("court", "h") + rule);
+        let new =
+            parse(sites("procuracy", "k") + &rule.replace("court", "procuracy") + "allow = [{ protocol = \"tcp\" }]\n");
+        let told = [
+            "~ site a: + organ procuracy, + hub k, - organ court, - hub h",
+            "- rule organ:court — their hub: everything",
+            "+ rule organ:procuracy — their hub: tcp",
+        ];
+        assert_eq!(said(&old, &new), told);
+        assert_eq!(said(&new, &new), [""; 0]);
     }
 }

@@ -7,6 +7,7 @@ mod authority;
 pub mod bundle;
 pub mod description;
 pub mod diff;
+pub mod rules;
 pub mod serial;
 
 use std::fs;

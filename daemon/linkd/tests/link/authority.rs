@@ -82,8 +82,8 @@ impl Authority {
         let section = format!(
             "[ca]\ndefault_ca = d\n[d]\ndatabase = {name}.db/index.txt\ncrlnumber = {name}.db/crlnumber\n\
              serial = {name}.db/serial\nnew_certs_dir = {name}.db\nprivate_key = {name}.key\ncertificate = {name}.pem\n\
-             default_md = sha384\ndefault_days = 30\ndefault_crl_days = 30\npolicy = p\nunique_subject = no\n\
-             x509_extensions = x\n[p]\ncommonName = supplied\n\
+             default_md = sha384\ndefault_days = 30\ndefault_crl_days = 30\npolicy = p\nunique_subject = no\nutf8 = yes\n\
+             x509_extensions = x\n[p]\ncommonName = supplied\norganizationName = optional\n\
              [x]\nbasicConstraints = CA:FALSE\nkeyUsage = critical,digitalSignature\n\
              extendedKeyUsage = serverAuth,clientAuth\n\
              subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n\
@@ -97,10 +97,19 @@ impl Authority {
 
     /// A key in a token of this name and a certificate for it.
     pub fn issue(&self, name: &str, flaw: Flaw) {
+        self.issue_to(name, &format!("/CN={name}"), flaw);
+    }
+
+    /// The same for a device of an organ, named as certificates name it.
+    pub fn issue_of(&self, name: &str, organ: &str) {
+        self.issue_to(name, &format!("/O={organ}/CN={name}"), Flaw::None);
+    }
+
+    fn issue_to(&self, name: &str, subject: &str, flaw: Flaw) {
         // The policy authority has P-256, the devices P-384: both suites are in use.
         let curve = if name == "policy" { "P-256" } else { "P-384" };
         let request = format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
+            "req -newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes -keyout {name}.key -out {name}.csr -utf8 -subj '{subject}'"
         );
         self.openssl(&request);
         let ca = if flaw == Flaw::Foreign { "foreign" } else { "ca" };

@@ -6,6 +6,7 @@ mod carries;
 mod daemon;
 mod mistakes;
 mod network;
+mod organ;
 mod path;
 mod refuses;
 mod renews;
