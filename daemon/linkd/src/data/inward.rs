@@ -14,11 +14,14 @@ use coloa_link::keys::SaKeys;
 use coloa_link::limiter::Bucket;
 use coloa_link::marking::{self, Ecn};
 use coloa_link::mss::{self, Checksum};
-use coloa_link::{Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Inner, Limits, Path, Spi};
+use coloa_link::{
+    Arrival, Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Inner, Limits, Path, Spi, hop,
+};
 use quinn_udp::RecvMeta;
 
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
+use super::relay::Feeder;
 use super::trend::Trend;
 use super::{
     Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PeerNumber, Report, Routing, Settings, Standing, Traffic, tell,
@@ -60,12 +63,12 @@ struct Peer {
 
 /// How a datagram came.
 #[derive(Clone, Copy)]
-struct Arrival {
+struct Arriving {
     from: SocketAddr,
     ecn: Ecn,
 }
 
-impl Arrival {
+impl Arriving {
     fn of(meta: &RecvMeta) -> Self {
         let from = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
         Self { from, ecn: meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8)) }
@@ -122,7 +125,7 @@ impl Inward {
     }
 
     /// Forwards until told to stop.
-    pub fn run(mut self, orders: &Inbox<InOrder>) {
+    pub fn run(mut self, orders: &Inbox<InOrder>, mut relay: Feeder) {
         let mut arena = vec![0; BATCH * BUFFER];
         let mut metas = [RecvMeta::default(); BATCH];
         let mut frames = Coalescer::new();
@@ -135,7 +138,12 @@ impl Inward {
                 self.obey(order);
             }
             match receive(&self.black, &mut arena, &mut metas) {
-                Ok(count) => self.forward(&mut arena, metas.get(..count).unwrap_or_default(), &mut frames),
+                Ok(count) => {
+                    self.forward(&mut arena, metas.get(..count).unwrap_or_default(), &mut frames, &mut relay);
+                    if relay.flush() {
+                        self.outward.ring();
+                    }
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     self.tick();
                     orders.wait(&*self.black, IDLE);
@@ -150,14 +158,14 @@ impl Inward {
         }
     }
 
-    fn forward(&mut self, arena: &mut [u8], metas: &[RecvMeta], frames: &mut Coalescer) {
+    fn forward(&mut self, arena: &mut [u8], metas: &[RecvMeta], frames: &mut Coalescer, relay: &mut Feeder) {
         frames.clear();
         self.now = self.origin.elapsed();
         for (index, meta) in metas.iter().enumerate() {
             // GRO joins only datagrams from one sender that are marked alike.
-            let arrival = Arrival::of(meta);
+            let arrival = Arriving::of(meta);
             for datagram in datagrams(index, meta) {
-                match self.open(arena, datagram, arrival) {
+                match self.open(arena, datagram, arrival, relay) {
                     Ok(packet) => frames.push(arena, packet),
                     Err(Some(reason)) => self.drops.count(reason),
                     Err(None) => {}
@@ -172,7 +180,8 @@ impl Inward {
         &mut self,
         arena: &mut [u8],
         datagram: Range<usize>,
-        arrival: Arrival,
+        arrival: Arriving,
+        relay: &mut Feeder,
     ) -> Result<Range<usize>, Option<DropReason>> {
         let start = datagram.start.saturating_add(PREFIX_LEN);
         let length = datagram.len();
@@ -199,13 +208,20 @@ impl Inward {
         };
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = self.routing.sites.get(number.0).copied().flatten().ok_or(DropReason::NoPolicy)?;
-        spd.permits_inbound(site, packet)?;
+        let verdict = spd.arrival(site, packet)?;
         marking::merge(packet, arrival.ecn)?;
         if mss::opens_connection(packet) {
             mss::clamp(packet, peer.mtu, Checksum::Complete);
         }
+        if let Arrival::Relay(to) = verdict {
+            hop::take(packet)?;
+            relay.offer(number, self.routing.peer_of(to).ok_or(DropReason::NoSa)?, packet)?;
+        }
         peer.traffic.count(packet.len());
-        Ok(start..start.saturating_add(packet.len()))
+        match verdict {
+            Arrival::Here => Ok(start..start.saturating_add(packet.len())),
+            Arrival::Relay(_) => Err(None),
+        }
     }
 
     fn deliver(&mut self, arena: &[u8], frames: &Coalescer) {

@@ -37,9 +37,14 @@ impl<T> Mailbox<T> {
     /// Leaves an order and wakes the thread. After the thread's end nothing happens.
     pub fn send(&self, order: T) {
         if self.orders.send(order).is_ok() {
-            // Full means that the bell rings already.
-            let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+            self.ring();
         }
+    }
+
+    /// Wakes the thread.
+    pub fn ring(&self) {
+        // Full means that the bell rings already.
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! outward   TUN super-packet → policy → seal each segment → one UDP GSO send a burst
 //! inward    UDP GRO batch → SPI → open → policy → coalesce → TUN writes
+//!                                            └─ at a hub: batches → outward, sealed anew; never to the TUN
 //! ```
 //! The control side gives orders through a mailbox that a thread looks into between packets. Counters and keys are the
 //! thread's own; a report is a copy, on request.
@@ -13,6 +14,7 @@ mod inward;
 pub mod mailbox;
 mod outward;
 mod peers;
+mod relay;
 mod trend;
 
 use std::net::SocketAddr;
@@ -235,14 +237,15 @@ impl Plane {
         let (events, heard) = channel();
         let origin = Instant::now();
         let words = |e: std::io::Error| Fault::Tun { name: "data plane".into(), why: e.to_string() };
+        let (feeder, drain) = relay::relay();
         let (outward, out_box) = mailbox().map_err(words)?;
         let (inward, in_box) = mailbox().map_err(words)?;
         let sender =
             outward::Outward::new(tun.clone(), black.clone(), settings, origin, events.clone(), inward.clone());
         let receiver = inward::Inward::new(tun, black, settings, origin, events, outward.clone());
         let threads = vec![
-            spawn("outward", move || sender.run(&out_box)).map_err(words)?,
-            spawn("inward", move || receiver.run(&in_box)).map_err(words)?,
+            spawn("outward", move || sender.run(&out_box, &drain)).map_err(words)?,
+            spawn("inward", move || receiver.run(&in_box, feeder)).map_err(words)?,
         ];
         Ok((Self { outward, inward, threads: Mutex::new(threads) }, heard))
     }

@@ -2,6 +2,7 @@
 
 mod cover;
 mod path;
+mod relay;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use coloa_link::{
 use super::burst::{Bursts, Heading};
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
+use super::relay::Drain;
 use super::trend::Trend;
 use super::{
     Cipher, InOrder, InstallFailed, KeyEvent, OutOrder, PathStanding, PeerNumber, Report, Routing, Settings, Shaping,
@@ -46,6 +48,13 @@ struct Peer {
     cover: Option<Cover>,
     traffic: Traffic,
     trend: Trend,
+}
+
+/// Whether a packet left.
+enum Passed {
+    Sent,
+    /// It is larger than the path carries, and may not be fragmented.
+    TooBig,
 }
 
 /// The outward thread's state.
@@ -96,7 +105,7 @@ impl Outward {
     }
 
     /// Forwards until told to stop.
-    pub fn run(mut self, orders: &Inbox<OutOrder>) {
+    pub fn run(mut self, orders: &Inbox<OutOrder>, relayed: &Drain) {
         let mut packet = vec![0; READ_BUFFER];
         let mut reads = 0u32;
         loop {
@@ -107,6 +116,7 @@ impl Outward {
                 self.bursts.flush();
                 self.obey(order);
             }
+            self.relay(relayed);
             match rustix::io::read(&*self.tun, packet.as_mut_slice()) {
                 Ok(length) => self.forward(packet.get_mut(..length).unwrap_or_default()),
                 Err(rustix::io::Errno::AGAIN) => {
@@ -141,35 +151,48 @@ impl Outward {
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = spd.outbound(outgoing.selector())?;
         let number = self.routing.peer_of(site).ok_or(DropReason::NoSa)?;
-        let peer = self.peers.get(number).ok_or(DropReason::NoSa)?;
-        peer.outbound.seal()?;
-        let to = peer.to.ok_or(DropReason::NoSa)?;
+        let (to, mtu) = self.way(number)?;
         if mss::opens_connection(outgoing.packet()) {
             let checksum = outgoing.checksum();
-            mss::clamp(read.get_mut(virtio::LEN..).unwrap_or_default(), peer.mtu, checksum);
+            mss::clamp(read.get_mut(virtio::LEN..).unwrap_or_default(), mtu, checksum);
             outgoing = Outgoing::parse(read)?;
         }
-        let heading = Heading { to, traffic_class: marking::outer(outgoing.packet(), self.copy_dscp) };
+        match self.pass(number, to, &mut outgoing)? {
+            Passed::Sent => Ok(()),
+            Passed::TooBig => Err(self.refuse(outgoing, mtu)),
+        }
+    }
+
+    /// Where a peer is and what fits the path there, if there is an SA (R26).
+    fn way(&mut self, number: PeerNumber) -> Result<(SocketAddr, usize), DropReason> {
+        let peer = self.peers.get(number).ok_or(DropReason::NoSa)?;
+        peer.outbound.seal()?;
+        Ok((peer.to.ok_or(DropReason::NoSa)?, peer.mtu))
+    }
+
+    /// Seals everything for a peer, in fragments where it has to be.
+    fn pass(&mut self, number: PeerNumber, to: SocketAddr, out: &mut Outgoing<'_>) -> Result<Passed, DropReason> {
+        let peer = self.peers.get(number).ok_or(DropReason::NoSa)?;
+        let heading = Heading { to, traffic_class: marking::outer(out.packet(), self.copy_dscp) };
         let (bursts, mtu) = (&mut self.bursts, peer.mtu);
         let mut lost = 0u64;
-        match outgoing.fit(mtu) {
-            Fit::Whole => lost = peer.dispatch(bursts, &mut outgoing, heading)?,
-            Fit::InFragments => self.narrow.in_fragments(&mut outgoing, mtu, |piece| {
+        match out.fit(mtu) {
+            Fit::Whole => lost = peer.dispatch(bursts, out, heading)?,
+            Fit::InFragments => self.narrow.in_fragments(out, mtu, |piece| {
                 lost = lost.saturating_add(peer.dispatch(bursts, piece, heading)?);
                 Ok(())
             })?,
-            Fit::No => return Err(self.refuse(outgoing, number)),
+            Fit::No => return Ok(Passed::TooBig),
             Fit::NoThoughEntitled => return Err(DropReason::PathBelowIpv6),
         }
         (0..lost).for_each(|_| self.drops.count(DropReason::CoverFull));
-        peer.traffic.count(outgoing.packet().len());
+        peer.traffic.count(out.packet().len());
         peer.sent = true;
-        Ok(())
+        Ok(Passed::Sent)
     }
 
     /// Tells the sender how large a packet may be; the reason is by which name this one is counted.
-    fn refuse(&mut self, outgoing: Outgoing<'_>, peer: PeerNumber) -> DropReason {
-        let mtu = self.peers.get(peer).map_or(0, |peer| peer.mtu);
+    fn refuse(&mut self, outgoing: Outgoing<'_>, mtu: usize) -> DropReason {
         match self.narrow.tell_sender(outgoing, mtu, self.origin.elapsed()) {
             Some(answer) if rustix::io::write(&*self.tun, answer).is_ok() => DropReason::TooBig,
             _ => DropReason::TooBigUntold,

@@ -20,9 +20,14 @@ pub struct Capture {
 
 impl Capture {
     pub fn start(authority: &Authority, at: &Namespace, name: &str) -> Self {
+        Self::on(authority, at, "wire", name)
+    }
+
+    /// On another interface.
+    pub fn on(authority: &Authority, at: &Namespace, interface: &str, name: &str) -> Self {
         let (file, log) = (authority.text_path(name), authority.text_path(&format!("{name}.log")));
         // KiB for what tcpdump has not read yet: all of a test's traffic, so that nothing is lost on a busy machine
-        let words = ["-i", "wire", "-B", "262144", "-U", "-n", "-s", "0", "-Z", "root", "-w", &file];
+        let words = ["-i", interface, "-B", "262144", "-U", "-n", "-s", "0", "-Z", "root", "-w", &file];
         let mut command = at.command("tcpdump", &words);
         command.stderr(std::fs::File::create(&log).expect("log")).stdout(Stdio::null());
         let child = command.spawn().expect("tcpdump");

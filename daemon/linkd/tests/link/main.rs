@@ -4,6 +4,7 @@
 mod authority;
 mod carries;
 mod daemon;
+mod hub;
 mod mistakes;
 mod network;
 mod organ;
