@@ -16,6 +16,12 @@ pub struct InterfaceAddress {
     pub length: u8,
 }
 
+impl std::fmt::Display for InterfaceAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
 impl FromStr for InterfaceAddress {
     type Err = String;
 

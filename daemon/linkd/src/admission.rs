@@ -32,7 +32,8 @@ pub enum Shown {
 }
 
 impl Shown {
-    fn usage(self) -> KeyUsage {
+    /// What its certificate must be for.
+    pub fn usage(self) -> KeyUsage {
         match self {
             Shown::AsClient => KeyUsage::client_auth(),
             Shown::AsServer => KeyUsage::server_auth(),
@@ -132,7 +133,7 @@ impl Trust {
     ///
     /// webpki tells what has expired, and when: with the clock at the end of time that is one certificate or list of the
     /// path, then the next, until nothing has. A verdict that cannot be put forward so stands for a minute only.
-    fn verified_until(&self, chain: &[CertificateDer<'_>], usage: KeyUsage, now: UnixTime) -> UnixTime {
+    pub fn verified_until(&self, chain: &[CertificateDer<'_>], usage: KeyUsage, now: UnixTime) -> UnixTime {
         let seconds = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
         let mut until = seconds(u64::MAX / 2);
         for _ in 0..MAX_EXPIRIES {

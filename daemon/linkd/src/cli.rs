@@ -13,9 +13,11 @@ Examples:
   coloa-linkd run --config /etc/coloa/linkd.toml      run the link encryptor (SIGTERM stops it)
   coloa-linkd status --config /etc/coloa/linkd.toml   each link: connected, encrypting | not encrypting, blocked
   coloa-linkd why 10.1.2.3 10.9.8.7 --port 443        which rule decides, and what would happen
+  coloa-linkd check                                   explains a configuration before it is used
   coloa-linkd identity device.pem                     the identity of a certificate, for the policy
   coloa-linkd policy sign --module /usr/lib/softhsm/libsofthsm2.so --token authority --key policy \\
       --pin-file pin --certificate authority.pem --input policy.toml --output policy.bundle
+  coloa-linkd policy edit policy.toml                 in $EDITOR: validated, serial raised, diff shown
   coloa-linkd policy diff --authority authority.pem policy.bundle policy.toml
   coloa-linkd policy show --authority authority.pem policy.bundle
 
@@ -71,6 +73,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Say what would happen to a packet, and which rule of the policy decides; exit code 3 if it is dropped
     Why(WhyArgs),
+    /// Explain a configuration before it is used: what will happen, what is wrong; exit code 3 if something is
+    Check(CheckArgs),
     /// Show the identity of a certificate (SHA-256 of its SubjectPublicKeyInfo)
     Identity {
         /// The certificate (PEM)
@@ -99,6 +103,17 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub config: ConfigArg,
     /// JSON instead of words
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to explain.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// JSON instead of sentences
     #[arg(long)]
     pub json: bool,
 }
@@ -150,9 +165,30 @@ pub enum PolicyCommand {
         /// The policy authority's certificate (PEM)
         #[arg(long, value_name = "FILE")]
         authority: PathBuf,
+        /// JSON instead of words
+        #[arg(long)]
+        json: bool,
         /// The bundle
         bundle: PathBuf,
     },
+    /// Edit a description in $VISUAL or $EDITOR: validates it, raises the serial, shows what changes, replaces it at once
+    Edit(EditArgs),
+}
+
+/// What to edit.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The description (TOML)
+    pub description: PathBuf,
+    /// The bundle in force: its serial has to be exceeded too
+    #[arg(long, value_name = "FILE", requires = "authority")]
+    pub bundle: Option<PathBuf>,
+    /// The policy authority's certificate (PEM), for the bundle
+    #[arg(long, value_name = "FILE")]
+    pub authority: Option<PathBuf>,
+    /// Do not ask before it is replaced
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What to sign, and with what.

@@ -148,7 +148,7 @@ fn open_black(config: &Config) -> Result<(TcpListener, BlackSocket), Fault> {
 }
 
 /// What the configuration says, but never more than fits the path.
-fn inner_mtu(config: &Config) -> u16 {
+pub fn inner_mtu(config: &Config) -> u16 {
     let outer_header = if config.black.listen.is_ipv4() { 20 } else { 40 };
     let largest = esp::inner_mtu(config.black.path_mtu.into(), outer_header);
     let largest = u16::try_from(largest).unwrap_or(u16::MAX);
@@ -173,7 +173,8 @@ fn limits(config: &Config) -> Limits {
     Limits { soft_age, hard_age: soft_age.saturating_mul(2), drain, ..Limits::DEFAULT }
 }
 
-fn key_spec(token: &Token) -> Result<KeySpec, Fault> {
+/// How the keyholder finds the key.
+pub fn key_spec(token: &Token) -> Result<KeySpec, Fault> {
     let credential = |name: &String| {
         std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(name)).ok_or_else(|| {
             Fault::Token { why: format!("the credential `{name}` was not passed by systemd (LoadCredential=)") }

@@ -9,6 +9,7 @@
 
 mod address;
 mod admission;
+mod check;
 mod cli;
 mod config;
 mod control;
@@ -78,11 +79,11 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
         Command::Run(args) => daemon::run(&args.config)?,
         Command::Status(args) => return show_status(&args, lang),
         Command::Why(args) => return why::show(&args, lang),
+        Command::Check(args) => return check::show(&args, lang),
         Command::Identity { certificate } => println!("{}", identity_of(&certificate)?),
         Command::Policy(PolicyCommand::Sign(args)) => sign_policy(&args)?,
-        Command::Policy(PolicyCommand::Show { authority, bundle }) => {
-            print!("{}", description::show(&policy::read(&bundle, &read_certificate(&authority)?)?));
-        }
+        Command::Policy(PolicyCommand::Show { authority, json, bundle }) => show_policy(&authority, json, &bundle)?,
+        Command::Policy(PolicyCommand::Edit(args)) => policy::edit::run(&args, lang)?,
         Command::Policy(PolicyCommand::Diff { authority, json, old, new }) => {
             show_diff(authority.as_deref(), json, (&old, &new))?;
         }
@@ -107,6 +108,17 @@ fn show_status(args: &StatusArgs, lang: Lang) -> Result<ExitCode, Fault> {
 fn identity_of(path: &Path) -> Result<Identity, Fault> {
     let fault = || Fault::Certificate { path: path.to_owned(), why: "it cannot be parsed".into() };
     Identity::of(&read_certificate(path)?).ok_or_else(fault)
+}
+
+fn show_policy(authority: &Path, json: bool, path: &Path) -> Result<(), Fault> {
+    let bundle = policy::read(path, &read_certificate(authority)?)?;
+    if json {
+        let fault = |e: serde_json::Error| Fault::Policy { path: path.to_owned(), why: e.to_string() };
+        println!("{}", serde_json::to_string_pretty(&policy::view::of(&bundle)).map_err(fault)?);
+    } else {
+        print!("{}", description::show(&bundle));
+    }
+    Ok(())
 }
 
 fn show_diff(authority: Option<&Path>, json: bool, (old, new): (&Path, &Path)) -> Result<(), Fault> {

@@ -7,8 +7,10 @@ mod authority;
 pub mod bundle;
 pub mod description;
 pub mod diff;
+pub mod edit;
 pub mod rules;
 pub mod serial;
+pub mod view;
 
 use std::fs;
 use std::path::Path;

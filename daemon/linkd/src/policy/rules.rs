@@ -82,6 +82,16 @@ fn site(name: &str, sites: &[Site]) -> Result<u32, String> {
     found.map(|(index, _)| index).ok_or_else(|| format!("a rule names the unknown site `{name}`"))
 }
 
+/// Some sites as a description writes them.
+pub fn written(members: &Members, name: impl Fn(u32) -> String) -> String {
+    match members {
+        Members::Site(index) => format!("site:{}", name(*index)),
+        Members::Organ(organ) => format!("organ:{organ}"),
+        Members::Group(group) => format!("group:{group}"),
+        Members::TheirHub => HUB.into(),
+    }
+}
+
 /// Whom a rule joins, and what it lets pass.
 pub fn words(bundle: &Bundle, rule: &Rule) -> (String, String) {
     let name = |index| site_name(bundle, index).to_owned();

@@ -54,6 +54,15 @@ impl SerialStore {
         matches!(self.read(), Ok(Some(record)) if record == (serial, hex::encode(digest)))
     }
 
+    /// The serial accepted last, if any.
+    pub fn newest(&self) -> Result<Option<u64>, String> {
+        match self.read() {
+            Ok(record) => Ok(record.map(|(serial, _)| serial)),
+            Err(SerialRefused::Record(why)) => Err(why),
+            Err(SerialRefused::Older { .. } | SerialRefused::Twin) => Ok(None),
+        }
+    }
+
     fn read(&self) -> Result<Option<(u64, String)>, SerialRefused> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,

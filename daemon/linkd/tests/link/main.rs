@@ -3,6 +3,7 @@
 
 mod authority;
 mod carries;
+mod check;
 mod daemon;
 mod hub;
 mod mistakes;
