@@ -265,7 +265,8 @@ impl Admission {
         without_lists.verified_until(chain, shown.usage(), now)
     }
 
-    fn trust(&self) -> Arc<Trust> {
+    /// The trust in force.
+    pub fn trust(&self) -> Arc<Trust> {
         self.trust.read().unwrap_or_else(|e| e.into_inner()).clone()
     }
 

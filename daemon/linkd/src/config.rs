@@ -43,7 +43,7 @@ pub struct Config {
 }
 
 /// The cleartext side.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Red {
     /// Name (`ip netns`) or absolute path of the namespace; without it the daemon's own.
@@ -62,7 +62,7 @@ pub struct Red {
 }
 
 /// The hosts on one wire of the cleartext side, for a transparent site.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Neighbours {
     /// The interface, in the red namespace.
@@ -72,7 +72,7 @@ pub struct Neighbours {
 }
 
 /// The encrypted side.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Black {
     /// Name (`ip netns`) or absolute path of the namespace; without it the daemon's own.
@@ -92,7 +92,7 @@ pub struct Black {
 }
 
 /// The token with the private key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// The PKCS#11 module, a shared object.
@@ -113,7 +113,7 @@ pub struct Token {
 }
 
 /// Certificates.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// Own certificate and the intermediates up to, but without, the trust anchor (PEM).
@@ -125,7 +125,7 @@ pub struct Identity {
 }
 
 /// The signed policy.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyFiles {
     /// The bundle.
@@ -135,7 +135,7 @@ pub struct PolicyFiles {
 }
 
 /// Where one peer is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
     /// The peer's site name in the policy.
@@ -186,7 +186,7 @@ impl PaddingClass {
 }
 
 /// When keys are renewed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rekey {
     /// A new exchange after so many seconds.
@@ -204,7 +204,7 @@ impl Default for Rekey {
 }
 
 /// Where metrics and status are served.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
     /// A loopback address and port, or the path of a Unix socket.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::time::Duration;
 
 use coloa_link::{Limits, Prefix, esp};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::admission::{Admission, Trust};
@@ -33,18 +33,24 @@ use crate::tun::{Routes, Tun};
 use crate::udp::{self, BlackSocket};
 use crate::watch;
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT; SIGHUP has the files looked at.
 pub fn run(path: &Path) -> Result<(), Fault> {
     // Before any thread exists, so that none of them is ended by a signal.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| system("signals", e))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| system("signals", e))?;
     let config = Config::load(path)?;
     if let Err(why) = privileges::keep_memory_private() {
         tracing::warn!(%why, "memory is not locked: give CAP_IPC_LOCK and CAP_SYS_RESOURCE, or run without swap");
     }
     privileges::raise_file_limit();
-    let running = Running::start(config)?;
+    let running = Running::start(config, path)?;
     privileges::drop_all().map_err(|e| system("privileges", e))?;
-    let signal = signals.forever().next();
+    let signal = signals.forever().find(|signal| match *signal {
+        SIGHUP => {
+            running.control.look_again();
+            false
+        }
+        _ => true,
+    });
     tracing::info!(?signal, "stopping: the links end, red loses its routes");
     running.stop();
     Ok(())
@@ -82,7 +88,7 @@ impl Sides {
 }
 
 impl Running {
-    fn start(config: Config) -> Result<Self, Fault> {
+    fn start(config: Config, path: &Path) -> Result<Self, Fault> {
         let sides = Sides::open(&config)?;
         let chain = read_certificates(&config.identity.certificate)?;
         let own = own_identity(&config, &chain)?;
@@ -112,7 +118,8 @@ impl Running {
             spawn("neighbours", move || wire.answer(&far))?;
         }
         let routes = keep_routes(sides.red, config.red.name.clone(), far)?;
-        let control = Control::new(Parts { config, admission, plane, keyholder, tls, serials, routes });
+        let control =
+            Control::new(Parts { config, path: path.to_owned(), admission, plane, keyholder, tls, serials, routes });
         start_control(&control, sides.black, listener, events)?;
         if let Some(served) = served {
             let control = control.clone();

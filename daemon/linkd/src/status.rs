@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission;
 use crate::control::Control;
+use crate::control::reload::Pending;
 use crate::data::{Report, Standing};
 use crate::fault::Lang;
 use crate::trouble::{Kind, Trouble};
@@ -28,6 +29,9 @@ pub struct Status {
     /// What is wrong with our own token, while something is: links live on, but agree on no new keys.
     #[serde(default)]
     pub token: Option<Trouble>,
+    /// How the configuration file stands to what is in force.
+    #[serde(default)]
+    pub pending: Pending,
     /// Every peer that the policy grants.
     pub links: Vec<LinkStatus>,
     /// Every drop by name, over all links.
@@ -97,6 +101,7 @@ impl Status {
             shared_namespace: fixed.shared_namespace,
             tun_offload: fixed.tun_offload.clone(),
             token: control.keyholder.away().map(|why| Trouble::new(Kind::OwnToken, why)),
+            pending: control.pending().clone(),
             links: links(control, &out, &inw),
             drops: drops(&out, &inw),
         }
@@ -124,6 +129,9 @@ impl Status {
         }
         if let Some(trouble) = &self.token {
             let _ = writeln!(out, "!!! {}", trouble.words(lang));
+        }
+        for pending in self.pending.words(lang) {
+            let _ = writeln!(out, "! {pending}");
         }
         if self.links.is_empty() {
             let _ = writeln!(

@@ -1,14 +1,14 @@
 //! The control channel's TLS: 1.3 only, both ends show certificates, key exchange X25519MLKEM768 and no other (R30), no
 //! tickets: each connection proves everything anew and yields fresh keys (R29).
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, Resumption};
+use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ServerConfig};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConfig};
+use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -25,29 +25,68 @@ pub struct Tls {
     pub client: Arc<ClientConfig>,
     /// For accepting.
     pub server: Arc<ServerConfig>,
+    /// What we show in both.
+    pub own: Arc<Own>,
+}
+
+/// Our key, and the chain that is shown for it; the chain can be renewed.
+#[derive(Debug)]
+pub struct Own(RwLock<Arc<CertifiedKey>>);
+
+impl Own {
+    fn now(&self) -> Arc<CertifiedKey> {
+        self.0.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// The chain that is shown.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.now().cert.clone()
+    }
+
+    /// Shows another chain for the same key, from the next handshake on.
+    pub fn renew(&self, chain: Vec<CertificateDer<'static>>) {
+        let renewed = Arc::new(CertifiedKey::new(chain, self.now().key.clone()));
+        *self.0.write().unwrap_or_else(|e| e.into_inner()) = renewed;
+    }
+}
+
+impl ResolvesServerCert for Own {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+}
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 impl Tls {
     /// With our key and chain; peers are judged by `admission` in the handshake.
     pub fn new(own: Arc<CertifiedKey>, admission: Arc<Admission>) -> Result<Self, Error> {
-        let provider = Arc::new(provider());
+        let (provider, own) = (Arc::new(provider()), Arc::new(Own(RwLock::new(own))));
         let verifier = Arc::new(Verifier { admission, provider: provider.clone() });
         let mut client = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
-            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own.clone())));
+            .with_client_cert_resolver(own.clone());
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = Resumption::disabled();
         client.enable_sni = false;
         let mut server = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
+            .with_cert_resolver(own.clone());
         server.alpn_protocols = vec![ALPN.to_vec()];
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Self { client: Arc::new(client), server: Arc::new(server) })
+        Ok(Self { client: Arc::new(client), server: Arc::new(server), own })
     }
 }
 

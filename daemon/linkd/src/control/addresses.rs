@@ -16,7 +16,15 @@ pub struct Addresses {
 impl Addresses {
     /// With those that the configuration names.
     pub fn new(configured: impl Iterator<Item = IpAddr>) -> Self {
-        Self { of_peer: HashMap::new(), peers_at: configured.map(|address| (address, 1)).collect() }
+        let mut all = Self::default();
+        configured.for_each(|address| all.enter(address));
+        all
+    }
+
+    /// The configuration names other ones now.
+    pub fn reconfigure(&mut self, old: &[IpAddr], new: &[IpAddr]) {
+        new.iter().for_each(|address| self.enter(*address));
+        old.iter().for_each(|address| self.leave(*address));
     }
 
     /// Whether a peer is or was here.
@@ -26,13 +34,22 @@ impl Addresses {
 
     /// The peer was admitted from here; where it was before no longer counts.
     pub fn remember(&mut self, peer: PeerNumber, address: IpAddr) {
+        self.enter(address);
+        if let Some(before) = self.of_peer.insert(peer, address) {
+            self.leave(before);
+        }
+    }
+
+    fn enter(&mut self, address: IpAddr) {
         let here = self.peers_at.entry(address).or_default();
         *here = here.saturating_add(1);
-        let Some(before) = self.of_peer.insert(peer, address) else { return };
-        if let Some(there) = self.peers_at.get_mut(&before) {
+    }
+
+    fn leave(&mut self, address: IpAddr) {
+        if let Some(there) = self.peers_at.get_mut(&address) {
             *there = there.saturating_sub(1);
             if *there == 0 {
-                self.peers_at.remove(&before);
+                self.peers_at.remove(&address);
             }
         }
     }
@@ -56,5 +73,7 @@ mod tests {
         assert!(!addresses.knows(home));
         addresses.remember(other, away);
         assert!(addresses.knows(configured));
+        addresses.reconfigure(&[configured], &[away]);
+        assert!(!addresses.knows(configured) && addresses.knows(away));
     }
 }

@@ -17,11 +17,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// The smaller identity lets the larger one dial first.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Dials the peer at this address until the daemon ends.
-pub async fn run(control: Arc<Control>, peer: Arc<Peer>, endpoint: SocketAddr) {
+/// Dials the peer until the configuration no longer says where it is, or the daemon ends.
+pub async fn run(control: Arc<Control>, peer: Arc<Peer>) {
     let grace = if control.admission.own() > peer.identity { Duration::ZERO } else { GRACE };
     let mut pause = grace;
-    while peer.wait_until_due(pause).await == Due::Dial {
+    while let Due::Dial(endpoint) = peer.wait_until_due(pause).await {
         // A task of its own, whose panic is the end of this attempt and of no other.
         let attempt = tokio::spawn(dial(control.clone(), peer.clone(), endpoint));
         let dialled = attempt.await.unwrap_or_else(|e| Err(Trouble::new(Kind::BrokenOff, e.to_string())));

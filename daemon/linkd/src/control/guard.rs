@@ -12,6 +12,7 @@ use rustls_pki_types::UnixTime;
 
 use super::Control;
 use super::peer::Peer;
+use super::reload::Reloader;
 use crate::admission::{self, Trust};
 use crate::fault::Fault;
 use crate::policy;
@@ -27,6 +28,7 @@ pub fn run(control: &Arc<Control>) {
     // Nothing is taken for seen: a file may have been replaced since the start read it.
     let (mut tried, mut told) = (None, String::new());
     let (mut last, mut patience) = (admission::now(), 0u32);
+    let mut reloader = Reloader::new(control.path.clone());
     while !control.is_stopping() {
         std::thread::sleep(ROUND);
         let (stamps, now) = (stamps(control), admission::now());
@@ -41,6 +43,7 @@ pub fn run(control: &Arc<Control>) {
                 Err(why) => tell_once(&mut told, why.to_string()),
             }
         }
+        reloader.look(control);
         judge(control, now, everyone);
         last = now;
     }
@@ -54,16 +57,18 @@ fn tell_once(told: &mut String, why: String) {
 }
 
 /// What changes when a file does: its number, length and time of change.
-type Stamp = Option<(u64, u64, i64, i64)>;
+pub type Stamp = Option<(u64, u64, i64, i64)>;
 
 fn stamps(control: &Control) -> Vec<Stamp> {
     let (identity, policy) = (&control.config.identity, &control.config.policy);
     let paths = [Some(&policy.bundle), Some(&policy.authority), Some(&identity.trust_anchors), identity.crl.as_ref()];
-    let stamp = |path: &Path| {
-        let found = std::fs::metadata(path).ok()?;
-        Some((found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
-    };
     paths.into_iter().flatten().map(|path| stamp(path)).collect()
+}
+
+/// A file as it is now.
+pub fn stamp(path: &Path) -> Stamp {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
 }
 
 fn renew(control: &Arc<Control>) -> Result<(), Fault> {

@@ -15,13 +15,15 @@ mod message;
 mod negotiate;
 mod peer;
 mod places;
+pub mod reload;
 mod session;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
@@ -30,8 +32,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 
 use crate::admission::Admission;
-use crate::config::{self, Config};
-use crate::data::{KeyEvent, PeerNumber, Plane, Routing, Shaping};
+use crate::config::Config;
+use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
 use crate::identity::Identity;
 use crate::keyholder::client::Keyholder;
 use crate::policy::serial::SerialStore;
@@ -40,14 +42,17 @@ use crate::workers::{MAX_THREADS, Workers};
 use crate::{privileges, watch};
 use addresses::Addresses;
 pub use peer::Peer;
+use reload::{Directory, Pending};
 
 /// Threads for tasks, which only wait, count and copy: one would do but for a task that is slow for once.
 const TASK_THREADS: usize = 2;
 
 /// Everything that the control side shares.
 pub struct Control {
-    /// The site's configuration.
+    /// The site's configuration, as it was when the daemon started.
     pub config: Config,
+    /// The file it came from.
+    path: PathBuf,
     /// Trust and policy.
     pub admission: Arc<Admission>,
     /// The data plane.
@@ -58,8 +63,9 @@ pub struct Control {
     serials: SerialStore,
     routes: Sender<Vec<Prefix>>,
     workers: Workers,
-    endpoints: HashMap<String, SocketAddr>,
-    shapings: HashMap<String, Shaping>,
+    directory: RwLock<Directory>,
+    pending: Mutex<Pending>,
+    wish: AtomicBool,
     addresses: Mutex<Addresses>,
     peers: Mutex<Roll>,
     runtime: OnceLock<Handle>,
@@ -78,6 +84,8 @@ struct Roll {
 pub struct Parts {
     /// The site's configuration.
     pub config: Config,
+    /// The file it came from.
+    pub path: PathBuf,
     /// Trust and policy.
     pub admission: Arc<Admission>,
     /// The data plane.
@@ -95,13 +103,12 @@ pub struct Parts {
 impl Control {
     /// Nobody is dialled or accepted yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, admission, plane, keyholder, tls, serials, routes } = parts;
-        let endpoint = |peer: &config::Peer| Some((peer.site.clone(), peer.endpoint?));
-        let endpoints: HashMap<_, _> = config.peer.iter().filter_map(endpoint).collect();
-        let shapings = config.peer.iter().map(|peer| (peer.site.clone(), peer.shaping())).collect();
-        let addresses = Mutex::new(Addresses::new(endpoints.values().map(SocketAddr::ip)));
+        let Parts { config, path, admission, plane, keyholder, tls, serials, routes } = parts;
+        let directory = Directory::new(&config.peer);
+        let addresses = Mutex::new(Addresses::new(directory.endpoints().map(|endpoint| endpoint.ip())));
         Arc::new(Self {
             config,
+            path,
             admission,
             plane,
             keyholder,
@@ -109,8 +116,9 @@ impl Control {
             serials,
             routes,
             workers: Workers::new(),
-            endpoints,
-            shapings,
+            directory: RwLock::new(directory),
+            pending: Mutex::default(),
+            wish: AtomicBool::new(false),
             addresses,
             peers: Mutex::default(),
             runtime: OnceLock::new(),
@@ -186,7 +194,48 @@ impl Control {
 
     /// Where the peer of this site name is, if the configuration says.
     fn endpoint(&self, site: &str) -> Option<SocketAddr> {
-        self.endpoints.get(site).copied()
+        self.directory().endpoint(site)
+    }
+
+    fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Has the files looked at even if nothing says that they changed.
+    pub fn look_again(&self) {
+        self.wish.store(true, Ordering::Relaxed);
+    }
+
+    fn take_wish(&self) -> bool {
+        self.wish.swap(false, Ordering::Relaxed)
+    }
+
+    /// How the configuration file stands to what is in force.
+    pub fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Puts other `[[peer]]` entries in force: only what differs is touched.
+    fn set_directory(self: &Arc<Self>, new: Directory) {
+        let old = {
+            let mut directory = self.directory.write().unwrap_or_else(|e| e.into_inner());
+            if *directory == new {
+                return;
+            }
+            std::mem::replace(&mut *directory, new)
+        };
+        let new = self.directory().clone();
+        let ips = |directory: &Directory| directory.endpoints().map(|endpoint| endpoint.ip()).collect::<Vec<_>>();
+        self.addresses.lock().unwrap_or_else(|e| e.into_inner()).reconfigure(&ips(&old), &ips(&new));
+        for peer in self.peers() {
+            if new.shaping(&peer.name) != old.shaping(&peer.name) {
+                self.plane.shape(peer.number, new.shaping(&peer.name));
+            }
+            if new.endpoint(&peer.name) != old.endpoint(&peer.name) {
+                tracing::info!(peer = peer.name, endpoint = ?new.endpoint(&peer.name), "the [[peer]] entry has changed");
+                self.direct(&peer, new.endpoint(&peer.name));
+            }
+        }
     }
 
     /// Whether a peer is configured at this address, or was there when it was last admitted.
@@ -232,20 +281,21 @@ impl Control {
                 continue;
             }
             let (number, endpoint) = (PeerNumber(roll.all.len()), self.endpoint(name));
-            let peer = Arc::new(Peer::new(number, *identity, name.clone(), endpoint.is_some()));
+            let peer = Arc::new(Peer::new(number, *identity, name.clone()));
             roll.all.push(peer.clone());
             roll.by_identity.insert(*identity, number);
-            self.plane.shape(number, self.shapings.get(name).copied().unwrap_or_default());
-            self.start_dialler(peer, endpoint);
+            self.plane.shape(number, self.directory().shaping(name));
+            self.direct(&peer, endpoint);
         }
     }
 
-    fn start_dialler(self: &Arc<Self>, peer: Arc<Peer>, endpoint: Option<SocketAddr>) {
-        let (Some(endpoint), Some(runtime)) = (endpoint, self.runtime.get()) else {
-            tracing::debug!(peer = peer.name, "no [[peer]] endpoint: this peer has to dial us");
-            return;
-        };
-        runtime.spawn(watch::task("dial", dial::run(self.clone(), peer, endpoint)));
+    /// Dials the peer here from now on, or no more.
+    fn direct(self: &Arc<Self>, peer: &Arc<Peer>, endpoint: Option<SocketAddr>) {
+        let needs_dialler = peer.direct(endpoint);
+        match self.runtime.get().filter(|_| needs_dialler) {
+            Some(runtime) => drop(runtime.spawn(watch::task("dial", dial::run(self.clone(), peer.clone())))),
+            None => tracing::debug!(peer = peer.name, "no [[peer]] endpoint: this peer has to dial us"),
+        }
     }
 
     fn hear(&self, events: &Receiver<KeyEvent>) {

@@ -1,5 +1,6 @@
 //! One peer as the control side sees it: its session, its epochs, and what went wrong last.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -22,8 +23,6 @@ pub struct Peer {
     pub name: String,
     /// Held while an epoch is negotiated: one at a time.
     pub turn: tokio::sync::Mutex<()>,
-    /// Whether we can dial it.
-    dialled: bool,
     state: Mutex<State>,
     bell: Notify,
 }
@@ -33,6 +32,10 @@ pub struct Peer {
 pub struct State {
     /// Its site in the policy in force, if that grants the link.
     pub site: Option<SiteIndex>,
+    /// Where it is dialled, if we know.
+    endpoint: Option<SocketAddr>,
+    /// A task dials it whenever an epoch is due.
+    dialling: bool,
     /// A new epoch is wanted though a session lives.
     pub rekey_wanted: bool,
     /// The newest epoch ever used.
@@ -84,17 +87,29 @@ pub struct Entered {
 /// What a dialler is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Negotiate an epoch.
-    Dial,
+    /// Negotiate an epoch, at this address.
+    Dial(SocketAddr),
     /// End.
     Stop,
 }
 
 impl Peer {
-    /// Without a session; `dialled` if we know where it is.
-    pub fn new(number: PeerNumber, identity: Identity, name: String, dialled: bool) -> Self {
+    /// Without a session; it has to dial us until [`Self::direct`] says where it is.
+    pub fn new(number: PeerNumber, identity: Identity, name: String) -> Self {
         let (turn, state) = (tokio::sync::Mutex::new(()), Mutex::default());
-        Self { number, identity, name, turn, dialled, state, bell: Notify::new() }
+        Self { number, identity, name, turn, state, bell: Notify::new() }
+    }
+
+    /// Dials it here from now on, or no more. A link that lives goes on, and its next epoch, at once, is negotiated there.
+    /// Returns whether a dialler has to be started.
+    pub fn direct(&self, endpoint: Option<SocketAddr>) -> bool {
+        let mut state = self.state();
+        state.endpoint = endpoint;
+        state.rekey_wanted |= endpoint.is_some() && state.session.is_some();
+        let starts = endpoint.is_some() && !state.dialling && !state.stopping;
+        state.dialling |= starts;
+        self.bell.notify_one();
+        starts
     }
 
     /// The changing part.
@@ -116,11 +131,13 @@ impl Peer {
     }
 
     fn due(&self) -> Option<Due> {
-        let state = self.state();
-        match (state.stopping, state.is_due()) {
-            (true, _) => Some(Due::Stop),
-            (_, true) => Some(Due::Dial),
-            _ => None,
+        let mut state = self.state();
+        match state.endpoint.filter(|_| !state.stopping) {
+            None => {
+                state.dialling = false;
+                Some(Due::Stop)
+            }
+            Some(endpoint) => state.is_due().then_some(Due::Dial(endpoint)),
         }
     }
 
@@ -188,7 +205,7 @@ impl Peer {
         state.rekey_wanted = true;
         match &state.session {
             // A full queue holds this very order.
-            Some(session) if !self.dialled => drop(session.orders.try_send(Order::AskToBeDialled)),
+            Some(session) if state.endpoint.is_none() => drop(session.orders.try_send(Order::AskToBeDialled)),
             _ => self.bell.notify_one(),
         }
     }
@@ -197,7 +214,7 @@ impl Peer {
     /// new epoch already.
     pub fn asked_to_dial(&self, number: u64) {
         let mut state = self.state();
-        if self.dialled && state.session.as_ref().is_some_and(|s| s.number == number) {
+        if state.endpoint.is_some() && state.session.as_ref().is_some_and(|s| s.number == number) {
             state.rekey_wanted = true;
             self.bell.notify_one();
         }
@@ -228,7 +245,8 @@ mod tests {
     use super::*;
 
     fn peer(dialled: bool) -> Peer {
-        let peer = Peer::new(PeerNumber(0), Identity([7; 32]), "hue".into(), dialled);
+        let peer = Peer::new(PeerNumber(0), Identity([7; 32]), "hue".into());
+        assert_eq!(peer.direct(dialled.then(|| "192.0.2.1:4500".parse().expect("address"))), dialled);
         peer.grant(Some(SiteIndex(0)));
         peer
     }
@@ -264,5 +282,21 @@ mod tests {
         assert!(!dialling.is_due(), "the session that asked was replaced");
         dialling.asked_to_dial(living.number);
         assert!(dialling.is_due());
+    }
+
+    #[test]
+    fn one_dialler_follows_the_endpoint_and_ends_with_it() {
+        let peer = peer(true);
+        let other = "192.0.2.9:4500".parse().expect("address");
+        assert!(!peer.direct(Some(other)), "the dialler that runs goes there");
+        assert_eq!(peer.due(), Some(Due::Dial(other)));
+        peer.keep_evidence(evidence());
+        peer.enter_session().expect("admitted");
+        assert_eq!(peer.due(), None);
+        peer.direct(Some("192.0.2.1:4500".parse().expect("address")));
+        assert!(matches!(peer.due(), Some(Due::Dial(_))), "the link moves to another address by a new epoch");
+        assert!(!peer.direct(None));
+        assert_eq!(peer.due(), Some(Due::Stop));
+        assert!(peer.direct(Some(other)), "a new one is needed");
     }
 }

@@ -127,6 +127,13 @@ impl Authority {
         self.store(name);
     }
 
+    /// Another certificate for the same key, valid for so many days.
+    pub fn renew(&self, name: &str, days: u32) {
+        self.openssl(&format!("ca -batch -notext -config ca.cnf -in {name}.csr -out {name}.again -days {days}"));
+        self.openssl(&format!("x509 -in {name}.again -out {name}.new && cat ca.pem >> {name}.new"));
+        fs::rename(self.path(&format!("{name}.new")), self.path(&format!("{name}.pem"))).expect("rename");
+    }
+
     /// A token store of its own for each device, as on two machines.
     fn store(&self, name: &str) {
         let tokens = self.path(&format!("tokens-{name}"));

@@ -135,6 +135,12 @@ impl Daemon {
         rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
+    /// SIGHUP: look at the files again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).expect("kill");
+    }
+
     /// SIGTERM, as systemd does it.
     pub fn terminate(&mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);

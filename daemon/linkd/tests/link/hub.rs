@@ -12,8 +12,8 @@ use crate::network::{BLACK, Namespace, Network, RED_V4, eventually, good};
 
 const CANARY: &[u8] = b"canary-through-the-hub-";
 /// Site c's address on its own wire to the hub, and its red one.
-const BLACK_C: &str = "198.51.100.2";
-const RED_C: &str = "10.73.0.1";
+pub const BLACK_C: &str = "198.51.100.2";
+pub const RED_C: &str = "10.73.0.1";
 
 /// A hub with two spokes.
 pub struct Star {
@@ -92,7 +92,7 @@ impl Star {
 }
 
 /// What every spoke may do with its hub, and with the others through it.
-const THROUGH_THE_HUB: &str = "[[rule]]\nbetween = [\"group:all\", \"hub\"]\n\
+pub const THROUGH_THE_HUB: &str = "[[rule]]\nbetween = [\"group:all\", \"hub\"]\n\
                                [[rule]]\nbetween = [\"group:all\", \"group:all\"]\nvia = \"hub\"\n";
 const TO_THE_HUB_ONLY: &str = "[[rule]]\nbetween = [\"group:all\", \"hub\"]\n";
 

@@ -11,6 +11,7 @@ mod network;
 mod organ;
 mod path;
 mod refuses;
+mod reloads;
 mod renews;
 mod sites;
 mod storm;
