@@ -14,6 +14,7 @@ use signal_hook::iterator::Signals;
 
 use crate::admission::{Admission, Trust};
 use crate::config::{Config, MetricsAddress, Token};
+use crate::control::handing::Held;
 use crate::control::{Control, Parts};
 use crate::data::{KeyEvent, Plane, Settings};
 use crate::fault::Fault;
@@ -25,6 +26,7 @@ use crate::metrics::Listener;
 use crate::neighbours::{self, Far};
 use crate::netns::Namespace;
 use crate::policy;
+use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
 use crate::privileges;
 use crate::status::Fixed;
@@ -94,8 +96,9 @@ impl Running {
         let own = own_identity(&config, &chain)?;
         let serials = SerialStore::new(&config.state_dir);
         let trust = Trust::load(&config.identity)?;
-        let accepted = policy::load(&config.policy, &trust, &serials)?;
-        let admission = Arc::new(Admission::new(own, trust, accepted));
+        let policy = policy::load(&Sources::of(&config), &trust, &serials)?;
+        let held = Held { serial: policy.accepted.serial(), file: policy.file.into() };
+        let admission = Arc::new(Admission::new(own, trust, policy.accepted));
         if admission.policy().is_none() {
             tracing::warn!(identity = %own, "the policy does not know this site: everything is blocked");
         }
@@ -118,8 +121,17 @@ impl Running {
             spawn("neighbours", move || wire.answer(&far))?;
         }
         let routes = keep_routes(sides.red, config.red.name.clone(), far)?;
-        let control =
-            Control::new(Parts { config, path: path.to_owned(), admission, plane, keyholder, tls, serials, routes });
+        let control = Control::new(Parts {
+            config,
+            path: path.to_owned(),
+            admission,
+            held,
+            plane,
+            keyholder,
+            tls,
+            serials,
+            routes,
+        });
         start_control(&control, sides.black, listener, events)?;
         if let Some(served) = served {
             let control = control.clone();

@@ -16,7 +16,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::admission::{Admission, Refused, Shown};
 
 /// The protocol that is spoken inside, with its version.
-const ALPN: &[u8] = b"coloa-link/2";
+const ALPN: &[u8] = b"coloa-link/3";
 
 /// Both roles' configurations.
 #[derive(Clone, Debug)]

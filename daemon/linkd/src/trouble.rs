@@ -35,6 +35,8 @@ pub enum Kind {
     Busy,
     /// The conversation broke off.
     BrokenOff,
+    /// The policy that the peer handed over is not believed.
+    PolicyRefused,
     /// The control connection was lost; keys that are installed live on.
     ControlLost,
 }
@@ -75,6 +77,10 @@ impl Kind {
             Kind::OwnToken => ("our own token does not sign", "check the token, its module and the [token] section"),
             Kind::Busy => ("the peer's own connection goes first", "nothing to do"),
             Kind::BrokenOff => ("the conversation broke off", "it is tried again; see the peer's log if it persists"),
+            Kind::PolicyRefused => (
+                "the link policy that the peer handed over is refused",
+                "ask the policy authority; ours stays in force",
+            ),
             Kind::ControlLost => ("the control connection was lost", "it is dialled anew; the link lives on meanwhile"),
         }
     }
@@ -96,6 +102,10 @@ impl Kind {
             Kind::OwnToken => ("token của thiết bị này không ký", "kiểm tra token, mô-đun và mục [token]"),
             Kind::Busy => ("kết nối của điểm đối tác được ưu tiên", "không cần làm gì"),
             Kind::BrokenOff => ("trao đổi bị gián đoạn", "đang thử lại; nếu kéo dài, xem nhật ký tại điểm đối tác"),
+            Kind::PolicyRefused => (
+                "từ chối chính sách do điểm đối tác chuyển đến",
+                "hỏi cơ quan ban hành chính sách; bản hiện tại vẫn có hiệu lực",
+            ),
             Kind::ControlLost => ("mất kết nối điều khiển", "đang nối lại; đường truyền vẫn hoạt động"),
         }
     }

@@ -19,6 +19,7 @@ use crate::fault::{Fault, Lang};
 use crate::identity::{Identity, read_certificate};
 use crate::metrics;
 use crate::policy;
+use crate::policy::received::Sources;
 use crate::policy::{description, rules};
 use fate::Fate;
 
@@ -81,7 +82,7 @@ pub fn show(args: &WhyArgs, lang: Lang) -> Result<ExitCode, Fault> {
 }
 
 fn policy_of(config: &Config, path: &Path) -> Result<(Accepted, Spd), Fault> {
-    let accepted = policy::examine(&config.policy, &Trust::load(&config.identity)?)?;
+    let accepted = policy::examine(&Sources::of(config), &Trust::load(&config.identity)?)?;
     let unreadable =
         || Fault::Certificate { path: config.identity.certificate.clone(), why: "it cannot be parsed".into() };
     let own = Identity::of(&read_certificate(&config.identity.certificate)?).ok_or_else(unreadable)?;

@@ -5,13 +5,14 @@ use coloa_link::{Prefix, SiteIndex, Spd};
 use super::identity::Own;
 use super::{Findings, words};
 use crate::config::Config;
+use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
 use crate::policy::{self, rules};
 
 /// The policy as this site has it.
 pub fn examine(config: &Config, own: Option<&Own>, findings: &mut Findings) {
     let Some(own) = own else { return };
-    let Some(accepted) = findings.took("policy", policy::examine(&config.policy, &own.trust)) else { return };
+    let Some(accepted) = findings.took("policy", policy::examine(&Sources::of(config), &own.trust)) else { return };
     let serial = accepted.serial();
     serials(config, serial, findings);
     let Some(spd) = Spd::new(accepted, &own.identity.0) else {

@@ -125,7 +125,7 @@ async fn serve(control: &Arc<Control>, tcp: TcpStream, (mut place, known): (Plac
     let orders = enter(control, &peer, &channel)?;
     drop((turn, place));
     tracing::info!(peer = peer.name, epoch = epoch.0, "connected, encrypting (accepted)");
-    session::keep(control, &peer, channel, orders).await;
+    session::keep(control, &peer, channel, (orders, hello.serial)).await;
     Ok(())
 }
 

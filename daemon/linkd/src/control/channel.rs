@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use super::message::{MAX_BODY, Message};
+use super::message::Message;
 use crate::tls::Tls;
 use crate::workers::{Step, Workers};
 
@@ -29,7 +29,9 @@ pub struct Channel {
     tcp: TcpStream,
     role: Role,
     /// A message of which not everything has come: a wait that is given up loses nothing.
-    partial: ([u8; 1 + MAX_BODY], usize),
+    partial: (Vec<u8>, usize),
+    /// The octets of the piece of policy that came last.
+    piece: Vec<u8>,
 }
 
 impl Channel {
@@ -54,7 +56,7 @@ impl Channel {
 
     async fn shake(tls: Connection, tcp: TcpStream, mut how: Shake, workers: &Workers) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        let mut channel = Self { tls, tcp, role: how.role, partial: ([0; 1 + MAX_BODY], 0) };
+        let mut channel = Self { tls, tcp, role: how.role, partial: Default::default(), piece: Vec::new() };
         while channel.tls.is_handshaking() {
             how.wait(channel.flush()).await?;
             if channel.tls.is_handshaking() {
@@ -69,7 +71,7 @@ impl Channel {
     /// Lets the workers digest what has come; an alert that TLS wants to send goes out. The wait for a worker is not the
     /// peer's fault and does not cost it patience, but a peer that hangs up meanwhile is not worked for.
     async fn digest_apart(self, how: &mut Shake, workers: &Workers) -> io::Result<Self> {
-        let Self { mut tls, tcp, role, partial } = self;
+        let Self { mut tls, tcp, role, partial, piece } = self;
         // A server signs in answer to the first flight; a client in answer to the only one.
         let step = if role == Role::Server && how.answered { Step::Checks } else { Step::Signs { known: how.known } };
         let work = move || {
@@ -78,7 +80,7 @@ impl Channel {
         };
         let (tls, digested) = workers.work(step, hung_up(&tcp), work).await?;
         how.answered |= tls.wants_write();
-        let mut channel = Self { tls, tcp, role, partial };
+        let mut channel = Self { tls, tcp, role, partial, piece };
         if let Err(why) = digested {
             let _ = how.wait(channel.flush()).await;
             return Err(io::Error::other(why));
@@ -113,8 +115,7 @@ impl Channel {
 
     /// Sends a message.
     pub async fn send(&mut self, message: Message, deadline: Duration) -> io::Result<()> {
-        self.tls.writer().write_all(&message.encode())?;
-        timeout(deadline, self.flush()).await?
+        self.send_with(message, &[], deadline).await
     }
 
     /// Waits for the next message, so long at most.
@@ -126,15 +127,36 @@ impl Channel {
     pub async fn next(&mut self) -> io::Result<Message> {
         let unknown = || io::Error::other("the peer sent a message of an unknown kind");
         self.fill_partial(1).await?;
-        let ([kind, ..], _) = self.partial;
-        let length = Message::body_len(kind).ok_or_else(unknown)?;
-        self.fill_partial(1usize.saturating_add(length)).await?;
-        self.partial.1 = 0;
-        let body = self.partial.0.get(1..).and_then(|rest| rest.get(..length)).ok_or_else(unknown)?;
-        Message::parse(kind, body).ok_or_else(unknown)
+        let kind = self.partial.0.first().copied().ok_or_else(unknown)?;
+        let end = Message::body_len(kind).ok_or_else(unknown)?.saturating_add(1);
+        self.fill_partial(end).await?;
+        let body = self.partial.0.get(1..end).ok_or_else(unknown)?;
+        let message = Message::parse(kind, body).ok_or_else(unknown)?;
+        if let Message::Piece(piece) = message {
+            self.fill_partial(end.saturating_add(piece.length.into())).await?;
+            self.piece = self.partial.0.split_off(end);
+        }
+        // What a piece needed is not kept: a hub has thousands of these.
+        self.partial = Default::default();
+        Ok(message)
+    }
+
+    /// The octets that came with the last [`Message::Piece`].
+    pub fn take_piece(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.piece)
+    }
+
+    /// Sends a message and octets behind it.
+    pub async fn send_with(&mut self, message: Message, octets: &[u8], deadline: Duration) -> io::Result<()> {
+        self.tls.writer().write_all(&message.encode())?;
+        self.tls.writer().write_all(octets)?;
+        timeout(deadline, self.flush()).await?
     }
 
     async fn fill_partial(&mut self, wanted: usize) -> io::Result<()> {
+        if self.partial.0.len() < wanted {
+            self.partial.0.resize(wanted, 0);
+        }
         while self.partial.1 < wanted {
             let (octets, have) = &mut self.partial;
             let room = octets.get_mut(*have..wanted).unwrap_or_default();

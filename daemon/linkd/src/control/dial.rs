@@ -64,6 +64,6 @@ async fn dial(control: Arc<Control>, peer: Arc<Peer>, endpoint: SocketAddr) -> R
     drop(turn);
     tracing::info!(peer = peer.name, epoch = epoch.0, "connected, encrypting (dialled)");
     let (control, peer) = (control.clone(), peer.clone());
-    tokio::spawn(async move { session::keep(&control, &peer, channel, orders).await });
+    tokio::spawn(async move { session::keep(&control, &peer, channel, (orders, hello.serial)).await });
     Ok(())
 }

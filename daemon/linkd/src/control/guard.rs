@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 
 use super::Control;
+use super::handing::Held;
 use super::peer::Peer;
 use super::reload::Reloader;
 use crate::admission::{self, Trust};
@@ -61,8 +62,10 @@ pub type Stamp = Option<(u64, u64, i64, i64)>;
 
 fn stamps(control: &Control) -> Vec<Stamp> {
     let (identity, policy) = (&control.config.identity, &control.config.policy);
-    let paths = [Some(&policy.bundle), Some(&policy.authority), Some(&identity.trust_anchors), identity.crl.as_ref()];
-    paths.into_iter().flatten().map(|path| stamp(path)).collect()
+    let received = control.sources().received();
+    let named = [&policy.bundle, &policy.authority, &identity.trust_anchors, &received];
+    let paths = named.map(Some).into_iter().chain([identity.crl.as_ref()]);
+    paths.flatten().map(|path| stamp(path)).collect()
 }
 
 /// A file as it is now.
@@ -73,12 +76,14 @@ pub fn stamp(path: &Path) -> Stamp {
 
 fn renew(control: &Arc<Control>) -> Result<(), Fault> {
     let trust = Trust::load(&control.config.identity)?;
-    let policy = policy::load(&control.config.policy, &trust, &control.serials);
+    let policy = policy::load(&control.sources(), &trust, &control.serials);
     control.admission.set_trust(trust);
     let policy = policy?;
-    tracing::info!(serial = policy.serial(), "policy in force");
-    control.admission.set_policy(policy);
+    let serial = policy.accepted.serial();
+    tracing::info!(serial, "policy in force");
+    control.admission.set_policy(policy.accepted);
     control.apply_policy();
+    control.hold(Held { serial, file: policy.file.into() });
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod addresses;
 mod channel;
 mod dial;
 mod guard;
+pub mod handing;
 mod message;
 mod negotiate;
 mod peer;
@@ -29,18 +30,20 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use coloa_link::{Prefix, SiteIndex};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
 use crate::identity::Identity;
 use crate::keyholder::client::Keyholder;
+use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
 use crate::tls::Tls;
 use crate::workers::{MAX_THREADS, Workers};
-use crate::{privileges, watch};
+use crate::{privileges, watch as watched_tasks};
 use addresses::Addresses;
+use handing::Held;
 pub use peer::Peer;
 use reload::{Directory, Pending};
 
@@ -63,6 +66,8 @@ pub struct Control {
     serials: SerialStore,
     routes: Sender<Vec<Prefix>>,
     workers: Workers,
+    /// The signed policy as it is handed on.
+    held: watch::Sender<Held>,
     directory: RwLock<Directory>,
     pending: Mutex<Pending>,
     wish: AtomicBool,
@@ -88,6 +93,8 @@ pub struct Parts {
     pub path: PathBuf,
     /// Trust and policy.
     pub admission: Arc<Admission>,
+    /// The signed policy.
+    pub held: Held,
     /// The data plane.
     pub plane: Plane,
     /// The token's keeper.
@@ -103,7 +110,7 @@ pub struct Parts {
 impl Control {
     /// Nobody is dialled or accepted yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, path, admission, plane, keyholder, tls, serials, routes } = parts;
+        let Parts { config, path, admission, held, plane, keyholder, tls, serials, routes } = parts;
         let directory = Directory::new(&config.peer);
         let addresses = Mutex::new(Addresses::new(directory.endpoints().map(|endpoint| endpoint.ip())));
         Arc::new(Self {
@@ -116,6 +123,7 @@ impl Control {
             serials,
             routes,
             workers: Workers::new(),
+            held: watch::Sender::new(held),
             directory: RwLock::new(directory),
             pending: Mutex::default(),
             wish: AtomicBool::new(false),
@@ -195,6 +203,24 @@ impl Control {
     /// Where the peer of this site name is, if the configuration says.
     fn endpoint(&self, site: &str) -> Option<SocketAddr> {
         self.directory().endpoint(site)
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources::of(&self.config)
+    }
+
+    /// The signed policy in force.
+    fn held(&self) -> Held {
+        self.held.borrow().clone()
+    }
+
+    /// Hands this one on from now on; the peers are told.
+    fn hold(&self, held: Held) {
+        self.held.send_if_modified(|now| {
+            let newer = now.serial != held.serial;
+            *now = held;
+            newer
+        });
     }
 
     fn directory(&self) -> RwLockReadGuard<'_, Directory> {
@@ -293,7 +319,7 @@ impl Control {
     fn direct(self: &Arc<Self>, peer: &Arc<Peer>, endpoint: Option<SocketAddr>) {
         let needs_dialler = peer.direct(endpoint);
         match self.runtime.get().filter(|_| needs_dialler) {
-            Some(runtime) => drop(runtime.spawn(watch::task("dial", dial::run(self.clone(), peer.clone())))),
+            Some(runtime) => drop(runtime.spawn(watched_tasks::task("dial", dial::run(self.clone(), peer.clone())))),
             None => tracing::debug!(peer = peer.name, "no [[peer]] endpoint: this peer has to dial us"),
         }
     }
@@ -334,7 +360,7 @@ fn invert(sites: &[Option<SiteIndex>]) -> Vec<Option<PeerNumber>> {
 
 /// Starts a thread that the daemon cannot do without.
 fn watched(name: &'static str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    watch::spawn(name, body).map(|_| ())
+    watched_tasks::spawn(name, body).map(|_| ())
 }
 
 /// A random part of `whole`, so that what began at once does not go on at once.

@@ -24,6 +24,8 @@ pub const STEP: Duration = Duration::from_secs(10);
 pub struct Greeting {
     newest: u64,
     port: u16,
+    /// The serial of its policy.
+    pub serial: u64,
 }
 
 /// Judges the peer of a connection by its chain, now. What the handshake verified is not verified again.
@@ -42,7 +44,7 @@ fn shown(ours: Role) -> Shown {
 
 /// Says hello to this peer.
 pub async fn greet(control: &Control, peer: &Peer, channel: &mut Channel) -> Result<(), Trouble> {
-    let serial = control.admission.policy().as_ref().as_ref().map_or(0, |spd| spd.serial());
+    let serial = control.held().serial;
     let newest = peer.state().newest;
     let hello = Message::Hello { newest, serial, port: control.config.black.listen.port() };
     channel.send(hello, STEP).await.map_err(Trouble::from)
@@ -51,7 +53,7 @@ pub async fn greet(control: &Control, peer: &Peer, channel: &mut Channel) -> Res
 /// Waits for the other end's hello.
 pub async fn greeting(channel: &mut Channel) -> Result<Greeting, Trouble> {
     match channel.receive(STEP).await? {
-        Message::Hello { newest, port, .. } => Ok(Greeting { newest, port }),
+        Message::Hello { newest, serial, port } => Ok(Greeting { newest, port, serial }),
         Message::Busy => Err(Trouble::new(Kind::Busy, "both ends dialled at once")),
         other => Err(broken(format!("the peer began with {other:?} instead of a hello"))),
     }

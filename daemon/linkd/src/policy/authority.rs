@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::identity::read_certificates;
 
 /// Extended key usage "signs link policy": 2.25.152171363938579942698067219498457522657 (X.667), content octets.
-const POLICY_SIGNING: &[u8] = &[
+pub(super) const POLICY_SIGNING: &[u8] = &[
     0x69, 0x81, 0xe4, 0xfb, 0x91, 0xdf, 0xcf, 0xc2, 0x82, 0x8d, 0xa7, 0x80, 0xa4, 0xd7, 0x95, 0xaa, 0x8f, 0xc9, 0xc3,
     0x61,
 ];

@@ -107,7 +107,7 @@ impl Authority {
 
     fn issue_to(&self, name: &str, subject: &str, flaw: Flaw) {
         // The policy authority has P-256, the devices P-384: both suites are in use.
-        let curve = if name == "policy" { "P-256" } else { "P-384" };
+        let curve = if name.starts_with("policy") { "P-256" } else { "P-384" };
         let request = format!(
             "req -newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes -keyout {name}.key -out {name}.csr -utf8 -subj '{subject}'"
         );
@@ -118,7 +118,7 @@ impl Authority {
             self.new_ca(ca, Some("foreign-root"));
         }
         let dates = if flaw == Flaw::Expired { "-startdate 20200101000000Z -enddate 20200201000000Z" } else { "" };
-        let extensions = if name == "policy" { "-extensions policy" } else { "" };
+        let extensions = if name.starts_with("policy") { "-extensions policy" } else { "" };
         self.openssl(&format!(
             "ca -batch -notext {extensions} -config {ca}.cnf -in {name}.csr -out {name}.end {dates}"
         ));

@@ -10,6 +10,7 @@ mod mistakes;
 mod network;
 mod organ;
 mod path;
+mod policy;
 mod refuses;
 mod reloads;
 mod renews;

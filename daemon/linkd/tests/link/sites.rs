@@ -288,7 +288,7 @@ fn client(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> A
         .with_custom_certificate_verifier(Arc::new(Trusting(provider)))
         .with_client_auth_cert(chain, key)
         .expect("a certificate");
-    config.alpn_protocols = vec![b"coloa-link/2".to_vec()];
+    config.alpn_protocols = vec![b"coloa-link/3".to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
     Arc::new(config)
