@@ -96,7 +96,7 @@ impl<A: Aead> Inbound<A> {
     pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
         match self.receive(datagram)?.inner {
             Inner::Packet(packet) => Ok(packet),
-            Inner::Message(_) | Inner::Dummy => Err(DropReason::Dummy),
+            Inner::Message(_) | Inner::Measure(_) | Inner::Dummy => Err(DropReason::Dummy),
         }
     }
 

@@ -49,6 +49,7 @@ pub mod limiter;
 pub mod limits;
 mod link;
 pub mod marking;
+pub mod measure;
 pub mod mss;
 pub mod narrow;
 mod open;

@@ -6,6 +6,7 @@ use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, Prefix, Spi, Trailer};
 use crate::ip;
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
+use crate::measure::Measure;
 use crate::path::Message;
 use crate::replay::Window;
 use core::time::Duration;
@@ -17,6 +18,8 @@ pub enum Inner<'b> {
     Packet(&'b mut [u8]),
     /// A word about the path, from the peer's own link encryptor.
     Message(Message),
+    /// A question about the quality of the link, or its answer.
+    Measure(Measure),
     /// Nothing: cover traffic.
     Dummy,
 }
@@ -81,7 +84,7 @@ impl<A: Aead> Open<A> {
     pub fn open<'b>(&mut self, datagram: &'b mut [u8]) -> Result<&'b mut [u8], DropReason> {
         match self.receive(datagram)?.inner {
             Inner::Packet(packet) => Ok(packet),
-            Inner::Message(_) | Inner::Dummy => Err(DropReason::Dummy),
+            Inner::Message(_) | Inner::Measure(_) | Inner::Dummy => Err(DropReason::Dummy),
         }
     }
 
@@ -96,7 +99,8 @@ impl<A: Aead> Open<A> {
             NEXT_IPV4 => 4,
             NEXT_IPV6 => 6,
             NEXT_NONE => {
-                let inner = Message::parse(payload).map_or(Inner::Dummy, Inner::Message);
+                let measure = || Measure::parse(payload).map(Inner::Measure);
+                let inner = Message::parse(payload).map(Inner::Message).or_else(measure).unwrap_or(Inner::Dummy);
                 return Ok(Opened { inner, advanced });
             }
             _ => return Err(DropReason::MalformedTrailer),

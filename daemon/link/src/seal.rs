@@ -5,7 +5,8 @@ use crate::drops::DropReason;
 use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, PREFIX_LEN, Spi};
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
-use crate::path::{MESSAGE_LEN, Message};
+use crate::measure::Measure;
+use crate::path::Message;
 use crate::segment::Outgoing;
 use crate::shaping::{Cover, Shape};
 use core::time::Duration;
@@ -159,11 +160,25 @@ impl<A: Aead> Seal<A> {
     /// A dummy packet of `datagram` octets that holds a message about the path; returns its length, which is a multiple of
     /// [`esp::ALIGN`]. A datagram too small for the message is made as large as it needs.
     pub fn seal_message(&mut self, message: &Message, datagram: usize, out: &mut [u8]) -> Result<usize, DropReason> {
-        let inner = datagram.saturating_sub(esp::OVERHEAD).max(MESSAGE_LEN);
+        self.seal_contents(&message.encode(), datagram, out)
+    }
+
+    /// The same for a question about quality, or its answer.
+    pub fn seal_measure(&mut self, measure: &Measure, out: &mut [u8]) -> Result<usize, DropReason> {
+        self.seal_contents(&measure.encode(), 0, out)
+    }
+
+    /// The same with nothing in it, to see whether so much comes through.
+    pub fn seal_filler(&mut self, datagram: usize, out: &mut [u8]) -> Result<usize, DropReason> {
+        self.seal_contents(&[], datagram, out)
+    }
+
+    fn seal_contents(&mut self, contents: &[u8], datagram: usize, out: &mut [u8]) -> Result<usize, DropReason> {
+        let inner = datagram.saturating_sub(esp::OVERHEAD).max(contents.len());
         let body =
             out.get_mut(PREFIX_LEN..).and_then(|body| body.get_mut(..inner)).ok_or(DropReason::BufferTooSmall)?;
         body.fill(0);
-        body.get_mut(..MESSAGE_LEN).ok_or(DropReason::BufferTooSmall)?.copy_from_slice(&message.encode());
+        body.get_mut(..contents.len()).ok_or(DropReason::BufferTooSmall)?.copy_from_slice(contents);
         self.seal_written(NEXT_NONE, inner, out)
     }
 

@@ -330,3 +330,21 @@ fn a_path_that_never_answers_is_tried_ever_more_slowly_and_kept_open() {
     let keepalives = all.iter().filter(|action| **action == Action::Keepalive(home())).count();
     assert!(all.len() - keepalives < 60 && keepalives > 20, "{} and {keepalives}", all.len());
 }
+
+#[test]
+fn questions_about_quality_survive_and_garbage_is_cover_traffic() {
+    use coloa_link::measure::{LEN, Measure, Tally};
+    let tally = Tally { sent: 1, came: u64::MAX, octets: 1 << 40, micros: 7 };
+    for measure in [Measure::Ask([9; 16]), Measure::Tally([1; 16], tally)] {
+        let octets = measure.encode();
+        assert_eq!(Measure::parse(&[&octets[..], &[0; 9]].concat()), Some(measure), "padding is ignored");
+        for length in 0..LEN {
+            assert_eq!(Measure::parse(&octets[..length]), None, "{length}");
+        }
+        for (at, value) in [(0, b'x'), (3, b'2'), (4, 3), (5, 1)] {
+            let mut other = octets;
+            other[at] = value;
+            assert_eq!(Measure::parse(&other), None, "{at}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ Examples:
   coloa-linkd run --config /etc/coloa/linkd.toml      run the link encryptor (SIGTERM stops it)
   coloa-linkd status --config /etc/coloa/linkd.toml   each link: connected, encrypting | not encrypting, blocked
   coloa-linkd why 10.1.2.3 10.9.8.7 --port 443        which rule decides, and what would happen
+  coloa-linkd top                                     the same, each second, until q
+  coloa-linkd test site-b --rate 20000                path, MTU, loss, latency, throughput
   coloa-linkd check                                   explains a configuration before it is used
   coloa-linkd identity device.pem                     the identity of a certificate, for the policy
   coloa-linkd policy sign --module /usr/lib/softhsm/libsofthsm2.so --token authority --key policy \\
@@ -71,6 +73,10 @@ pub enum Command {
     Run(ConfigArg),
     /// Show each link of a running daemon; exit code 3 unless all of them encrypt
     Status(StatusArgs),
+    /// Show each link on one line, refreshed every second, until q or Ctrl-C
+    Top(TopArgs),
+    /// Measure a link of a running daemon: path, MTU, loss, latency, throughput; exit code 3 if packets are lost
+    Test(TestArgs),
     /// Say what would happen to a packet, and which rule of the policy decides; exit code 3 if it is dropped
     Why(WhyArgs),
     /// Explain a configuration before it is used: what will happen, what is wrong; exit code 3 if something is
@@ -114,6 +120,33 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArg,
     /// JSON instead of sentences
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to show it.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Show it once and end
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Which link to measure.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The peer's site
+    pub peer: String,
+    /// How much to send, in kbit/s (64 to 100000), for two seconds
+    #[arg(long, value_name = "KBIT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(64..=100_000))]
+    pub rate: u32,
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// JSON instead of words
     #[arg(long)]
     pub json: bool,
 }

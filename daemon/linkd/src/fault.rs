@@ -56,6 +56,8 @@ pub enum Fault {
     OldPolicy { path: PathBuf, serial: u64, accepted: u64 },
     /// The daemon that is asked for its status does not answer.
     NoDaemon { at: String, why: String },
+    /// A link cannot be measured.
+    Test { site: String, why: String },
 }
 
 impl Fault {
@@ -77,6 +79,7 @@ impl Fault {
             Fault::OldPolicy { .. } => "LINKD-13",
             Fault::NoDaemon { .. } => "LINKD-14",
             Fault::Neighbours { .. } => "LINKD-15",
+            Fault::Test { .. } => "LINKD-16",
         }
     }
 
@@ -162,6 +165,10 @@ impl Fault {
                 format!("no daemon answers at {at}: {why}."),
                 "start coloa-linkd, or check [metrics] listen in the configuration.".into(),
             ),
+            Fault::Test { site, why } => (
+                format!("the link with `{site}` cannot be measured: {why}."),
+                "see `coloa-linkd status`; [metrics] listen has to be a Unix socket for tests.".into(),
+            ),
         }
     }
 
@@ -226,6 +233,10 @@ impl Fault {
             Fault::NoDaemon { at, why } => (
                 format!("không có tiến trình nào trả lời tại {at}: {why}."),
                 "khởi động coloa-linkd, hoặc kiểm tra [metrics] listen trong cấu hình.".into(),
+            ),
+            Fault::Test { site, why } => (
+                format!("không đo được đường truyền tới `{site}`: {why}."),
+                "xem `coloa-linkd status`; [metrics] listen phải là Unix socket mới đo được.".into(),
             ),
         }
     }

@@ -27,8 +27,10 @@ mod netns;
 mod organ;
 mod policy;
 mod privileges;
+mod quality;
 mod status;
 mod tls;
+mod top;
 mod trouble;
 #[allow(unsafe_code, reason = "TUN ioctls have no safe wrapper")]
 mod tun;
@@ -78,6 +80,8 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
     match command {
         Command::Run(args) => daemon::run(&args.config)?,
         Command::Status(args) => return show_status(&args, lang),
+        Command::Top(args) => return top::show(&args, lang),
+        Command::Test(args) => return quality::show(&args, lang),
         Command::Why(args) => return why::show(&args, lang),
         Command::Check(args) => return check::show(&args, lang),
         Command::Identity { certificate } => println!("{}", identity_of(&certificate)?),

@@ -1,5 +1,5 @@
 //! Metrics and status over HTTP/1.0 on a loopback address or a Unix socket: `/metrics` for Prometheus (text format 0.0.4),
-//! `/status` as JSON. One request a connection; it can only be asked, never told.
+//! `/status` as JSON, `/test` for a measurement at a bounded rate. One request a connection; it can only be asked, never told.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,8 +9,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::config::MetricsAddress;
 use crate::control::Control;
+use crate::control::measure::{self, Outcome};
 use crate::fault::Fault;
 use crate::status::{Fixed, LinkStatus, Status};
 
@@ -54,12 +57,13 @@ impl Listener {
                 Listener::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
                     stream.set_read_timeout(Some(PATIENCE))?;
                     stream.set_write_timeout(Some(PATIENCE))?;
-                    answer(&stream, &stream, control, fixed)
+                    // Any program of this machine comes here: none of them begins a test.
+                    answer(&stream, &stream, (control, false), fixed)
                 }),
                 Listener::Unix(listener) => listener.accept().and_then(|(stream, _)| {
                     stream.set_read_timeout(Some(PATIENCE))?;
                     stream.set_write_timeout(Some(PATIENCE))?;
-                    answer(&stream, &stream, control, fixed)
+                    answer(&stream, &stream, (control, true), fixed)
                 }),
             };
             if let Err(why) = answered {
@@ -69,7 +73,12 @@ impl Listener {
     }
 }
 
-fn answer(from: impl Read, mut to: impl Write, control: &Control, fixed: &Fixed) -> io::Result<()> {
+fn answer(
+    from: impl Read,
+    mut to: impl Write,
+    (control, may_test): (&Arc<Control>, bool),
+    fixed: &Fixed,
+) -> io::Result<()> {
     let mut request = String::new();
     BufReader::new(from.take(MAX_REQUEST)).read_line(&mut request)?;
     let path = request.split(' ').nth(1).unwrap_or_default();
@@ -79,29 +88,53 @@ fn answer(from: impl Read, mut to: impl Write, control: &Control, fixed: &Fixed)
             let json = serde_json::to_string(&Status::of(control, fixed)).map_err(io::Error::other)?;
             ("200 OK", "application/json", json)
         }
+        _ if path.starts_with("/test") && may_test => {
+            let json = serde_json::to_string(&test(control, path)).map_err(io::Error::other)?;
+            ("200 OK", "application/json", json)
+        }
+        _ if path.starts_with("/test") => ("403 Forbidden", "text/plain", "tests need a Unix socket\n".into()),
         _ => ("404 Not Found", "text/plain", "there are /metrics and /status\n".into()),
     };
     write!(to, "HTTP/1.0 {code}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
+/// `/test` tells how the last test stands, `/test/begin?rate=KBIT&site=NAME` begins one.
+fn test(control: &Arc<Control>, path: &str) -> Outcome {
+    let Some(wish) = path.strip_prefix("/test/begin?rate=") else { return control.tester.outcome() };
+    let parsed = wish.split_once("&site=").and_then(|(rate, site)| Some((rate.parse().ok()?, site)));
+    let begun = parsed.ok_or_else(|| "the request cannot be read".into());
+    match begun.and_then(|(rate, site)| measure::begin(control, site, rate)) {
+        Ok(()) => Outcome::Running,
+        Err(why) => Outcome::Failed(why),
+    }
+}
+
 /// Asks a running daemon for its status.
 pub fn ask(address: &MetricsAddress) -> Result<Status, Fault> {
+    get(address, "/status")
+}
+
+/// Asks a running daemon for something.
+pub fn get<T: DeserializeOwned>(address: &MetricsAddress, path: &str) -> Result<T, Fault> {
     let shown = match address {
         MetricsAddress::Tcp(at) => at.to_string(),
         MetricsAddress::Unix(path) => path.display().to_string(),
     };
     let fault = |why: String| Fault::NoDaemon { at: shown.clone(), why };
     let answer = match address {
-        MetricsAddress::Tcp(at) => TcpStream::connect_timeout(at, PATIENCE).and_then(|mut s| exchange(&mut s)),
-        MetricsAddress::Unix(path) => UnixStream::connect(path).and_then(|mut s| exchange(&mut s)),
+        MetricsAddress::Tcp(at) => TcpStream::connect_timeout(at, PATIENCE).and_then(|mut s| exchange(&mut s, path)),
+        MetricsAddress::Unix(at) => UnixStream::connect(at).and_then(|mut s| exchange(&mut s, path)),
     };
     let answer = answer.map_err(|e| fault(e.to_string()))?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-    serde_json::from_str(body).map_err(|e| fault(format!("its answer is not a status ({e})")))
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    if !head.starts_with("HTTP/1.0 200") {
+        return Err(fault(body.trim_end().to_owned()));
+    }
+    serde_json::from_str(body).map_err(|e| fault(format!("its answer cannot be read ({e})")))
 }
 
-fn exchange(stream: &mut (impl Read + Write)) -> io::Result<String> {
-    stream.write_all(b"GET /status HTTP/1.0\r\n\r\n")?;
+fn exchange(stream: &mut (impl Read + Write), path: &str) -> io::Result<String> {
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -149,15 +149,7 @@ impl Status {
 
 impl LinkStatus {
     fn write_words(&self, out: &mut String, lang: Lang) {
-        let state = match (lang, self.encrypting, self.connected) {
-            (Lang::En, true, true) => "connected, encrypting",
-            (Lang::En, true, false) => "encrypting; control connection lost, dialling",
-            (Lang::En, false, _) => "not encrypting, blocked",
-            (Lang::Vi, true, true) => "ĐÃ MÃ HÓA",
-            (Lang::Vi, true, false) => "ĐÃ MÃ HÓA; mất kết nối điều khiển, đang nối lại",
-            (Lang::Vi, false, _) => "ĐÃ CHẶN",
-        };
-        let _ = writeln!(out, "{:<24} {state} · {}", self.site, self.figures(lang).join(" · "));
+        let _ = writeln!(out, "{}", self.line(lang));
         if let Some(seconds) = self.silent_seconds {
             let _ = writeln!(out, "{:<24} {}", "", self.silence_words(seconds, lang));
         }
@@ -168,6 +160,19 @@ impl LinkStatus {
 }
 
 impl LinkStatus {
+    /// The verdict and the figures on one line.
+    pub fn line(&self, lang: Lang) -> String {
+        let state = match (lang, self.encrypting, self.connected) {
+            (Lang::En, true, true) => "connected, encrypting",
+            (Lang::En, true, false) => "encrypting; control connection lost, dialling",
+            (Lang::En, false, _) => "not encrypting, blocked",
+            (Lang::Vi, true, true) => "ĐÃ MÃ HÓA",
+            (Lang::Vi, true, false) => "ĐÃ MÃ HÓA; mất kết nối điều khiển, đang nối lại",
+            (Lang::Vi, false, _) => "ĐÃ CHẶN",
+        };
+        format!("{:<24} {state} · {}", self.site, self.figures(lang).join(" · "))
+    }
+
     /// Since when, epoch, rates, loss, days that are left: what there is of it.
     fn figures(&self, lang: Lang) -> Vec<String> {
         let vietnamese = lang == Lang::Vi;

@@ -102,7 +102,7 @@ impl Site {
                         }
                         self.path.message(time, from, &message);
                     }
-                    Inner::Dummy => {}
+                    Inner::Measure(_) | Inner::Dummy => {}
                 }
             }
         }

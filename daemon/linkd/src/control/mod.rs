@@ -12,6 +12,7 @@ mod channel;
 mod dial;
 mod guard;
 pub mod handing;
+pub mod measure;
 mod message;
 mod negotiate;
 mod peer;
@@ -44,6 +45,7 @@ use crate::workers::{MAX_THREADS, Workers};
 use crate::{privileges, watch as watched_tasks};
 use addresses::Addresses;
 use handing::Held;
+use measure::{Answer, Tester};
 pub use peer::Peer;
 use reload::{Directory, Pending};
 
@@ -71,6 +73,8 @@ pub struct Control {
     directory: RwLock<Directory>,
     pending: Mutex<Pending>,
     wish: AtomicBool,
+    /// Measures links on request.
+    pub tester: Tester,
     addresses: Mutex<Addresses>,
     peers: Mutex<Roll>,
     runtime: OnceLock<Handle>,
@@ -127,6 +131,7 @@ impl Control {
             directory: RwLock::new(directory),
             pending: Mutex::default(),
             wish: AtomicBool::new(false),
+            tester: Tester::default(),
             addresses,
             peers: Mutex::default(),
             runtime: OnceLock::new(),
@@ -328,6 +333,10 @@ impl Control {
         for event in events {
             let number = match event {
                 KeyEvent::RekeyWanted(number) | KeyEvent::Blocked(number) | KeyEvent::Gone(number, _) => number,
+                KeyEvent::Tally(token, tally, at) => {
+                    self.tester.heard(Answer { token, tally, at });
+                    continue;
+                }
             };
             let peer = self.roll().all.get(number.0).cloned();
             let Some(peer) = peer else { continue };
@@ -340,6 +349,7 @@ impl Control {
                 KeyEvent::Gone(_, epoch) => {
                     tracing::info!(peer = peer.name, epoch = epoch.0, "old keys are gone");
                 }
+                KeyEvent::Tally(..) => {}
             }
         }
     }

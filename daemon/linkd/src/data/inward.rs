@@ -13,6 +13,7 @@ use coloa_link::esp::PREFIX_LEN;
 use coloa_link::keys::SaKeys;
 use coloa_link::limiter::Bucket;
 use coloa_link::marking::{self, Ecn};
+use coloa_link::measure::{Measure, Tally};
 use coloa_link::mss::{self, Checksum};
 use coloa_link::{
     Arrival, Coalescer, Counters, DropReason, Epoch, Inbound, InboundEvent, Inner, Limits, Path, Spi, hop,
@@ -57,6 +58,10 @@ struct Peer {
     /// address would leave nothing for the response that proves it.
     strange: Bucket,
     messages: Bucket,
+    /// How often it may ask what has come.
+    questions: Bucket,
+    /// Octets of all datagrams from it.
+    octets: u64,
     traffic: Traffic,
     trend: Trend,
 }
@@ -195,6 +200,7 @@ impl Inward {
         let peer = self.peers.get(number).ok_or(DropReason::UnknownSpi)?;
         let opened = peer.inbound.receive(octets).map_err(|_counted| None)?;
         peer.heard = true;
+        peer.octets = peer.octets.saturating_add(length as u64);
         if opened.advanced && peer.address != Some(arrival.from) && peer.strange.take(self.now) {
             self.outward.send(OutOrder::Strange { peer: number, from: arrival.from, octets: length });
         }
@@ -202,6 +208,10 @@ impl Inward {
             Inner::Packet(packet) => packet,
             Inner::Message(message) if peer.messages.take(self.now) => {
                 self.outward.send(OutOrder::Message { peer: number, from: arrival.from, message });
+                return Err(None);
+            }
+            Inner::Measure(measure) => {
+                self.answer(number, measure);
                 return Err(None);
             }
             Inner::Message(_) | Inner::Dummy => return Err(None),
@@ -221,6 +231,23 @@ impl Inward {
         match verdict {
             Arrival::Here => Ok(start..start.saturating_add(packet.len())),
             Arrival::Relay(_) => Err(None),
+        }
+    }
+
+    /// Says how much has come, or hands on what the peer says.
+    fn answer(&mut self, number: PeerNumber, measure: Measure) {
+        let Some(peer) = self.peers.get(number) else { return };
+        if !peer.questions.take(self.now) {
+            return;
+        }
+        match measure {
+            Measure::Ask(token) => {
+                let (sent, came) = peer.inbound.arrived().unwrap_or_default();
+                let micros = u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX);
+                let measure = Measure::Tally(token, Tally { sent, came, octets: peer.octets, micros });
+                self.outward.send(OutOrder::Measure { peer: number, measure });
+            }
+            Measure::Tally(token, tally) => tell(&self.events, KeyEvent::Tally(token, tally, Instant::now())),
         }
     }
 
@@ -287,6 +314,8 @@ impl Inward {
             heard: false,
             strange: Bucket::full(),
             messages: Bucket::full(),
+            questions: Bucket::full(),
+            octets: 0,
             traffic: Traffic::default(),
             trend: Trend::default(),
         };

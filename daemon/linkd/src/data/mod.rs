@@ -24,6 +24,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use coloa_link::keys::SaKeys;
+use coloa_link::measure::{Measure, Tally, Token};
 use coloa_link::path::Message;
 use coloa_link::{Counters, Epoch, KeyMaterial, Limits, Padding, SiteIndex, Spd, Spi};
 
@@ -142,6 +143,8 @@ pub enum KeyEvent {
     Blocked(PeerNumber),
     /// Old receiving keys are gone (R29).
     Gone(PeerNumber, Epoch),
+    /// The peer answers how much has come, to this question; it came now.
+    Tally(Token, Tally, Instant),
 }
 
 /// Orders to the outward thread.
@@ -176,6 +179,16 @@ enum OutOrder {
         peer: PeerNumber,
         from: SocketAddr,
         message: Message,
+    },
+    /// A question about the link's quality, or its answer.
+    Measure {
+        peer: PeerNumber,
+        measure: Measure,
+    },
+    /// So many dummies.
+    Fill {
+        peer: PeerNumber,
+        count: u32,
     },
     Report(SyncSender<Report>),
     Stop,
@@ -284,6 +297,16 @@ impl Plane {
     pub fn block(&self, peer: PeerNumber) {
         self.outward.send(OutOrder::Block(peer));
         self.inward.send(InOrder::Block(peer));
+    }
+
+    /// Asks a peer how much has come to it.
+    pub fn measure(&self, peer: PeerNumber, measure: Measure) {
+        self.outward.send(OutOrder::Measure { peer, measure });
+    }
+
+    /// Sends it so many dummies.
+    pub fn fill(&self, peer: PeerNumber, count: u32) {
+        self.outward.send(OutOrder::Fill { peer, count });
     }
 
     /// What both threads have to say: outward, inward.

@@ -1,6 +1,7 @@
 //! Red to black: reads the TUN, finds the peer, seals, sends. It also keeps the path to each peer.
 
 mod cover;
+mod measure;
 mod path;
 mod relay;
 
@@ -239,6 +240,8 @@ impl Outward {
                     peer.outbound.block();
                 }
             }
+            OutOrder::Measure { peer, measure } => self.measure(peer, &measure),
+            OutOrder::Fill { peer, count } => self.fill(peer, count),
             OutOrder::Report(done) => {
                 let _ = done.send(self.report());
             }

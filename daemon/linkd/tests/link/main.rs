@@ -11,6 +11,7 @@ mod network;
 mod organ;
 mod path;
 mod policy;
+mod quality;
 mod refuses;
 mod reloads;
 mod renews;
