@@ -52,6 +52,8 @@ A configuration:
   endpoint = \"192.0.2.2:4500\"
   [metrics]
   listen = \"/run/coloa-linkd.sock\"       # or 127.0.0.1:9477
+  [log]
+  syslog = \"/dev/log\"                   # or a collector, 192.0.2.9:514 (RFC 5424)
 ";
 
 /// Link encryptor: red traffic leaves only inside ESP, or not at all

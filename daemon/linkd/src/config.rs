@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::address::InterfaceAddress;
 use crate::data::Shaping;
 use crate::fault::Fault;
+use crate::syslog::Target;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub rekey: Rekey,
     /// Where metrics and status are served.
     pub metrics: Option<Metrics>,
+    /// Where else the log goes.
+    pub log: Option<Log>,
 }
 
 /// The cleartext side.
@@ -211,6 +214,21 @@ pub struct Metrics {
     pub listen: String,
 }
 
+/// Where else the log goes.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `/dev/log`, or address and port of a collector on the management network (RFC 5424, 5426).
+    pub syslog: String,
+}
+
+impl Log {
+    /// The place, if it is one.
+    pub fn target(&self) -> Result<Target, String> {
+        Target::parse(&self.syslog)
+    }
+}
+
 fn default_state_dir() -> PathBuf {
     "/var/lib/coloa-linkd".into()
 }
@@ -259,6 +277,7 @@ impl Config {
         if let Some(metrics) = &config.metrics {
             MetricsAddress::parse(&metrics.listen)?;
         }
+        config.log.as_ref().map(Log::target).transpose()?;
         if config.peer.iter().filter_map(|p| p.cover_rate).any(|rate| !COVER_RATES.contains(&rate)) {
             let (least, most) = COVER_RATES.into_inner();
             return Err(format!("[[peer]] cover_rate must be {least} to {most} kbit/s"));

@@ -30,6 +30,7 @@ use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
 use crate::privileges;
 use crate::status::Fixed;
+use crate::syslog;
 use crate::tls::Tls;
 use crate::tun::{Routes, Tun};
 use crate::udp::{self, BlackSocket};
@@ -40,6 +41,9 @@ pub fn run(path: &Path) -> Result<(), Fault> {
     // Before any thread exists, so that none of them is ended by a signal.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| system("signals", e))?;
     let config = Config::load(path)?;
+    if let Some(log) = &config.log {
+        syslog::open(&log.target().map_err(|why| Fault::Config { path: path.to_owned(), why })?)?;
+    }
     if let Err(why) = privileges::keep_memory_private() {
         tracing::warn!(%why, "memory is not locked: give CAP_IPC_LOCK and CAP_SYS_RESOURCE, or run without swap");
     }

@@ -58,6 +58,8 @@ pub enum Fault {
     NoDaemon { at: String, why: String },
     /// A link cannot be measured.
     Test { site: String, why: String },
+    /// The syslog socket cannot be used.
+    Syslog { target: String, why: String },
 }
 
 impl Fault {
@@ -80,6 +82,7 @@ impl Fault {
             Fault::NoDaemon { .. } => "LINKD-14",
             Fault::Neighbours { .. } => "LINKD-15",
             Fault::Test { .. } => "LINKD-16",
+            Fault::Syslog { .. } => "LINKD-17",
         }
     }
 
@@ -169,6 +172,10 @@ impl Fault {
                 format!("the link with `{site}` cannot be measured: {why}."),
                 "see `coloa-linkd status`; [metrics] listen has to be a Unix socket for tests.".into(),
             ),
+            Fault::Syslog { target, why } => (
+                format!("the log cannot be sent to {target}: {why}."),
+                "check [log] syslog: the socket or the address of the collector.".into(),
+            ),
         }
     }
 
@@ -237,6 +244,10 @@ impl Fault {
             Fault::Test { site, why } => (
                 format!("không đo được đường truyền tới `{site}`: {why}."),
                 "xem `coloa-linkd status`; [metrics] listen phải là Unix socket mới đo được.".into(),
+            ),
+            Fault::Syslog { target, why } => (
+                format!("không gửi được nhật ký tới {target}: {why}."),
+                "kiểm tra [log] syslog: socket hoặc địa chỉ máy thu nhật ký.".into(),
             ),
         }
     }

@@ -9,6 +9,7 @@
 
 mod address;
 mod admission;
+mod blame;
 mod check;
 mod cli;
 mod config;
@@ -29,6 +30,7 @@ mod policy;
 mod privileges;
 mod quality;
 mod status;
+mod syslog;
 mod tls;
 mod top;
 mod trouble;
@@ -47,6 +49,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use cli::{Cli, Command, PolicyCommand, SignArgs, StatusArgs};
 use config::{Config, MetricsAddress};
@@ -66,7 +70,8 @@ fn main() -> ExitCode {
     let lang = cli.lang.unwrap_or_else(Lang::from_environment);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal).with_writer(std::io::stderr).init();
+    let printed = tracing_subscriber::fmt::layer().with_ansi(terminal).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(printed).with(syslog::Syslog).init();
     match run(cli.command, lang) {
         Ok(code) => code,
         Err(fault) => {

@@ -7,6 +7,7 @@ use rustls_pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use crate::admission;
+use crate::blame::{self, Blame};
 use crate::control::Control;
 use crate::control::reload::Pending;
 use crate::data::{Report, Standing};
@@ -53,6 +54,9 @@ pub struct LinkStatus {
     pub epoch: Option<u64>,
     /// What went wrong last.
     pub trouble: Option<Trouble>,
+    /// Whose fault it is, while something is wrong.
+    #[serde(default)]
+    pub blame: Option<Blame>,
     /// Red packets sent, and their octets.
     pub sent: (u64, u64),
     /// Red packets received, and their octets.
@@ -150,6 +154,9 @@ impl Status {
 impl LinkStatus {
     fn write_words(&self, out: &mut String, lang: Lang) {
         let _ = writeln!(out, "{}", self.line(lang));
+        if let Some(blame) = self.blame {
+            let _ = writeln!(out, "{:<24} {}", "", blame.words(lang));
+        }
         if let Some(seconds) = self.silent_seconds {
             let _ = writeln!(out, "{:<24} {}", "", self.silence_words(seconds, lang));
         }
@@ -170,7 +177,10 @@ impl LinkStatus {
             (Lang::Vi, true, false) => "ĐÃ MÃ HÓA; mất kết nối điều khiển, đang nối lại",
             (Lang::Vi, false, _) => "ĐÃ CHẶN",
         };
-        format!("{:<24} {state} · {}", self.site, self.figures(lang).join(" · "))
+        let fault = if lang == Lang::Vi { "nguyên nhân" } else { "fault" };
+        let blame = self.blame.map(|blame| format!("{fault}: {}", blame.word(lang)));
+        let figures: Vec<String> = blame.into_iter().chain(self.figures(lang)).collect();
+        format!("{:<24} {state} · {}", self.site, figures.join(" · "))
     }
 
     /// Since when, epoch, rates, loss, days that are left: what there is of it.
@@ -242,7 +252,7 @@ impl LinkStatus {
 fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
     let peers = control.peers();
     let granted = peers.iter().filter(|peer| peer.state().granted());
-    let now = admission::now();
+    let (now, ourselves) = (admission::now(), control.ourselves());
     granted
         .map(|peer| {
             let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));
@@ -250,7 +260,14 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
             let traffic = |s: Option<&Standing>| s.map_or((0, 0), |s| (s.traffic.packets, s.traffic.octets));
             let path = sending.and_then(|s| s.path);
             let state = peer.state();
+            let link = blame::Standing {
+                encrypting: epoch.is_some(),
+                connected: state.session.is_some(),
+                silent: path.is_some_and(|p| p.silent_for.is_some()),
+                trouble: state.trouble.as_ref(),
+            };
             LinkStatus {
+                blame: blame::of(&link, ourselves),
                 site: peer.name.clone(),
                 identity: peer.identity.to_string(),
                 encrypting: epoch.is_some(),

@@ -3,9 +3,11 @@
 
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Refused;
+use crate::blame::Blame;
 use crate::fault::Lang;
 
 /// What went wrong last with a peer.
@@ -15,6 +17,12 @@ pub struct Trouble {
     pub kind: Kind,
     /// The particulars, in English.
     pub detail: String,
+    /// Where to look, as far as that can be told from it.
+    #[serde(default)]
+    pub blame: Option<Blame>,
+    /// The peer says that our certificate is not valid at its time.
+    #[serde(default)]
+    our_time: bool,
 }
 
 /// What keeps a link from coming up.
@@ -44,7 +52,12 @@ pub enum Kind {
 impl Trouble {
     /// Of this kind, with these particulars.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), blame: Blame::usual(kind), our_time: false }
+    }
+
+    /// Whether the peer says that our certificate is not valid at its time.
+    pub fn is_about_our_time(&self) -> bool {
+        self.our_time
     }
 
     /// What it is and what to do next.
@@ -123,13 +136,21 @@ impl From<io::Error> for Trouble {
             | io::ErrorKind::NetworkUnreachable => Kind::Unreachable,
             _ => Kind::BrokenOff,
         };
-        Self::new(kind, error.to_string())
+        let usual = Self::new(kind, error.to_string());
+        Self { blame: Blame::of_connection(error.kind()).or(usual.blame), ..usual }
+    }
+}
+
+impl From<Refused> for Trouble {
+    fn from(refused: Refused) -> Self {
+        let blame = Some(Blame::of_refusal(&refused));
+        Self { blame, ..Self::new(Kind::PeerRefused, refused.to_string()) }
     }
 }
 
 impl From<&rustls::Error> for Trouble {
     fn from(error: &rustls::Error) -> Self {
-        match error {
+        let usual = match error {
             // rustls shows a reason of our own only in its debugging form.
             rustls::Error::InvalidCertificate(CertificateError::Other(why)) => {
                 Self::new(Kind::PeerRefused, why.to_string())
@@ -139,7 +160,9 @@ impl From<&rustls::Error> for Trouble {
             // The one general error in a handshake is the one that our signer gives.
             rustls::Error::General(why) => Self::new(Kind::OwnToken, why.clone()),
             _ => Self::new(Kind::BrokenOff, error.to_string()),
-        }
+        };
+        let our_time = matches!(error, rustls::Error::AlertReceived(AlertDescription::CertificateExpired));
+        Self { blame: Blame::of_tls(error).or(usual.blame), our_time, ..usual }
     }
 }
 

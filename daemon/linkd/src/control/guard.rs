@@ -111,7 +111,7 @@ fn judge_one(control: &Control, peer: &Peer, now: UnixTime) {
         }
         Err(refused) => {
             tracing::error!(peer = peer.name, %refused, "the link is cut");
-            peer.cut(refused.to_string());
+            peer.cut(refused.into());
             control.plane.block(peer.number);
         }
     }

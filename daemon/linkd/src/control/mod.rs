@@ -33,7 +33,8 @@ use coloa_link::{Prefix, SiteIndex};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, watch};
 
-use crate::admission::Admission;
+use crate::admission::{self, Admission, Shown};
+use crate::blame::{Ourselves, OwnCertificate};
 use crate::config::Config;
 use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
 use crate::identity::Identity;
@@ -230,6 +231,12 @@ impl Control {
 
     fn directory(&self) -> RwLockReadGuard<'_, Directory> {
         self.directory.read().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// What this device knows of itself, to find who is to blame.
+    pub fn ourselves(&self) -> Ourselves {
+        let verdict = self.admission.trust().verify(&self.tls.own.chain(), Shown::AsClient.usage(), admission::now());
+        Ourselves { token_away: self.keyholder.away().is_some(), certificate: OwnCertificate::of(&verdict) }
     }
 
     /// Has the files looked at even if nothing says that they changed.

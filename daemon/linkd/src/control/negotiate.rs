@@ -31,7 +31,7 @@ pub struct Greeting {
 /// Judges the peer of a connection by its chain, now. What the handshake verified is not verified again.
 pub fn admit(control: &Control, channel: &Channel) -> Result<Admitted, Trouble> {
     let judged = control.admission.admit(&channel.peer_chain(), shown(channel.role()), admission::now());
-    judged.map_err(|why| Trouble::new(Kind::PeerRefused, why.to_string()))
+    judged.map_err(Trouble::from)
 }
 
 /// The peer's role is the opposite of ours.

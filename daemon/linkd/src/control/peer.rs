@@ -191,11 +191,11 @@ impl Peer {
     }
 
     /// Ends the session, for this reason; the caller then takes the keys: in this order, so that none comes after.
-    pub fn cut(&self, why: String) {
+    pub fn cut(&self, why: Trouble) {
         let mut state = self.state();
         state.session = None;
         state.evidence = None;
-        state.trouble = Some(Trouble::new(Kind::PeerRefused, why));
+        state.trouble = Some(why);
         self.bell.notify_one();
     }
 
@@ -261,7 +261,7 @@ mod tests {
         assert!(peer.enter_session().is_none(), "it has shown nothing");
         peer.keep_evidence(evidence());
         let mut entered = peer.enter_session().expect("admitted");
-        peer.cut("revoked".into());
+        peer.cut(Trouble::new(Kind::PeerRefused, "revoked"));
         assert!(peer.was_cut() && peer.enter_session().is_none());
         assert_eq!(entered.orders.try_recv(), Err(mpsc::error::TryRecvError::Disconnected), "its session ends");
     }

@@ -141,6 +141,7 @@ fn differing(old: &Config, new: &Config) -> Vec<String> {
         ("[policy]", old.policy == new.policy),
         ("[rekey]", old.rekey == new.rekey),
         ("[metrics]", old.metrics == new.metrics),
+        ("[log]", old.log == new.log),
     ];
     sections.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.to_owned()).collect()
 }

@@ -23,6 +23,8 @@ pub enum Flaw {
     None,
     /// Its validity is over.
     Expired,
+    /// Its validity is to come.
+    Early,
     /// Another authority of the same name issued it.
     Foreign,
 }
@@ -117,7 +119,11 @@ impl Authority {
             self.new_ca("foreign-root", None);
             self.new_ca(ca, Some("foreign-root"));
         }
-        let dates = if flaw == Flaw::Expired { "-startdate 20200101000000Z -enddate 20200201000000Z" } else { "" };
+        let dates = match flaw {
+            Flaw::Expired => "-startdate 20200101000000Z -enddate 20200201000000Z",
+            Flaw::Early => "-startdate 20450101000000Z -enddate 20450201000000Z",
+            Flaw::None | Flaw::Foreign => "",
+        };
         let extensions = if name.starts_with("policy") { "-extensions policy" } else { "" };
         self.openssl(&format!(
             "ca -batch -notext {extensions} -config {ca}.cnf -in {name}.csr -out {name}.end {dates}"

@@ -2,6 +2,7 @@
 //! iproute2, iputils-ping, iperf3, tcpdump, softhsm2, openssl and util-linux.
 
 mod authority;
+mod blame;
 mod carries;
 mod check;
 mod daemon;
@@ -17,5 +18,6 @@ mod reloads;
 mod renews;
 mod sites;
 mod storm;
+mod syslog;
 mod transparent;
 mod why;
