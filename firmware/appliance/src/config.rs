@@ -1,6 +1,7 @@
 //! The appliance's configuration: one TOML file. An unknown key is an error that names the key, the file and the line.
 
 use crate::fault::Fault;
+use crate::sandbox::{Demand, Places};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,12 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// Where Prometheus asks; absent: nowhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whether the service starts without its sandbox.
+    #[serde(default)]
+    pub sandbox: Demand,
+    /// The file that this was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// What callers may use up.
     #[serde(default)]
     pub limits: Limits,
@@ -153,7 +160,15 @@ impl Config {
         let folder = file.parent().unwrap_or(Path::new(""));
         config.directory = folder.join(&config.directory);
         config.admin_socket = folder.join(&config.admin_socket);
+        config.file = file.to_path_buf();
         Ok(config)
+    }
+
+    /// What the service keeps of the file system once it runs.
+    pub fn places(&self) -> Places {
+        let folder = |file: &Path| file.parent().unwrap_or(Path::new("")).to_path_buf();
+        let (configuration, socket) = (folder(&self.file), folder(&self.admin_socket));
+        Places { store: self.directory.clone(), configuration, socket }
     }
 }
 

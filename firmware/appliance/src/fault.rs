@@ -1,5 +1,6 @@
 //! Why the appliance does not start or cannot go on: what happened, why, and what to do next.
 
+use crate::sandbox::Walls;
 use coloa_host::OpenError;
 use coloa_wire::ErrorCode;
 use coloa_wire::error::Language;
@@ -48,6 +49,8 @@ pub enum Fault {
     Store(ErrorCode),
     /// The system refuses something that is always there.
     System(String),
+    /// The sandbox is required, and cannot be closed.
+    Sandbox(Walls),
 }
 
 impl Fault {
@@ -79,6 +82,10 @@ impl Fault {
             }
             Fault::Store(code) => format!("the channel's certificates cannot be read or stored: {code}"),
             Fault::System(why) => format!("the system refused: {why}. Look at the limits of this service."),
+            Fault::Sandbox(walls) => format!(
+                "the sandbox is required and this kernel does not give it (landlock {:?}, seccomp {:?}). Enable both, or set `sandbox = \"best-effort\"` in the configuration.",
+                walls.files, walls.calls
+            ),
         }
     }
 
@@ -107,6 +114,10 @@ impl Fault {
                 code.number()
             ),
             Fault::System(why) => format!("hệ thống từ chối: {why}. Xem các giới hạn của dịch vụ."),
+            Fault::Sandbox(walls) => format!(
+                "cấu hình đòi hộp cát nhưng nhân hệ điều hành không đáp ứng (landlock {:?}, seccomp {:?}). Bật cả hai hoặc đặt `sandbox = \"best-effort\"` trong cấu hình.",
+                walls.files, walls.calls
+            ),
         }
     }
 }

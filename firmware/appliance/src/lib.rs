@@ -21,6 +21,7 @@ mod local;
 pub mod memory;
 mod metrics;
 mod notify;
+pub mod sandbox;
 mod scrape;
 mod service;
 mod spin;

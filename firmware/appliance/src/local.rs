@@ -29,6 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Socket {
     listener: Arc<UnixListener>,
     path: PathBuf,
+    administrators: Arc<[Administrator]>,
+}
+
+/// A user whom the local socket admits, looked up before the sandbox closes.
+struct Administrator {
+    uid: u32,
+    name: String,
 }
 
 impl Socket {
@@ -46,15 +53,18 @@ impl Socket {
         let before = umask(Mode::from_raw_mode(0o177));
         let bound = UnixListener::bind(path);
         umask(before);
-        Ok(Socket { listener: Arc::new(bound.map_err(fault)?), path: path.to_path_buf() })
+        let listener = Arc::new(bound.map_err(fault)?);
+        Ok(Socket { listener, path: path.to_path_buf(), administrators: administrators().into() })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn listener(&self) -> Arc<UnixListener> {
-        self.listener.clone()
+    /// The thread that serves administrators until the service stops.
+    pub(crate) fn server(&self, service: &Arc<Service>) -> impl FnOnce() + Send + 'static {
+        let (service, listener, known) = (service.clone(), self.listener.clone(), self.administrators.clone());
+        move || accept(&service, &listener, &known)
     }
 
     /// Takes no more administrators.
@@ -77,12 +87,11 @@ fn remove_dead(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Serves administrators until the service stops.
-pub(crate) fn accept(service: &Arc<Service>, listener: &UnixListener) {
+fn accept(service: &Arc<Service>, listener: &UnixListener, known: &[Administrator]) {
     let open = Arc::new(Mutex::new(0));
     while !service.is_stopping() {
         match listener.accept() {
-            Ok((stream, _)) => serve_one(service, stream, &open),
+            Ok((stream, _)) => serve_one(service, stream, (&open, known)),
             Err(_) if service.is_stopping() => return,
             Err(why) => {
                 tracing::warn!(%why, "an administrator could not be accepted");
@@ -92,8 +101,8 @@ pub(crate) fn accept(service: &Arc<Service>, listener: &UnixListener) {
     }
 }
 
-fn serve_one(service: &Arc<Service>, stream: UnixStream, open: &Arc<Mutex<usize>>) {
-    let Some(peer) = administrator(&stream) else { return };
+fn serve_one(service: &Arc<Service>, stream: UnixStream, (open, known): (&Arc<Mutex<usize>>, &[Administrator])) {
+    let Some(peer) = administrator(&stream, known) else { return };
     let Some(turn) = Turn::take(service.clone(), peer.clone(), open) else {
         tracing::warn!(peer = peer.name(), "too many administrators at the same time");
         return;
@@ -137,21 +146,27 @@ impl Drop for Turn {
     }
 }
 
-/// Only the service's own user and root get past the socket's rights; whoever else does is turned away.
-fn administrator(stream: &UnixStream) -> Option<Peer> {
-    let uid = sockopt::socket_peercred(stream).ok()?.uid;
-    if !uid.is_root() && uid != geteuid() {
-        tracing::warn!(uid = uid.as_raw(), "refused at the local socket");
-        return None;
-    }
-    let name = user_name(uid.as_raw()).unwrap_or_else(|| "no name".into());
-    Some(Peer::Administrator(format!("uid {} ({name})", uid.as_raw())))
+/// Root, and the service's own user.
+fn administrators() -> Vec<Administrator> {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = |uid: u32| {
+        let line = users.lines().find(|l| l.split(':').nth(2).and_then(|n| n.parse().ok()) == Some(uid));
+        let name = line.and_then(|l| l.split(':').next()).unwrap_or("no name").to_owned();
+        Administrator { uid, name }
+    };
+    [0, geteuid().as_raw()].map(named).into()
 }
 
-fn user_name(uid: u32) -> Option<String> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let named = users.lines().find(|l| l.split(':').nth(2).and_then(|n| n.parse().ok()) == Some(uid))?;
-    named.split(':').next().map(str::to_owned)
+/// Only the service's own user and root get past the socket's rights; whoever else does is turned away.
+fn administrator(stream: &UnixStream, known: &[Administrator]) -> Option<Peer> {
+    let uid = sockopt::socket_peercred(stream).ok()?.uid.as_raw();
+    match known.iter().find(|a| a.uid == uid) {
+        Some(admitted) => Some(Peer::Administrator(format!("uid {uid} ({})", admitted.name))),
+        None => {
+            tracing::warn!(uid, "refused at the local socket");
+            None
+        }
+    }
 }
 
 fn converse(service: &Arc<Service>, peer: &Peer, mut stream: UnixStream) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What Prometheus is told.
 
+use crate::sandbox::{Wall, Walls};
 use coloa_wire::command::Lifecycle;
 use coloa_wire::{CommandCode, ErrorCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -19,6 +20,11 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Named {
+    wall: &'static str,
+}
+
 /// The counters and gauges.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -32,6 +38,7 @@ pub(crate) struct Metrics {
     sessions: Gauge,
     operational: Gauge,
     in_error: Gauge,
+    walls: Family<Named, Gauge>,
 }
 
 /// What is looked up at each scrape.
@@ -39,6 +46,7 @@ pub(crate) struct Now {
     pub channels: usize,
     pub sessions: usize,
     pub lifecycle: Lifecycle,
+    pub walls: Walls,
 }
 
 impl Metrics {
@@ -58,6 +66,7 @@ impl Metrics {
             sessions: Gauge::default(),
             operational: Gauge::default(),
             in_error: Gauge::default(),
+            walls: Family::default(),
         };
         metrics.register();
         metrics
@@ -81,6 +90,7 @@ impl Metrics {
             "1 after a failed self-test: the engine refuses cryptography.",
             self.in_error.clone(),
         );
+        r.register("sandbox", "1 where the sandbox's wall is in force, in part or whole.", self.walls.clone());
     }
 
     /// Counts an answered command.
@@ -114,6 +124,9 @@ impl Metrics {
         self.sessions.set(i64::try_from(now.sessions).unwrap_or(i64::MAX));
         self.operational.set(i64::from(now.lifecycle == Lifecycle::Operational));
         self.in_error.set(i64::from(now.lifecycle == Lifecycle::Error));
+        for (wall, state) in [("landlock", now.walls.files), ("seccomp", now.walls.calls)] {
+            self.walls.get_or_create(&Named { wall }).set(i64::from(state != Wall::Absent));
+        }
         let mut out = String::new();
         // Writing to a `String` cannot fail.
         let _ = text::encode(&mut out, &self.registry);
@@ -132,13 +145,16 @@ mod tests {
         metrics.answered(CommandCode::Sign as u16, 0);
         metrics.answered(CommandCode::Login as u16, ErrorCode::PinIncorrect.number());
         metrics.answered(0xfff0, ErrorCode::CommandUnknown.number());
-        let text = metrics.text(&Now { channels: 1, sessions: 2, lifecycle: Lifecycle::Operational });
+        let walls = Walls { files: Wall::Partial, calls: Wall::Absent };
+        let text = metrics.text(&Now { channels: 1, sessions: 2, lifecycle: Lifecycle::Operational, walls });
         for line in [
             "coloa_requests_total{command=\"Sign\",result=\"ok\"} 2",
             "coloa_requests_total{command=\"Login\",result=\"PinIncorrect\"} 1",
             "coloa_requests_total{command=\"unknown\",result=\"CommandUnknown\"} 1",
             "coloa_sessions 2",
             "coloa_operational 1",
+            "coloa_sandbox{wall=\"landlock\"} 1",
+            "coloa_sandbox{wall=\"seccomp\"} 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -1,18 +1,37 @@
-//! sd_notify(3): tells the service manager that the appliance serves, or stops.
+//! sd_notify(3): tells the service manager that the appliance serves, lives, or stops.
 
+use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Sends a state, when there is a service manager to send it to.
-pub(crate) fn tell(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+/// The way to the service manager, where there is one. It is opened before the sandbox closes.
+pub(crate) struct Notifier(Option<UnixDatagram>);
+
+impl Notifier {
+    /// As the environment says.
+    pub(crate) fn connect() -> Self {
+        Notifier(reach().unwrap_or_else(|why| {
+            tracing::warn!(%why, "the service manager cannot be reached");
+            None
+        }))
+    }
+
+    /// Sends a state.
+    pub(crate) fn tell(&self, state: &str) {
+        if let Some(Err(why)) = self.0.as_ref().map(|manager| manager.send(state.as_bytes())) {
+            tracing::warn!(%why, "the service manager could not be told {state}");
+        }
+    }
+}
+
+fn reach() -> io::Result<Option<UnixDatagram>> {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(None) };
     let address = match path.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(&path),
     };
-    let sent = address.and_then(|to| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &to));
-    if let Err(why) = sent {
-        tracing::warn!(%why, "the service manager could not be told {state}");
-    }
+    let manager = UnixDatagram::unbound()?;
+    manager.connect_addr(&address?)?;
+    Ok(Some(manager))
 }

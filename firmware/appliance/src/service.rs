@@ -6,9 +6,11 @@ use crate::config::{Config, Limits};
 use crate::fault::Fault;
 use crate::listener::{self, Reserved};
 use crate::metrics::{Metrics, Now};
+use crate::notify::Notifier;
+use crate::sandbox::Walls;
 use crate::spin::Crowd;
 use crate::workers::Workers;
-use crate::{channel, local, memory, notify, scrape, tls};
+use crate::{channel, local, memory, sandbox, scrape, tls};
 use coloa_engine::{Peer, Platform};
 use coloa_host::{HostEngine, Sharing};
 use coloa_wire::command::Lifecycle;
@@ -44,6 +46,7 @@ pub(crate) struct Service {
     workers: Arc<Workers>,
     crowd: Crowd,
     port: Mutex<Port>,
+    walls: Walls,
     stopping: AtomicBool,
     zeroized: AtomicBool,
     /// Ends the wait for signals.
@@ -88,13 +91,16 @@ pub fn run(config: Config) -> Result<End, Fault> {
     let port = Port::Closed(Reserved::take(config.listen)?);
     let socket = local::Socket::open(&config.admin_socket)?;
     let scrapes = config.metrics_listen.map(bind_metrics).transpose()?;
+    let (notifier, crowd) = (Notifier::connect(), Crowd::new());
+    let walls = sandbox::enter(&config.places(), config.sandbox)?;
     let service = Arc::new(Service {
         engine,
         metrics: Metrics::new(),
         channels: Channels::new(config.limits.connections),
         workers: Workers::new(config.limits.workers),
-        crowd: Crowd::new(),
+        crowd,
         port: Mutex::new(port),
+        walls,
         stopping: AtomicBool::new(false),
         zeroized: AtomicBool::new(false),
         end: signals.handle(),
@@ -106,10 +112,10 @@ pub fn run(config: Config) -> Result<End, Fault> {
         tracing::info!("not initialised: only the local socket is open. `coloa init` comes next");
     }
     service.start_threads(&socket, scrapes);
-    notify::tell("READY=1");
+    notifier.tell("READY=1");
     tracing::info!(socket = %socket.path().display(), "coload serves");
     signals.forever().next();
-    notify::tell("STOPPING=1");
+    notifier.tell("STOPPING=1");
     service.stop(&socket);
     Ok(if service.zeroized.load(Ordering::Acquire) { End::Zeroized } else { End::Stopped })
 }
@@ -180,7 +186,8 @@ impl Service {
 
     pub(crate) fn metrics_text(&self) -> String {
         let (channels, sessions) = (self.channels.count(), self.engine.open_sessions());
-        self.metrics.text(&Now { channels, sessions, lifecycle: self.engine.lifecycle() })
+        let (lifecycle, walls) = (self.engine.lifecycle(), self.walls);
+        self.metrics.text(&Now { channels, sessions, lifecycle, walls })
     }
 
     /// What every handshake starts from; `None` while the port is closed.
@@ -243,8 +250,7 @@ impl Service {
     fn start_threads(self: &Arc<Self>, socket: &local::Socket, scrapes: Option<TcpListener>) {
         let own = self.clone();
         start("ticker", move || own.keep_time());
-        let (own, admins) = (self.clone(), socket.listener());
-        start("admin", move || local::accept(&own, &admins));
+        start("admin", socket.server(self));
         if let Some(listener) = scrapes {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!(%address, "metrics served");

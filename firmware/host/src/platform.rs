@@ -28,6 +28,8 @@ pub struct Host {
     root_key: Zeroizing<[u8; 32]>,
     body: Body,
     crypto: Native,
+    /// Cores that this process may use, asked once: what it is asked of is not there for a body in its sandbox.
+    lanes: Option<u32>,
     /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
     snapshot: Option<SnapshotFile>,
     /// Holds everything.
@@ -65,8 +67,7 @@ impl Platform for Host {
     }
 
     fn lanes(&self) -> Option<u32> {
-        let cores = std::thread::available_parallelism().ok()?;
-        u32::try_from(cores.get()).ok()
+        self.lanes
     }
 
     fn snapshot_from(&self) -> Option<u64> {
@@ -171,10 +172,12 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     let root_key = root_key::read_or_make(directory, &path)?;
     let store = SqliteStore::open(&path, sharing)?;
     let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
-    let host = Host { store, root_key, body, crypto: Native::new(), snapshot, directory: directory.to_path_buf() };
+    let lanes = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok());
+    let directory = directory.to_path_buf();
+    let host = Host { store, root_key, body, crypto: Native::new(), lanes, snapshot, directory: directory.clone() };
     Engine::start(host).map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
-        StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
+        StartError::Store(code) => OpenError::Refused { path: directory, code },
     })
 }
 

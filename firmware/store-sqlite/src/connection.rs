@@ -55,6 +55,8 @@ impl Own {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;
+        // What SQLite puts aside stays in memory: a body in its sandbox has no other folder.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "cell_size_check", "ON")?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         Ok(Own { connection: Some(connection), process: std::process::id() })

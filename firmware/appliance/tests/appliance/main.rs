@@ -5,4 +5,5 @@ mod hostile;
 mod life;
 mod media;
 mod rig;
+mod sandbox;
 mod zeroize;

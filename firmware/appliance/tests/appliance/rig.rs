@@ -51,7 +51,7 @@ impl Appliance {
     pub fn configure_with(&self, listen: &str, limits: &str) {
         let text = format!(
             "directory = \"data\"\nlisten = \"{listen}\"\nadmin_socket = \"coload.sock\"\n\
-             metrics_listen = \"127.0.0.1:0\"\n[limits]\nhandshake_ms = 5000\nframe_ms = 2000\n{limits}"
+             metrics_listen = \"127.0.0.1:0\"\nsandbox = \"required\"\n[limits]\nhandshake_ms = 5000\nframe_ms = 2000\n{limits}"
         );
         fs::write(self.path("coload.toml"), text).unwrap();
     }
@@ -104,6 +104,13 @@ impl Appliance {
     pub fn kernel(&self, file: &str) -> String {
         let pid = self.child.as_ref().unwrap().id();
         fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
+    }
+
+    /// What the kernel says about each of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = format!("/proc/{}/task", self.child.as_ref().unwrap().id());
+        let all = fs::read_dir(tasks).unwrap().flatten();
+        all.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok()).collect()
     }
 
     /// SIGKILL, as a power cut does.
