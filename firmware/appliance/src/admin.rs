@@ -1,6 +1,7 @@
 //! What administrators ask of the appliance itself, and what their commands to the engine mean for it.
 
 use crate::authority::identity;
+use crate::figures;
 use crate::service::Service;
 use coloa_engine::Peer;
 use coloa_host::command;
@@ -54,6 +55,7 @@ fn follow(service: &Arc<Service>, code: u16) {
 fn own(service: &Service, peer: &Peer, frame: &Frame<'_>, reply: &mut Vec<u8>) {
     let outcome = match frame.code {
         ServiceInfo::CODE => run(frame, |c| info(service, &c)),
+        ServiceStatus::CODE => run(frame, |_: ServiceStatus| Ok(figures::status(service))),
         ClientEnrol::CODE => run(frame, |c| enrol(service, peer, &c)),
         ClientList::CODE => run(frame, |c| list(service, &c)),
         _ => Err(ErrorCode::CommandUnknown),

@@ -4,6 +4,7 @@
 //! workers that answer slow commands share the TLS state with it, so its lock is hardly ever waited for, and nobody holds
 //! it while reading.
 
+mod outgoing;
 mod stream;
 
 use crate::channels::Caller;
@@ -11,12 +12,13 @@ use crate::service::Service;
 use crate::tls;
 use coloa_engine::Peer;
 use coloa_wire::ErrorCode;
+use outgoing::{Late, flush};
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +29,8 @@ use zeroize::Zeroizing;
 /// How long and how much is read after a refusal, so that the peer sees the reason before the connection is reset.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 64 * 1024;
+/// A channel's thread needs little; debug builds need more.
+pub(crate) const STACK: usize = 1024 * 1024;
 
 /// Why a channel ended.
 enum End {
@@ -50,12 +54,14 @@ struct Channel {
     socket: Arc<TcpStream>,
     tls: Mutex<ServerConnection>,
     pending: AtomicUsize,
+    late: Mutex<Late>,
 }
 
 /// Serves a connection that was entered under `id`, until it ends.
 pub(crate) fn serve(service: &Arc<Service>, socket: Arc<TcpStream>, id: u64) {
     let Some(tls) = prepare(service, &socket) else { return };
-    let channel = Arc::new(Channel { service: service.clone(), socket, tls: Mutex::new(tls), pending: 0.into() });
+    let (service_too, tls, late) = (service.clone(), Mutex::new(tls), Mutex::default());
+    let channel = Arc::new(Channel { service: service_too, socket, tls, pending: 0.into(), late });
     let deadline = Instant::now() + service.limits().handshake();
     match channel.shake_hands(deadline) {
         Err(end) => channel.note_failed_handshake(&end),
@@ -63,7 +69,8 @@ pub(crate) fn serve(service: &Arc<Service>, socket: Arc<TcpStream>, id: u64) {
             Ok(()) => {
                 service.metrics().accepted();
                 tracing::info!(peer = caller.peer.name(), channel = id, "channel open");
-                let end = Stream::new(&channel, Arc::new(caller.peer), deadline).run();
+                let account = service.accounts().of(tls::identity_of(&caller.peer));
+                let end = Stream::new(&channel, (Arc::new(caller.peer), account), deadline).run();
                 channel.close(id, &end);
             }
             Err(reason) => {
@@ -75,7 +82,7 @@ pub(crate) fn serve(service: &Arc<Service>, socket: Arc<TcpStream>, id: u64) {
 }
 
 fn prepare(service: &Service, socket: &TcpStream) -> Option<ServerConnection> {
-    let ready = socket.set_nodelay(true).and_then(|()| socket.set_write_timeout(Some(service.limits().frame())));
+    let ready = socket.set_nodelay(true);
     let keepalive = crate::listener::probe_dead_peers(socket);
     crate::listener::do_not_pace(socket);
     let mut tls = ServerConnection::new(service.tls_config()?).ok()?;
@@ -89,7 +96,7 @@ impl Channel {
         let mut buffer = [0; 4096];
         let mut tls = self.tls.lock();
         while tls.is_handshaking() {
-            flush(&mut tls, &self.socket)?;
+            self.flush(&mut tls)?;
             let arrived = self.receive(&mut buffer, Some(deadline))?;
             let mut bytes = buffer.get(..arrived).unwrap_or_default();
             if bytes.is_empty() {
@@ -99,12 +106,12 @@ impl Channel {
                 tls.read_tls(&mut bytes)?;
                 if let Err(error) = tls.process_new_packets() {
                     // The alert tells the peer why.
-                    let _ = flush(&mut tls, &self.socket);
+                    let _ = self.flush(&mut tls);
                     return Err(End::Tls(error));
                 }
             }
         }
-        flush(&mut tls, &self.socket)?;
+        self.flush(&mut tls)?;
         tls::caller(&tls).ok_or(End::Tls(rustls::Error::NoCertificatesPresented))
     }
 
@@ -166,21 +173,15 @@ impl Channel {
         }
     }
 
-    fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut tls = self.tls.lock();
-        let sent = tls.writer().write_all(bytes).and_then(|()| flush(&mut tls, &self.socket));
-        if sent.is_err() {
-            // Half an answer is in the stream: nothing that follows could be understood.
-            let _ = self.socket.shutdown(Shutdown::Both);
-        }
-        sent
+    fn flush(&self, tls: &mut ServerConnection) -> io::Result<()> {
+        flush(tls, &self.socket, self.service.limits().frame())
     }
 
     /// Answers a command on a worker's thread.
-    fn work(&self, peer: &Peer, frame: &[u8]) {
+    fn work(self: &Arc<Self>, peer: &Peer, frame: &[u8], turn: Pending) {
         let mut reply = Zeroizing::new(Vec::new());
         self.service.answer(peer, frame, &mut reply);
-        if let Err(why) = self.send(&reply) {
+        if let Err(why) = self.send_late(reply, turn) {
             tracing::debug!(peer = peer.name(), %why, "an answer could not be sent");
         }
     }
@@ -192,7 +193,7 @@ impl Channel {
         }
         let mut tls = self.tls.lock();
         tls.send_close_notify();
-        let _ = flush(&mut tls, &self.socket);
+        let _ = self.flush(&mut tls);
         drop(tls);
         match end {
             End::Fault(error) => {
@@ -221,13 +222,6 @@ impl Channel {
     }
 }
 
-fn flush(tls: &mut ServerConnection, mut socket: &TcpStream) -> io::Result<()> {
-    while tls.wants_write() {
-        tls.write_tls(&mut socket)?;
-    }
-    Ok(())
-}
-
 /// A command that a worker has.
 struct Pending(Arc<Channel>);
 
@@ -237,8 +231,8 @@ impl Pending {
         Pending(channel)
     }
 
-    fn work(&self, peer: &Peer, frame: &[u8]) {
-        self.0.work(peer, frame);
+    fn work(self, peer: &Peer, frame: &[u8]) {
+        self.0.clone().work(peer, frame, self);
     }
 }
 

@@ -7,12 +7,13 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every channel, from the moment it is accepted.
 pub(crate) struct Channels {
     open: Mutex<Open>,
-    limit: usize,
+    limit: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -39,14 +40,23 @@ pub(crate) struct Caller {
 
 impl Channels {
     pub(crate) fn new(limit: usize) -> Self {
-        Channels { open: Mutex::default(), limit }
+        Channels { open: Mutex::default(), limit: limit.into() }
+    }
+
+    /// Another number from now on; channels that are open stay.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// Enters a new connection; `None` when there are too many, or the service stops.
     pub(crate) fn enter(&self, socket: &Arc<TcpStream>) -> Option<u64> {
         let mut open = self.open.lock();
         let staying = open.channels.values().filter(|e| !e.leaving).count();
-        if open.stopping || (staying >= self.limit && !open.dismiss_stranger()) {
+        if open.stopping || (staying >= self.limit() && !open.dismiss_stranger()) {
             return None;
         }
         open.next += 1;
@@ -73,7 +83,7 @@ impl Channels {
 
     /// What one client may have, so that it cannot keep the others out.
     fn share(&self) -> usize {
-        self.limit - self.limit / 4
+        self.limit() - self.limit() / 4
     }
 
     /// A channel has ended. The sessions of a caller end with its last channel.

@@ -52,13 +52,26 @@ pub struct Limits {
     pub frame_ms: u64,
     /// After how many seconds without a call a channel is closed; 0 is never (dead peers are found by TCP's own probes).
     pub idle_s: u64,
-    /// Threads for commands that wait for the disk or stretch a PIN.
+    /// Threads for commands that wait for the disk.
     pub workers: usize,
+    /// How often one certificate may call in a second, over all its channels; 0 is as often as it likes. Calls beyond that
+    /// wait (R22).
+    pub calls_per_second: u32,
+    /// How many calls may come at once before they are spread; 0 is those of one second.
+    pub burst: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 1024, handshake_ms: 10_000, frame_ms: 30_000, idle_s: 0, workers: 16 }
+        Limits {
+            connections: 1024,
+            handshake_ms: 10_000,
+            frame_ms: 30_000,
+            idle_s: 0,
+            workers: 16,
+            calls_per_second: 0,
+            burst: 0,
+        }
     }
 }
 
@@ -76,6 +89,11 @@ impl Limits {
     /// See [`Limits::idle_s`].
     pub fn idle(&self) -> Option<Duration> {
         (self.idle_s > 0).then(|| Duration::from_secs(self.idle_s))
+    }
+
+    /// See [`Limits::burst`].
+    pub fn burst(&self) -> u32 {
+        if self.burst > 0 { self.burst } else { self.calls_per_second }
     }
 }
 
@@ -155,7 +173,10 @@ impl Config {
         }
         let l = &config.limits;
         if l.connections == 0 || l.workers == 0 || l.handshake_ms == 0 || l.frame_ms == 0 {
-            return Err(fault(of_key("[limits]"), "only `idle_s` may be 0 in [limits]".into()));
+            return Err(fault(
+                of_key("[limits]"),
+                "`connections`, `workers`, `handshake_ms` and `frame_ms` may not be 0 in [limits]".into(),
+            ));
         }
         let folder = file.parent().unwrap_or(Path::new(""));
         config.directory = folder.join(&config.directory);

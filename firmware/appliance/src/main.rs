@@ -2,24 +2,26 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use coloa_appliance::{Config, End, config};
+use coloa_appliance::{Config, End, config, log};
 use coloa_wire::error::Language;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 const EXAMPLES: &str = "\
 Examples:
   coload --check-config              is /etc/coloa/coload.toml right?
-  coload --config site/coload.toml   serve; SIGTERM stops gracefully
+  coload --config site/coload.toml   serve; SIGTERM stops gracefully, SIGHUP reads limits and log level anew
 
 A configuration:
   directory = \"/var/lib/coloa\"       root key and store; nobody else may read it
   listen = \"0.0.0.0:7443\"            TLS 1.3, clients with certificates
   server_names = [\"hsm.court.example\"]
   admin_socket = \"/run/coloa/coload.sock\"
-  metrics_listen = \"127.0.0.1:9443\"  Prometheus; leave out for none
+  metrics_listen = \"127.0.0.1:9443\"  /metrics, /healthz, /readyz; leave out for none
+  sandbox = \"required\"               or \"best-effort\" where the kernel lacks landlock or seccomp
+  [limits]
+  connections = 1024                 channels at the same time
+  calls_per_second = 0               of one certificate; 0 is as often as it likes
   [log]
   level = \"info\"
 
@@ -51,8 +53,8 @@ fn main() -> ExitCode {
             println!("{}: {}", arguments.config.display(), right(language));
             return Ok(End::Stopped);
         }
-        log(&config);
-        coloa_appliance::run(config)
+        let set_level = log::start(&config);
+        coloa_appliance::run(config, &set_level)
     });
     match served {
         Ok(End::Stopped) => ExitCode::SUCCESS,
@@ -85,10 +87,4 @@ fn language(asked: Option<&str>) -> Language {
     let asked =
         asked.map(str::to_owned).or_else(|| std::env::var("LC_ALL").ok()).or_else(|| std::env::var("LANG").ok());
     if asked.is_some_and(|l| l.starts_with("vi")) { Language::Vietnamese } else { Language::English }
-}
-
-fn log(config: &Config) {
-    let filter = EnvFilter::new(config.log.level.name());
-    let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal).with_writer(std::io::stderr).init();
 }

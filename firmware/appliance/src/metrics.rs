@@ -1,5 +1,6 @@
 //! What Prometheus is told.
 
+use crate::figures::Room;
 use crate::sandbox::{Wall, Walls};
 use coloa_wire::command::Lifecycle;
 use coloa_wire::{CommandCode, ErrorCode};
@@ -21,6 +22,11 @@ struct Reason {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Pool {
+    pool: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Named {
     wall: &'static str,
 }
@@ -34,11 +40,25 @@ pub(crate) struct Metrics {
     refused: Family<Reason, Counter>,
     faults: Family<Reason, Counter>,
     accepted: Counter,
+    delayed: Counter,
     channels: Gauge,
     sessions: Gauge,
     operational: Gauge,
     in_error: Gauge,
     walls: Family<Named, Gauge>,
+    waiting: Family<Pool, Gauge>,
+    /// Of commands that were not answered with success.
+    errors: Counter,
+    moments: Moments,
+}
+
+/// What is looked up at each scrape and has no label.
+#[derive(Default)]
+struct Moments {
+    store: Gauge,
+    free: Gauge,
+    started: Gauge,
+    certificate: Gauge,
 }
 
 /// What is looked up at each scrape.
@@ -47,6 +67,13 @@ pub(crate) struct Now {
     pub sessions: usize,
     pub lifecycle: Lifecycle,
     pub walls: Walls,
+    pub room: Room,
+    /// Seconds since 1970.
+    pub started: i64,
+    /// The same; 0 for none.
+    pub certificate_ends: u64,
+    /// Jobs that wait, by pool.
+    pub waiting: [(&'static str, usize); 3],
 }
 
 impl Metrics {
@@ -62,11 +89,15 @@ impl Metrics {
             refused: Family::default(),
             faults: Family::default(),
             accepted: Counter::default(),
+            delayed: Counter::default(),
             channels: Gauge::default(),
             sessions: Gauge::default(),
             operational: Gauge::default(),
             in_error: Gauge::default(),
             walls: Family::default(),
+            waiting: Family::default(),
+            errors: Counter::default(),
+            moments: Moments::default(),
         };
         metrics.register();
         metrics
@@ -78,6 +109,7 @@ impl Metrics {
         r.register("handshakes", "Handshakes that made a channel.", self.accepted.clone());
         r.register("handshake_failures", "Connections that did not become a channel, by reason.", self.refused.clone());
         r.register("faults", "Channels closed for breaking the protocol, by error.", self.faults.clone());
+        r.register("delayed_calls", "Calls that waited for their certificate's rate.", self.delayed.clone());
         r.register("channels", "Channels open, handshakes included.", self.channels.clone());
         r.register("sessions", "Sessions open.", self.sessions.clone());
         r.register(
@@ -89,6 +121,20 @@ impl Metrics {
             "error_state",
             "1 after a failed self-test: the engine refuses cryptography.",
             self.in_error.clone(),
+        );
+        self.register_moments();
+    }
+
+    fn register_moments(&mut self) {
+        let r = &mut self.registry;
+        r.register("waiting_jobs", "Commands that wait for a worker, by pool.", self.waiting.clone());
+        r.register("store_bytes", "Bytes that the store takes.", self.moments.store.clone());
+        r.register("free_bytes", "Bytes that are free on the store's medium.", self.moments.free.clone());
+        r.register("start_time_seconds", "When the service started, in Unix time.", self.moments.started.clone());
+        r.register(
+            "certificate_end_seconds",
+            "When the appliance's certificate ends, in Unix time; 0 while there is none.",
+            self.moments.certificate.clone(),
         );
         r.register("sandbox", "1 where the sandbox's wall is in force, in part or whole.", self.walls.clone());
     }
@@ -102,12 +148,23 @@ impl Metrics {
                 let command = CommandCode::try_from(code).map_or("unknown", CommandCode::name);
                 let result = ErrorCode::from_number(result).map_or("ok", ErrorCode::name);
                 self.requests.get_or_create(&Request { command, result }).inc();
+                self.errors.inc();
             }
         }
     }
 
+    /// Commands answered, and how many of them with an error.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        let errors = self.errors.get();
+        (self.successes.iter().map(Counter::get).sum::<u64>().saturating_add(errors), errors)
+    }
+
     pub(crate) fn accepted(&self) {
         self.accepted.inc();
+    }
+
+    pub(crate) fn delayed(&self) {
+        self.delayed.inc();
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {
@@ -127,6 +184,14 @@ impl Metrics {
         for (wall, state) in [("landlock", now.walls.files), ("seccomp", now.walls.calls)] {
             self.walls.get_or_create(&Named { wall }).set(i64::from(state != Wall::Absent));
         }
+        for (pool, jobs) in now.waiting {
+            self.waiting.get_or_create(&Pool { pool }).set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        }
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.moments.store.set(whole(now.room.used));
+        self.moments.free.set(whole(now.room.free));
+        self.moments.started.set(now.started);
+        self.moments.certificate.set(whole(now.certificate_ends));
         let mut out = String::new();
         // Writing to a `String` cannot fail.
         let _ = text::encode(&mut out, &self.registry);
@@ -146,13 +211,25 @@ mod tests {
         metrics.answered(CommandCode::Login as u16, ErrorCode::PinIncorrect.number());
         metrics.answered(0xfff0, ErrorCode::CommandUnknown.number());
         let walls = Walls { files: Wall::Partial, calls: Wall::Absent };
-        let text = metrics.text(&Now { channels: 1, sessions: 2, lifecycle: Lifecycle::Operational, walls });
+        assert_eq!(metrics.totals(), (4, 2));
+        let text = metrics.text(&Now {
+            channels: 1,
+            sessions: 2,
+            lifecycle: Lifecycle::Operational,
+            walls,
+            room: Room { used: 7, free: 8 },
+            started: 9,
+            certificate_ends: 10,
+            waiting: [("commits", 1), ("logins", 0), ("computes", 3)],
+        });
         for line in [
             "coloa_requests_total{command=\"Sign\",result=\"ok\"} 2",
             "coloa_requests_total{command=\"Login\",result=\"PinIncorrect\"} 1",
             "coloa_requests_total{command=\"unknown\",result=\"CommandUnknown\"} 1",
             "coloa_sessions 2",
             "coloa_operational 1",
+            "coloa_free_bytes 8",
+            "coloa_waiting_jobs{pool=\"computes\"} 3",
             "coloa_sandbox{wall=\"landlock\"} 1",
             "coloa_sandbox{wall=\"seccomp\"} 0",
         ] {

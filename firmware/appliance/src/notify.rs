@@ -6,20 +6,30 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// The way to the service manager, where there is one. It is opened before the sandbox closes.
-pub(crate) struct Notifier(Option<UnixDatagram>);
+pub(crate) struct Notifier {
+    manager: Option<UnixDatagram>,
+    is_watched: bool,
+}
 
 impl Notifier {
     /// As the environment says.
     pub(crate) fn connect() -> Self {
-        Notifier(reach().unwrap_or_else(|why| {
+        let manager = reach().unwrap_or_else(|why| {
             tracing::warn!(%why, "the service manager cannot be reached");
             None
-        }))
+        });
+        let is_watched = manager.is_some() && std::env::var_os("WATCHDOG_USEC").is_some();
+        Notifier { manager, is_watched }
+    }
+
+    /// Whether the service manager waits for signs of life (`WatchdogSec=` of several seconds).
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched
     }
 
     /// Sends a state.
     pub(crate) fn tell(&self, state: &str) {
-        if let Some(Err(why)) = self.0.as_ref().map(|manager| manager.send(state.as_bytes())) {
+        if let Some(Err(why)) = self.manager.as_ref().map(|manager| manager.send(state.as_bytes())) {
             tracing::warn!(%why, "the service manager could not be told {state}");
         }
     }

@@ -2,15 +2,18 @@
 
 use crate::authority::Authority;
 use crate::channels::Channels;
-use crate::config::{Config, Limits};
+use crate::config::{Config, Level, Limits};
 use crate::fault::Fault;
+use crate::figures::{Pulse, Room};
 use crate::listener::{self, Reserved};
 use crate::metrics::{Metrics, Now};
 use crate::notify::Notifier;
+use crate::rate::Accounts;
 use crate::sandbox::Walls;
 use crate::spin::Crowd;
-use crate::workers::Workers;
-use crate::{channel, local, memory, sandbox, scrape, tls};
+use crate::workers::Pools;
+use crate::{channel, figures, local, memory, reload, sandbox, scrape, tls};
+use arc_swap::ArcSwap;
 use coloa_engine::{Peer, Platform};
 use coloa_host::{HostEngine, Sharing};
 use coloa_wire::command::Lifecycle;
@@ -18,7 +21,7 @@ use coloa_wire::hello::Body;
 use parking_lot::Mutex;
 use rustix::net::Shutdown;
 use rustls::ServerConfig;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -34,8 +37,6 @@ const SECOND_TICKS: u64 = 20;
 const RENEW_TICKS: u64 = 72_000;
 /// How long calls under way may take when the service stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// A channel's thread needs little; debug builds need more.
-const STACK: usize = 1024 * 1024;
 
 /// What every thread shares.
 pub(crate) struct Service {
@@ -43,10 +44,15 @@ pub(crate) struct Service {
     config: Config,
     metrics: Metrics,
     channels: Channels,
-    workers: Arc<Workers>,
+    pools: Pools,
+    accounts: Accounts,
     crowd: Crowd,
     port: Mutex<Port>,
     walls: Walls,
+    is_locked: bool,
+    notifier: Notifier,
+    pulse: Pulse,
+    limits: ArcSwap<Limits>,
     stopping: AtomicBool,
     zeroized: AtomicBool,
     /// Ends the wait for signals.
@@ -78,29 +84,36 @@ struct Open {
     authority: Arc<Authority>,
 }
 
-/// Serves until SIGTERM or SIGINT, or until the device is zeroized, then stops gracefully.
+/// Serves until SIGTERM or SIGINT, or until the device is zeroized, then stops gracefully; at SIGHUP it reads its configuration
+/// again and may ask for another level of the log.
 ///
 /// # Errors
 /// [`Fault`]: why it does not start.
-pub fn run(config: Config) -> Result<End, Fault> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| Fault::System(e.to_string()))?;
-    if let Err(why) = memory::keep_private() {
+pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| Fault::System(e.to_string()))?;
+    let is_locked = memory::keep_private().inspect_err(|why| {
         tracing::warn!(%why, "memory is not locked: secrets may reach the swap. Raise LimitMEMLOCK.");
-    }
+    });
+    let is_locked = is_locked.is_ok();
     let engine = Arc::new(coloa_host::open(&config.directory, Body::Appliance, Sharing::Exclusive)?);
     let port = Port::Closed(Reserved::take(config.listen)?);
     let socket = local::Socket::open(&config.admin_socket)?;
     let scrapes = config.metrics_listen.map(bind_metrics).transpose()?;
-    let (notifier, crowd) = (Notifier::connect(), Crowd::new());
+    let (notifier, crowd, pools) = (Notifier::connect(), Crowd::new(), Pools::new(config.limits.workers));
     let walls = sandbox::enter(&config.places(), config.sandbox)?;
     let service = Arc::new(Service {
         engine,
         metrics: Metrics::new(),
         channels: Channels::new(config.limits.connections),
-        workers: Workers::new(config.limits.workers),
+        pools,
+        accounts: Accounts::new(),
         crowd,
         port: Mutex::new(port),
         walls,
+        is_locked,
+        notifier,
+        pulse: Pulse::new(),
+        limits: ArcSwap::from_pointee(config.limits),
         stopping: AtomicBool::new(false),
         zeroized: AtomicBool::new(false),
         end: signals.handle(),
@@ -112,10 +125,15 @@ pub fn run(config: Config) -> Result<End, Fault> {
         tracing::info!("not initialised: only the local socket is open. `coloa init` comes next");
     }
     service.start_threads(&socket, scrapes);
-    notifier.tell("READY=1");
+    service.notifier.tell("READY=1");
     tracing::info!(socket = %socket.path().display(), "coload serves");
-    signals.forever().next();
-    notifier.tell("STOPPING=1");
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => reload::again(&service, set_level),
+            _ => break,
+        }
+    }
+    service.notifier.tell("STOPPING=1");
     service.stop(&socket);
     Ok(if service.zeroized.load(Ordering::Acquire) { End::Zeroized } else { End::Stopped })
 }
@@ -137,16 +155,39 @@ impl Service {
         &self.metrics
     }
 
-    pub(crate) fn workers(&self) -> &Arc<Workers> {
-        &self.workers
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     pub(crate) fn crowd(&self) -> &Crowd {
         &self.crowd
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.config.limits
+    pub(crate) fn limits(&self) -> Limits {
+        **self.limits.load()
+    }
+
+    /// Other limits from now on, for channels that are open too.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
+        self.channels.set_limit(limits.connections);
+        self.pools.commits.resize(limits.workers);
+    }
+
+    pub(crate) fn walls(&self) -> Walls {
+        self.walls
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -186,8 +227,16 @@ impl Service {
 
     pub(crate) fn metrics_text(&self) -> String {
         let (channels, sessions) = (self.channels.count(), self.engine.open_sessions());
-        let (lifecycle, walls) = (self.engine.lifecycle(), self.walls);
-        self.metrics.text(&Now { channels, sessions, lifecycle, walls })
+        self.metrics.text(&Now {
+            channels,
+            sessions,
+            lifecycle: self.engine.lifecycle(),
+            walls: self.walls,
+            room: Room::of(&self.config.directory),
+            started: figures::started_at(self),
+            certificate_ends: self.authority().map_or(0, |(authority, _)| authority.server_ends()),
+            waiting: self.pools.waiting(),
+        })
     }
 
     /// What every handshake starts from; `None` while the port is closed.
@@ -280,7 +329,7 @@ impl Service {
         };
         let entered = Entered(self.clone(), id);
         let own = self.clone();
-        let started = thread::Builder::new().name("channel".into()).stack_size(STACK).spawn(move || {
+        let started = thread::Builder::new().name("channel".into()).stack_size(channel::STACK).spawn(move || {
             // A closure captures a place, not a value: the whole of it has to be named, or it is dropped with this call.
             let entered = entered;
             channel::serve(&own, socket, entered.1);
@@ -298,6 +347,10 @@ impl Service {
             self.engine.tick();
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(SECOND_TICKS) {
+                self.pulse.beat(self.metrics.totals());
+                if self.notifier.is_watched() && figures::engine_answers(self) {
+                    self.notifier.tell("WATCHDOG=1");
+                }
                 self.engine.platform().store().checkpoint_if_idle();
                 let now = self.engine.platform().now().0 / 1000;
                 self.channels.cut_expired(i64::try_from(now).unwrap_or(i64::MAX));

@@ -15,6 +15,8 @@ const PASS: u32 = 32;
 /// How much goes on in all channels together.
 pub(crate) struct Crowd {
     cores: u64,
+    /// How many channels' threads answer calls just now.
+    at_work: AtomicU64,
     /// How often a channel got something to do.
     rounds: AtomicU64,
 }
@@ -22,7 +24,27 @@ pub(crate) struct Crowd {
 impl Crowd {
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| u64::try_from(n.get()).unwrap_or(1));
-        Crowd { cores, rounds: AtomicU64::new(0) }
+        Crowd { cores, at_work: AtomicU64::new(0), rounds: AtomicU64::new(0) }
+    }
+
+    /// A channel's thread answers calls until the guard goes.
+    pub(crate) fn go_to_work(&self) -> AtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(&self.at_work)
+    }
+
+    /// Whether more of them do than there are cores.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed) > self.cores
+    }
+}
+
+/// A thread at work.
+pub(crate) struct AtWork<'a>(&'a AtomicU64);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -113,6 +135,18 @@ mod tests {
         assert_eq!(looks(&mut one, &crowd), 0);
         one.begin_round(&crowd);
         assert_eq!(looks(&mut one, &crowd), 1);
+    }
+
+    #[test]
+    fn more_at_work_than_cores_is_busy() {
+        let crowd = crowd();
+        let (one, two) = (crowd.go_to_work(), crowd.go_to_work());
+        assert!(!crowd.is_busy());
+        let three = crowd.go_to_work();
+        assert!(crowd.is_busy());
+        drop((one, three));
+        assert!(!crowd.is_busy());
+        drop(two);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::channels::Caller;
 use crate::fault::Fault;
 use coloa_engine::Peer;
 use coloa_host::HostEngine;
+use coloa_wire::Identity;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -50,6 +51,11 @@ pub(crate) fn caller(connection: &ServerConnection) -> Option<Caller> {
     let name = parsed.subject().iter_common_name().next()?.as_str().ok()?.to_owned();
     let peer = Peer::Client { identity: identity(certificate), name };
     Some(Caller { peer, until: parsed.validity().not_after.timestamp() })
+}
+
+/// By what callers are told apart; every caller over TLS has one.
+pub(crate) fn identity_of(peer: &Peer) -> Identity {
+    peer.identity().unwrap_or(Identity([0; 32]))
 }
 
 /// Admits a certificate of the channel CA that is bound to a partition now.

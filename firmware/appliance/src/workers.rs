@@ -1,36 +1,86 @@
-//! A few threads for commands that would keep others waiting.
+//! A few threads for commands that would keep others waiting; callers take turns at them ([`crate::turns`]).
 
+use crate::turns::Turns;
+use coloa_wire::Identity;
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// Below the priority of threads that answer quickly: a long computation takes what they leave.
+const NICE: i32 = 10;
+
+/// The threads for each kind of waiting, so that none of them keeps another's jobs from running.
+pub(crate) struct Pools {
+    /// What waits for the disk.
+    pub commits: Arc<Workers>,
+    /// What stretches a PIN: memory and a core for tens of milliseconds. A few at once, whoever asks.
+    pub logins: Arc<Workers>,
+    /// What computes for milliseconds and more: as many as there are cores.
+    pub computes: Arc<Workers>,
+}
+
+impl Pools {
+    pub(crate) fn new(commits: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Pools {
+            commits: Workers::new(commits, 0),
+            logins: Workers::new((cores / 2).max(1), NICE),
+            computes: Workers::new(cores, NICE),
+        }
+    }
+
+    /// How many jobs wait for a thread, by pool.
+    pub(crate) fn waiting(&self) -> [(&'static str, usize); 3] {
+        let pools = [("commits", &self.commits), ("logins", &self.logins), ("computes", &self.computes)];
+        pools.map(|(name, pool)| (name, pool.waiting()))
+    }
+}
 
 /// The threads' queue. It is bounded by its callers: each channel has a few jobs at most.
 pub(crate) struct Workers {
     queue: Mutex<Queue>,
     more: Condvar,
+    nice: i32,
 }
 
-#[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    turns: Turns<Identity, Job>,
     idle: usize,
     threads: usize,
     limit: usize,
 }
 
+impl Queue {
+    /// How many threads one caller may keep busy, so that jobs which do not end leave some to the others.
+    fn share(&self) -> usize {
+        self.limit - self.limit / 4
+    }
+}
+
 impl Workers {
-    /// At most `limit` threads, each started when it is needed.
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Workers { queue: Mutex::new(Queue { limit, ..Queue::default() }), more: Condvar::new() })
+    /// At most `limit` threads, each started when it is needed, at a priority that is lower by `nice`.
+    fn new(limit: usize, nice: i32) -> Arc<Self> {
+        let queue = Queue { turns: Turns::new(), idle: 0, threads: 0, limit };
+        Arc::new(Workers { queue: Mutex::new(queue), more: Condvar::new(), nice })
     }
 
-    /// Has a job done; gives it back when no thread can be had.
-    pub(crate) fn take(self: &Arc<Self>, job: Job) -> Result<(), Job> {
+    /// Another number of threads from now on; those that are too many end when they have nothing to do.
+    pub(crate) fn resize(&self, limit: usize) {
+        self.queue.lock().limit = limit;
+        self.more.notify_all();
+    }
+
+    fn waiting(&self) -> usize {
+        self.queue.lock().turns.waiting()
+    }
+
+    /// Has a caller's job done; gives it back when no thread can be had.
+    pub(crate) fn take(self: &Arc<Self>, caller: Identity, job: Job) -> Result<(), Job> {
         let mut queue = self.queue.lock();
-        if queue.idle <= queue.jobs.len() && queue.threads < queue.limit {
+        if queue.idle <= queue.turns.waiting() && queue.threads < queue.limit {
             let own = self.clone();
             let started = std::thread::Builder::new().name("worker".into()).spawn(move || own.work());
             match started {
@@ -39,29 +89,43 @@ impl Workers {
                 Err(_) => {}
             }
         }
-        queue.jobs.push_back(job);
+        queue.turns.push(caller, job);
         drop(queue);
         self.more.notify_one();
         Ok(())
     }
 
     fn work(&self) {
+        if self.nice > 0
+            && let Err(why) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), self.nice)
+        {
+            tracing::debug!(%why, "a worker runs at the priority of all others");
+        }
+        let mut queue = self.queue.lock();
         loop {
-            let mut queue = self.queue.lock();
-            let job = loop {
-                match queue.jobs.pop_front() {
-                    Some(job) => break job,
-                    None => {
-                        queue.idle += 1;
-                        self.more.wait(&mut queue);
-                        queue.idle -= 1;
-                    }
+            let share = queue.share();
+            let Some((job, bill)) = queue.turns.pop(share) else {
+                if queue.threads > queue.limit {
+                    queue.threads -= 1;
+                    return;
                 }
+                queue.idle += 1;
+                self.more.wait(&mut queue);
+                queue.idle -= 1;
+                continue;
             };
             drop(queue);
+            let began = Instant::now();
             // A job that panics takes its own channel's answer with it, not the thread that others count on.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a command panicked");
+            }
+            let cost = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            queue = self.queue.lock();
+            queue.turns.settle(&bill, cost);
+            // Its caller may have jobs again that waited for its share: somebody who is idle has to see them.
+            if queue.idle > 0 && queue.turns.waiting() > 1 {
+                self.more.notify_one();
             }
         }
     }
@@ -73,23 +137,68 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::mpsc::channel;
 
+    const ONE: Identity = Identity([1; 32]);
+    const OTHER: Identity = Identity([2; 32]);
+
+    /// A job that waits for all the others.
+    fn meets(all: &Arc<Barrier>) -> Job {
+        let all = all.clone();
+        Box::new(move || {
+            all.wait();
+        })
+    }
+
     #[test]
     fn jobs_run_beside_each_other() {
-        let workers = Workers::new(4);
+        let workers = Workers::new(4, 0);
         let (all, done) = (Arc::new(Barrier::new(4)), channel());
-        for _ in 0..4 {
+        for caller in [ONE, ONE, ONE, OTHER] {
             let (all, tell) = (all.clone(), done.0.clone());
-            assert!(
-                workers
-                    .take(Box::new(move || {
-                        // Passes only when all four run at once.
-                        all.wait();
-                        tell.send(()).unwrap();
-                    }))
-                    .is_ok()
-            );
+            let job = move || {
+                // Passes only when all four run at once.
+                all.wait();
+                tell.send(()).unwrap();
+            };
+            assert!(workers.take(caller, Box::new(job)).is_ok());
         }
         (0..4).for_each(|_| done.1.recv().unwrap());
         assert!(workers.queue.lock().threads <= 4);
+    }
+
+    /// R22: of a thousand jobs that one caller has sent, those of another wait for one.
+    #[test]
+    fn a_flood_delays_another_caller_by_one_job() {
+        let workers = Workers::new(1, NICE);
+        let (order, hold) = (channel(), Arc::new(Barrier::new(2)));
+        assert!(workers.take(ONE, meets(&hold)).is_ok());
+        for n in 0..1_000 {
+            let tell = order.0.clone();
+            assert!(workers.take(ONE, Box::new(move || tell.send(n).unwrap())).is_ok());
+        }
+        let tell = order.0.clone();
+        assert!(workers.take(OTHER, Box::new(move || tell.send(-1).unwrap())).is_ok());
+        hold.wait();
+        let first: Vec<i32> = (0..2).map(|_| order.1.recv().unwrap()).collect();
+        assert!(first.contains(&-1), "{first:?} were done first");
+        assert_eq!((0..999).filter(|_| order.1.recv().unwrap() >= 0).count(), 999);
+    }
+
+    #[test]
+    fn fewer_threads_are_left_when_fewer_are_wanted() {
+        let workers = Workers::new(4, 0);
+        let all = Arc::new(Barrier::new(4));
+        for caller in [ONE, ONE, OTHER] {
+            assert!(workers.take(caller, meets(&all)).is_ok());
+        }
+        all.wait();
+        workers.resize(1);
+        let since = Instant::now();
+        while workers.queue.lock().threads > 1 {
+            assert!(since.elapsed().as_secs() < 60, "they stay");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let (tell, done) = channel();
+        assert!(workers.take(ONE, Box::new(move || tell.send(()).unwrap())).is_ok());
+        done.recv().unwrap();
     }
 }

@@ -34,6 +34,7 @@ mod call;
 mod conversation;
 pub mod crypto;
 mod engine;
+mod figures;
 mod keypair;
 mod keyring;
 mod ledger;
@@ -62,7 +63,7 @@ pub use allowance::MAX_GCM_INVOCATIONS;
 pub use conversation::Conversation;
 pub use engine::{Engine, StartError};
 pub use mechanism::mechanisms;
-pub use pace::Pace;
+pub use pace::{Pace, computes_long};
 pub use peer::Peer;
 
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};

@@ -3,8 +3,8 @@
 use crate::{Engine, Peer, Platform};
 use coloa_wire::attribute::Value;
 use coloa_wire::command::{
-    KeyDecapsulate, KeyDerive, KeyEncapsulate, KeyGenerate, KeyPairGenerate, KeyUnwrap, ObjectCreate, ObjectDestroy,
-    decode_head,
+    Decrypt, KeyDecapsulate, KeyDerive, KeyEncapsulate, KeyGenerate, KeyPairGenerate, KeyUnwrap, ObjectCreate,
+    ObjectDestroy, Sign, decode_head,
 };
 use coloa_wire::{AttributeType, CommandCode, ErrorCode, Frame, FrameKind, MechanismType, Template};
 
@@ -17,6 +17,33 @@ pub enum Pace {
     Commits,
     /// Tens of milliseconds, or more.
     Slow,
+    /// Stretches a PIN, or stands for that: memory and a core for tens of milliseconds.
+    Login,
+}
+
+/// Whether a call computes for milliseconds where others take microseconds, so that a flood of it would starve them: RSA with
+/// a private key. Asked only where cores are short, as the head has to be read for it.
+pub fn computes_long(frame: &[u8]) -> bool {
+    let Ok(frame) = Frame::parse(frame) else { return false };
+    let mechanism = match CommandCode::try_from(frame.code) {
+        Ok(CommandCode::Sign) => decode_head::<Sign>(frame.head).map(|c| c.mechanism.kind),
+        Ok(CommandCode::Decrypt) => decode_head::<Decrypt>(frame.head).map(|c| c.mechanism.kind),
+        Ok(CommandCode::KeyUnwrap) => decode_head::<KeyUnwrap>(frame.head).map(|c| c.mechanism.kind),
+        _ => return false,
+    };
+    mechanism.is_ok_and(is_rsa)
+}
+
+/// PKCS#11 numbers RSA's mechanisms without hash from 1 to 15, and has three rows of those with one.
+fn is_rsa(mechanism: MechanismType) -> bool {
+    use MechanismType as M;
+    let rows = [
+        (M::RSA_PKCS, M::RSA_PKCS_PSS),
+        (M::SHA256_RSA_PKCS, M::SHA224_RSA_PKCS_PSS),
+        (M::SHA3_256_RSA_PKCS, M::SHA3_224_RSA_PKCS_PSS),
+        (M::RSA_AES_KEY_WRAP, M::RSA_AES_KEY_WRAP),
+    ];
+    rows.iter().any(|(first, last)| (first.0..=last.0).contains(&mechanism.0))
 }
 
 impl<P: Platform> Engine<P> {
@@ -32,9 +59,10 @@ impl<P: Platform> Engine<P> {
         use CommandCode as C;
         let head = frame.head;
         Ok(match CommandCode::try_from(frame.code)? {
-            C::Login | C::ContextLogin | C::PinChange | C::UserPinInitialize | C::TokenInitialize | C::AuditRead => {
-                Pace::Slow
+            C::Login | C::ContextLogin | C::TicketLogin | C::PinChange | C::UserPinInitialize | C::TokenInitialize => {
+                Pace::Login
             }
+            C::AuditRead => Pace::Slow,
             C::Batch => Pace::Commits,
             C::KeyPairGenerate => {
                 let command: KeyPairGenerate = decode_head(head)?;

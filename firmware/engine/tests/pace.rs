@@ -26,7 +26,8 @@ fn pins_are_slow_stored_keys_wait_for_the_medium_the_rest_is_quick() {
     let engine = start(&store).unwrap();
     let partition = rig::token(&engine, PartitionMode::Compatible);
     let caller = user(&engine, partition);
-    assert_eq!(caller.pace(&Login { role: Role::User, pin: USER_PIN.into() }), Pace::Slow);
+    assert_eq!(caller.pace(&Login { role: Role::User, pin: USER_PIN.into() }), Pace::Login);
+    assert_eq!(caller.pace(&TicketLogin { ticket: coloa_wire::LoginTicket([0; 41]) }), Pace::Login);
     assert_eq!(caller.pace(&pair(M::RSA_PKCS_KEY_PAIR_GEN, false, false)), Pace::Slow);
     assert_eq!(caller.pace(&pair(M::EC_KEY_PAIR_GEN, false, false)), Pace::Quick);
     assert_eq!(caller.pace(&pair(M::EC_KEY_PAIR_GEN, true, false)), Pace::Commits);

@@ -1,10 +1,13 @@
 //! What an administrator asks of the appliance itself, on its local socket: the channel certificates and the service around
 //! the engine. The frames are those of every command; the numbers start at [`FIRST`], where the engine has none.
 
+mod status;
+
 use crate::{Identity, PartitionId};
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
+pub use status::{PartitionFigures, ServiceStatus, ServiceStatusReply};
 
 /// The first number of these commands.
 pub const FIRST: u16 = 0x8000;

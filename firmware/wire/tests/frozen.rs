@@ -315,6 +315,24 @@ fn key_commands() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn status(partition: PartitionId) -> coloa_wire::admin::ServiceStatusReply {
+    coloa_wire::admin::ServiceStatusReply {
+        uptime: 1,
+        clock: 2,
+        store_bytes: 3,
+        free_bytes: 4,
+        sandbox: "whole".into(),
+        memory_locked: true,
+        calls: 5,
+        errors: 6,
+        calls_per_second: 7,
+        errors_per_second: 8,
+        sessions: 9,
+        channel_limit: 10,
+        partitions: vec![coloa_wire::admin::PartitionFigures { partition, label: "court".into(), objects: 11 }],
+    }
+}
+
 #[test]
 fn administration() {
     use coloa_wire::admin::*;
@@ -343,11 +361,16 @@ fn administration() {
         ("ClientEnrolReply", head(&enrolled)),
         ("ClientList", head(&ClientList {})),
         ("ClientListReply", head(&ClientListReply { clients })),
+        ("ServiceStatus", head(&ServiceStatus {})),
+        ("ServiceStatusReply", head(&status(partition))),
     ];
     let mut out: String = rows.iter().map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
-    for (name, code) in
-        [("ServiceInfo", ServiceInfo::CODE), ("ClientEnrol", ClientEnrol::CODE), ("ClientList", ClientList::CODE)]
-    {
+    for (name, code) in [
+        ("ServiceInfo", ServiceInfo::CODE),
+        ("ClientEnrol", ClientEnrol::CODE),
+        ("ClientList", ClientList::CODE),
+        ("ServiceStatus", ServiceStatus::CODE),
+    ] {
         writeln!(out, "command {code:#06x} {name}").unwrap();
     }
     against("admin.txt", &out);

@@ -1,22 +1,29 @@
 //! A channel's thread once it is open: reads, decrypts, answers, and sends the answers.
 
-use super::{Channel, End, Pending, flush};
+use super::{Channel, End, Pending};
+use crate::rate::Account;
 use crate::spin::Spin;
+use crate::tls;
+use crate::workers::Workers;
 use coloa_engine::{Conversation, Pace, Peer};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::{ErrorCode, Frame};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::{Zeroize, Zeroizing};
 
 /// One read takes this much: a few TLS records.
 const READ_BYTES: usize = 64 * 1024;
 /// Answers are sent when they have this size, though more frames wait.
 const SEND_BYTES: usize = 256 * 1024;
-/// Commands of one channel that workers have at most; further ones are answered by the channel's own thread.
+/// Commands of one channel that workers have at most; commits beyond that are answered by the channel's own thread.
 const MAX_PENDING: usize = 64;
+/// How long the channel's thread waits for one of them to be answered before it looks again.
+const FULL: Duration = Duration::from_millis(2);
+/// Who waits for its rate's sake sees within that time that the service stops.
+const NAP: Duration = Duration::from_millis(100);
 /// For so many rounds a channel counts as crowded after frames were seen beside each other.
 const CROWD: u8 = 16;
 
@@ -24,6 +31,7 @@ const CROWD: u8 = 16;
 pub(super) struct Stream<'a> {
     channel: &'a Arc<Channel>,
     peer: Arc<Peer>,
+    account: Arc<Account>,
     conversation: Conversation,
     /// Plaintext that is not answered yet.
     incoming: Zeroizing<Vec<u8>>,
@@ -38,10 +46,15 @@ pub(super) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(channel: &'a Arc<Channel>, peer: Arc<Peer>, hello_by: Instant) -> Self {
+    pub(super) fn new(
+        channel: &'a Arc<Channel>,
+        (peer, account): (Arc<Peer>, Arc<Account>),
+        hello_by: Instant,
+    ) -> Self {
         Stream {
             channel,
             peer,
+            account,
             conversation: Conversation::default(),
             incoming: Zeroizing::default(),
             out: Zeroizing::default(),
@@ -112,7 +125,7 @@ impl<'a> Stream<'a> {
             let state = match tls.process_new_packets() {
                 Ok(state) => state,
                 Err(error) => {
-                    let _ = flush(&mut tls, &self.channel.socket);
+                    let _ = self.channel.flush(&mut tls);
                     return Err(End::Tls(error));
                 }
             };
@@ -127,6 +140,7 @@ impl<'a> Stream<'a> {
 
     fn answer_all(&mut self) -> Result<(), End> {
         let incoming = std::mem::take(&mut self.incoming);
+        let _at_work = self.channel.service.crowd().go_to_work();
         let outcome = self.answer_from(incoming);
         if !self.out.is_empty() && outcome.is_ok() {
             self.send()?;
@@ -161,16 +175,48 @@ impl<'a> Stream<'a> {
     }
 
     fn answer(&mut self, frame: &mut [u8]) -> Result<(), End> {
-        match self.channel.service.engine().pace(&self.peer, frame) {
-            Pace::Slow => {
-                self.hand_over(frame)?;
-                // There was a PIN in it.
-                frame.zeroize();
-                Ok(())
+        self.keep_pace();
+        let service = &self.channel.service;
+        let (engine, pools) = (service.engine(), service.pools());
+        match engine.pace(&self.peer, frame) {
+            Pace::Login => self.hand_over_in_turn(&pools.logins, frame),
+            Pace::Slow => self.hand_over_in_turn(&pools.computes, frame),
+            Pace::Commits if self.crowd > 0 && self.has_place() => self.hand_over(&pools.commits, frame),
+            // With all cores at work, long computations take turns by caller.
+            Pace::Quick if service.crowd().is_busy() && coloa_engine::computes_long(frame) => {
+                self.hand_over_in_turn(&pools.computes, frame)
             }
-            Pace::Commits if self.crowd > 0 => self.hand_over(frame),
             Pace::Commits | Pace::Quick => self.answer_here(frame),
         }
+    }
+
+    /// Waits as long as the certificate's rate asks (R22).
+    fn keep_pace(&self) {
+        let service = &self.channel.service;
+        let mut wait = service.accounts().charge(&self.account, &service.limits());
+        if !wait.is_zero() {
+            service.metrics().delayed();
+        }
+        while !wait.is_zero() && !service.is_stopping() {
+            let nap = wait.min(NAP);
+            std::thread::sleep(nap);
+            wait -= nap;
+        }
+    }
+
+    fn has_place(&self) -> bool {
+        self.channel.pending.load(Ordering::Relaxed) < MAX_PENDING
+    }
+
+    /// For what must not run on this thread, however much there is of it: reads on when there is a place.
+    fn hand_over_in_turn(&mut self, workers: &Arc<Workers>, frame: &mut [u8]) -> Result<(), End> {
+        while !self.has_place() {
+            std::thread::sleep(FULL);
+        }
+        self.hand_over(workers, frame)?;
+        // There may have been a PIN in it.
+        frame.zeroize();
+        Ok(())
     }
 
     fn answer_here(&mut self, frame: &[u8]) -> Result<(), End> {
@@ -183,13 +229,10 @@ impl<'a> Stream<'a> {
         if self.out.len() >= SEND_BYTES { self.send() } else { Ok(()) }
     }
 
-    fn hand_over(&mut self, frame: &[u8]) -> Result<(), End> {
-        if self.channel.pending.load(Ordering::Relaxed) >= MAX_PENDING {
-            return self.answer_here(frame);
-        }
+    fn hand_over(&mut self, workers: &Arc<Workers>, frame: &[u8]) -> Result<(), End> {
         let turn = Pending::new(self.channel.clone());
         let (peer, own) = (self.peer.clone(), Zeroizing::new(frame.to_vec()));
-        match self.channel.service.workers().take(Box::new(move || turn.work(&peer, &own))) {
+        match workers.take(tls::identity_of(&self.peer), Box::new(move || turn.work(&peer, &own))) {
             Ok(()) => Ok(()),
             Err(_) => self.answer_here(frame),
         }

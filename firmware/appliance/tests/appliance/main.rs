@@ -1,9 +1,11 @@
 //! The appliance from outside: a real `coload` in a folder of its own, reached over its local socket and over TLS.
 
 mod channels;
+mod fairness;
 mod hostile;
 mod life;
 mod media;
+mod operations;
 mod rig;
 mod sandbox;
 mod zeroize;

@@ -143,8 +143,8 @@ impl Appliance {
         self.admin().ask(&ServiceInfo {}).unwrap().listening.expect("the TLS port is open")
     }
 
-    /// The text Prometheus would get.
-    pub fn metrics(&self) -> String {
+    /// Where metrics are served.
+    pub fn metrics_address(&self) -> String {
         let mut address = String::new();
         let told = until(|| {
             let log = self.log();
@@ -153,11 +153,33 @@ impl Appliance {
             !address.is_empty()
         });
         assert!(told, "metrics are not served: {}", self.log());
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        address
+    }
+
+    /// The text Prometheus would get.
+    pub fn metrics(&self) -> String {
+        self.get("/metrics")
+    }
+
+    /// The status line and the document of a page.
+    pub fn http(&self, path: &str) -> (String, serde_json::Value) {
+        let text = self.get(path);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().into(), serde_json::from_str(body).unwrap())
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(self.metrics_address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
+    }
+
+    /// A signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// A partition with both PINs.

@@ -1,0 +1,134 @@
+//! What one agency does to another (R22), counted in calls: how much of somebody else's work is done while one call waits.
+
+use crate::rig::{Appliance, call, key_pair, sign, user};
+use coloa_client::Client;
+use coloa_wire::command::*;
+use coloa_wire::mechanism::{Parameter, PssParams};
+use coloa_wire::{AttributeType as A, Mechanism, MechanismType, ObjectId, SessionId, Template};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Channels of the one that floods.
+const FLOOD: usize = 24;
+/// A flood ends by itself, so that whom it keeps out is served at last, and counts.
+const MOST: usize = 40 * FLOOD;
+
+fn rsa(client: &Client, session: SessionId) -> ObjectId {
+    let e = &[1u8, 0, 1][..];
+    let public = Template::default().with(A::MODULUS_BITS, 3072).with(A::PUBLIC_EXPONENT, e).with(A::VERIFY, true);
+    let private = Template::default().with(A::SIGN, true);
+    let mechanism = MechanismType::RSA_PKCS_KEY_PAIR_GEN.into();
+    call(client, Some(session), &KeyPairGenerate { mechanism, public, private }).unwrap().private
+}
+
+fn sign_rsa(client: &Client, session: SessionId, key: ObjectId) {
+    let (hash, mgf) = (MechanismType::SHA256, MechanismType::SHA256);
+    let mechanism = Mechanism::with(MechanismType::RSA_PKCS_PSS, Parameter::Pss(PssParams { hash, mgf, salt: 32 }));
+    let sign = Sign { key, mechanism, ticket: None };
+    client.call(Some(session), None, &sign, &[7; 32]).unwrap();
+}
+
+/// The values of `work` when each of the calls had been answered, less those when it was made; sorted.
+fn others_work_during(calls: usize, work: &AtomicUsize, mut one: impl FnMut()) -> Vec<usize> {
+    let mut during: Vec<usize> = (0..calls)
+        .map(|_| {
+            let before = work.load(Ordering::Relaxed);
+            one();
+            work.load(Ordering::Relaxed) - before
+        })
+        .collect();
+    during.sort_unstable();
+    during
+}
+
+/// R22: with every core busy for an agency that has many channels, another one's call does not wait for them in turn.
+#[test]
+fn a_flood_of_long_computations_delays_another_agency_by_a_few_of_them() {
+    let appliance = Appliance::operational();
+    let (court, agency) = (appliance.partition("court"), appliance.partition("agency"));
+    let address = appliance.address();
+    let good = appliance.enrol(court, "court-srv").client(&address);
+    let session = user(&good, court);
+    let key = key_pair(&good, session).unwrap();
+    let greedy = appliance.enrol(agency, "agency-srv");
+    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (during, sleeps) = std::thread::scope(|scope| {
+        for _ in 0..FLOOD {
+            let (client, stop, done) = (greedy.client(&address), &stop, &done);
+            scope.spawn(move || {
+                let session = user(&client, agency);
+                let key = rsa(&client, session);
+                while !stop.load(Ordering::Relaxed) && done.load(Ordering::Relaxed) < MOST {
+                    sign_rsa(&client, session, key);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        assert!(crate::rig::until(|| done.load(Ordering::Relaxed) > 10 * FLOOD), "no flood");
+        let during = others_work_during(200, &done, || sign(&good, session, key).unwrap());
+        stop.store(true, Ordering::Relaxed);
+        (during, done.load(Ordering::Relaxed))
+    });
+    let (median, p95) = (during[during.len() / 2], during[during.len() * 95 / 100]);
+    println!("of {sleeps} long computations, {median} (median) and {p95} (95 %) were done while one call waited");
+    // In turn it would be one for each channel of the flood.
+    assert!(median <= FLOOD / 4 && p95 <= FLOOD / 2, "{during:?}");
+}
+
+/// R22: whoever has spent its certificate's rate waits, and nobody else.
+#[test]
+fn a_certificates_rate_is_kept_over_all_its_channels_and_touches_no_other() {
+    let mut appliance = Appliance::operational();
+    let (court, agency) = (appliance.partition("court"), appliance.partition("agency"));
+    let [good, greedy] = [(court, "court-srv"), (agency, "agency-srv")].map(|(p, name)| appliance.enrol(p, name));
+    appliance.stop();
+    appliance.configure_with("127.0.0.1:0", "calls_per_second = 50\nburst = 10\n");
+    appliance.start();
+    let address = appliance.address();
+    let calls = |client: &Client, calls: usize| {
+        let began = Instant::now();
+        (0..calls).for_each(|_| drop(call(client, None, &TokenList {}).unwrap()));
+        began.elapsed()
+    };
+    // Ten at once, and fifty in each second that follows: 110 calls over two channels take two seconds.
+    let channels = [greedy.client(&address), greedy.client(&address)];
+    let began = Instant::now();
+    std::thread::scope(|scope| channels.iter().for_each(|client| drop(scope.spawn(move || calls(client, 55)))));
+    assert!(began.elapsed() > Duration::from_millis(1900), "{:?}", began.elapsed());
+    assert!(appliance.metrics().lines().any(|l| l.starts_with("coloa_delayed_calls_total ") && !l.ends_with(" 0")));
+    // Nine calls of the other pass at once: its own burst.
+    let delayed = |appliance: &Appliance| {
+        let text = appliance.metrics();
+        text.lines().find(|l| l.starts_with("coloa_delayed_calls_total")).map(str::to_owned)
+    };
+    let before = delayed(&appliance);
+    calls(&good.client(&address), 9);
+    assert_eq!(delayed(&appliance), before);
+}
+
+/// R22: logins stretch PINs on few threads; those of a flood do not keep another agency's login waiting for all of them.
+#[test]
+fn a_flood_of_logins_delays_another_login_by_a_few() {
+    let appliance = Appliance::operational();
+    let (court, agency) = (appliance.partition("court"), appliance.partition("agency"));
+    let address = appliance.address();
+    let good = appliance.enrol(court, "court-srv").client(&address);
+    let greedy = appliance.enrol(agency, "agency-srv");
+    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let during = std::thread::scope(|scope| {
+        for _ in 0..FLOOD {
+            let (client, stop, done) = (greedy.client(&address), &stop, &done);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) && done.load(Ordering::Relaxed) < MOST / 4 {
+                    user(&client, agency);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        assert!(crate::rig::until(|| done.load(Ordering::Relaxed) > FLOOD), "no flood");
+        let during = others_work_during(10, &done, || assert_ne!(user(&good, court).0, [0; 16]));
+        stop.store(true, Ordering::Relaxed);
+        during
+    });
+    assert!(during[5] <= FLOOD / 4, "{during:?}");
+}
