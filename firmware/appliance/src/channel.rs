@@ -124,7 +124,7 @@ impl Channel {
         };
         self.service.metrics().refused(reason);
         match end {
-            End::Tls(error) => tracing::warn!(from, reason, %error, "handshake refused"),
+            End::Tls(error) if self.service.may_complain() => tracing::warn!(from, reason, %error, "handshake refused"),
             _ => tracing::debug!(from, reason, "no handshake"),
         }
         self.linger();

@@ -4,7 +4,7 @@ use coloa_engine::Peer;
 use coloa_host::HostEngine;
 use coloa_wire::Identity;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +14,17 @@ use std::time::{Duration, Instant};
 pub(crate) struct Channels {
     open: Mutex<Open>,
     limit: AtomicUsize,
+    handshakes: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Open {
     next: u64,
     channels: HashMap<u64, Entry>,
+    /// Those that have not said yet who they are, the oldest first, and were not told to go.
+    strangers: BTreeSet<u64>,
+    /// How many were not told to go.
+    staying: usize,
     stopping: bool,
 }
 
@@ -39,29 +44,34 @@ pub(crate) struct Caller {
 }
 
 impl Channels {
-    pub(crate) fn new(limit: usize) -> Self {
-        Channels { open: Mutex::default(), limit: limit.into() }
+    /// So many channels, of which so many may be strangers' at the same time.
+    pub(crate) fn new(limit: usize, handshakes: usize) -> Self {
+        Channels { open: Mutex::default(), limit: limit.into(), handshakes: handshakes.into() }
     }
 
-    /// Another number from now on; channels that are open stay.
-    pub(crate) fn set_limit(&self, limit: usize) {
+    /// Other numbers from now on; channels that are open stay.
+    pub(crate) fn set_limits(&self, limit: usize, handshakes: usize) {
         self.limit.store(limit, Ordering::Relaxed);
+        self.handshakes.store(handshakes, Ordering::Relaxed);
     }
 
     fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Enters a new connection; `None` when there are too many, or the service stops.
+    /// Enters a new connection; `None` when there are too many, or the service stops. Where strangers have all the places
+    /// that are theirs, or all that are left, the one that has proved nothing for longest gives way (R34).
     pub(crate) fn enter(&self, socket: &Arc<TcpStream>) -> Option<u64> {
         let mut open = self.open.lock();
-        let staying = open.channels.values().filter(|e| !e.leaving).count();
-        if open.stopping || (staying >= self.limit() && !open.dismiss_stranger()) {
+        let is_full = open.staying >= self.limit() || open.strangers.len() >= self.handshakes.load(Ordering::Relaxed);
+        if open.stopping || (is_full && !open.dismiss_stranger()) {
             return None;
         }
         open.next += 1;
         let id = open.next;
         open.channels.insert(id, Entry { socket: socket.clone(), caller: None, leaving: false });
+        open.strangers.insert(id);
+        open.staying += 1;
         Some(id)
     }
 
@@ -72,8 +82,9 @@ impl Channels {
     pub(crate) fn name(&self, id: u64, caller: &Caller, engine: &HostEngine) -> Result<(), &'static str> {
         let mut open = self.open.lock();
         let own = open.channels.values().filter(|e| e.peer() == Some(&caller.peer) && !e.leaving).count();
-        let entry = open.channels.get_mut(&id).ok_or("closed")?;
+        let entry = open.channels.get_mut(&id).filter(|entry| !entry.leaving).ok_or("gave_way")?;
         entry.caller = Some(caller.clone());
+        open.strangers.remove(&id);
         match is_bound(&caller.peer, engine) {
             false => Err("not_bound"),
             true if own >= self.share() => Err("too_many"),
@@ -89,7 +100,10 @@ impl Channels {
     /// A channel has ended. The sessions of a caller end with its last channel.
     pub(crate) fn leave(&self, id: u64, engine: &HostEngine) {
         let mut open = self.open.lock();
-        let Some(peer) = open.channels.remove(&id).and_then(|e| e.caller).map(|c| c.peer) else { return };
+        let Some(entry) = open.channels.remove(&id) else { return };
+        open.strangers.remove(&id);
+        open.staying -= usize::from(!entry.leaving);
+        let Some(peer) = entry.caller.map(|c| c.peer) else { return };
         if !open.channels.values().any(|e| e.peer() == Some(&peer)) {
             // Under the lock: a channel of the same caller that opens now has no session yet.
             engine.forget(&peer);
@@ -117,12 +131,14 @@ impl Channels {
     }
 
     fn cut(&self, why: &str, must_go: impl Fn(&Caller) -> bool) {
-        for entry in self.open.lock().channels.values_mut().filter(|e| !e.leaving) {
-            if let Some(caller) = entry.caller.as_ref().filter(|c| must_go(c)) {
-                tracing::info!(peer = caller.peer.name(), why, "channel cut");
-                entry.dismiss();
-            }
-        }
+        let mut open = self.open.lock();
+        let going = open.channels.iter().filter_map(|(id, entry)| {
+            let caller = entry.caller.as_ref().filter(|c| !entry.leaving && must_go(c))?;
+            tracing::info!(peer = caller.peer.name(), why, "channel cut");
+            Some(*id)
+        });
+        let going: Vec<u64> = going.collect();
+        going.into_iter().for_each(|id| open.dismiss(id));
     }
 
     /// Takes no more calls, lets those under way finish, and cuts what is left at the deadline.
@@ -141,15 +157,23 @@ impl Channels {
 }
 
 impl Open {
-    /// Sends away the one who has been longest without a handshake, so that strangers cannot keep clients out (R34).
     fn dismiss_stranger(&mut self) -> bool {
-        let strangers = self.channels.iter_mut().filter(|(_, e)| e.caller.is_none() && !e.leaving);
-        match strangers.min_by_key(|(id, _)| **id) {
-            Some((_, entry)) => {
-                entry.dismiss();
+        match self.strangers.first().copied() {
+            Some(oldest) => {
+                self.dismiss(oldest);
                 true
             }
             None => false,
+        }
+    }
+
+    /// Tells a channel to go; it counts no more.
+    fn dismiss(&mut self, id: u64) {
+        self.strangers.remove(&id);
+        if let Some(entry) = self.channels.get_mut(&id).filter(|entry| !entry.leaving) {
+            entry.leaving = true;
+            let _ = entry.socket.shutdown(Shutdown::Both);
+            self.staying -= 1;
         }
     }
 }
@@ -157,11 +181,6 @@ impl Open {
 impl Entry {
     fn peer(&self) -> Option<&Peer> {
         self.caller.as_ref().map(|c| &c.peer)
-    }
-
-    fn dismiss(&mut self) {
-        self.leaving = true;
-        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 

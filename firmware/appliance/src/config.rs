@@ -46,6 +46,8 @@ pub struct Config {
 pub struct Limits {
     /// Channels at the same time, handshakes included.
     pub connections: usize,
+    /// Of those the ones that are not through with their handshake; when there are more, the oldest gives way.
+    pub handshakes: usize,
     /// How long a handshake and the hello may take together.
     pub handshake_ms: u64,
     /// How long a frame that has begun to arrive may take, and a reply that is not taken.
@@ -57,6 +59,9 @@ pub struct Limits {
     /// How often one certificate may call in a second, over all its channels; 0 is as often as it likes. Calls beyond that
     /// wait (R22).
     pub calls_per_second: u32,
+    /// After the third wrong PIN in a row none is looked at for so many milliseconds, after each further one for twice as
+    /// long (R4); 0 is no delay.
+    pub pin_delay_ms: u64,
     /// How many calls may come at once before they are spread; 0 is those of one second.
     pub burst: u32,
 }
@@ -65,11 +70,13 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 1024,
+            handshakes: 256,
             handshake_ms: 10_000,
             frame_ms: 30_000,
             idle_s: 0,
             workers: 16,
             calls_per_second: 0,
+            pin_delay_ms: 1_000,
             burst: 0,
         }
     }
@@ -172,10 +179,10 @@ impl Config {
             return Err(fault(of_key("server_names"), "`server_names` needs at least one name".into()));
         }
         let l = &config.limits;
-        if l.connections == 0 || l.workers == 0 || l.handshake_ms == 0 || l.frame_ms == 0 {
+        if l.connections == 0 || l.handshakes == 0 || l.workers == 0 || l.handshake_ms == 0 || l.frame_ms == 0 {
             return Err(fault(
                 of_key("[limits]"),
-                "`connections`, `workers`, `handshake_ms` and `frame_ms` may not be 0 in [limits]".into(),
+                "`connections`, `handshakes`, `workers`, `handshake_ms` and `frame_ms` may not be 0 in [limits]".into(),
             ));
         }
         let folder = file.parent().unwrap_or(Path::new(""));

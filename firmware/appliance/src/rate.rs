@@ -19,6 +19,7 @@ pub(crate) struct Accounts {
 }
 
 /// When the next call would be on time, in nanoseconds since the accounts began.
+#[derive(Default)]
 pub(crate) struct Account(AtomicU64);
 
 impl Accounts {
@@ -37,6 +38,11 @@ impl Accounts {
         accounts.entry(identity).or_insert_with(|| Arc::new(Account(AtomicU64::new(0)))).clone()
     }
 
+    /// Whether something may happen now of which there are so many in a second, and at once.
+    pub(crate) fn admits(&self, account: &Account, (rate, burst): (u32, u32)) -> bool {
+        account.admits(nanos(self.start.elapsed()), rate, burst)
+    }
+
     /// How long a call that has come now has to wait.
     pub(crate) fn charge(&self, account: &Account, limits: &Limits) -> Duration {
         match limits.calls_per_second {
@@ -47,6 +53,14 @@ impl Accounts {
 }
 
 impl Account {
+    /// Takes a turn only where there is one now.
+    fn admits(&self, now: u64, rate: u32, burst: u32) -> bool {
+        let apart = 1_000_000_000 / u64::from(rate.max(1));
+        let early = apart.saturating_mul(u64::from(burst.saturating_sub(1)));
+        let next = |due: u64| (due <= now.saturating_add(early)).then(|| due.max(now).saturating_add(apart));
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
     fn charge(&self, now: u64, rate: u32, burst: u32) -> Duration {
         let apart = 1_000_000_000 / u64::from(rate.max(1));
         let early = apart.saturating_mul(u64::from(burst.saturating_sub(1)));
@@ -74,6 +88,13 @@ mod tests {
         // Nothing is saved up beyond a burst.
         let later: Vec<_> = (0..6).map(|_| account.charge(60_000 * MS, 100, 5).as_millis()).collect();
         assert_eq!(later, [0, 0, 0, 0, 0, 10]);
+    }
+
+    #[test]
+    fn a_flood_of_strangers_writes_a_bounded_log() {
+        let account = Account::default();
+        assert_eq!((0..10_000).filter(|_| account.admits(5 * MS, 5, 50)).count(), 50);
+        assert_eq!((0..10_000).filter(|n| account.admits((1_005 + n / 10) * MS, 5, 50)).count(), 10);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::figures::{Pulse, Room};
 use crate::listener::{self, Reserved};
 use crate::metrics::{Metrics, Now};
 use crate::notify::Notifier;
-use crate::rate::Accounts;
+use crate::rate::{Account, Accounts};
 use crate::sandbox::Walls;
 use crate::spin::Crowd;
 use crate::workers::Pools;
@@ -35,6 +35,8 @@ const TICK: Duration = Duration::from_millis(50);
 const SECOND_TICKS: u64 = 20;
 /// Ticks between two looks at the server's certificate: an hour.
 const RENEW_TICKS: u64 = 72_000;
+/// Failures of strangers that are told in a second, and at once.
+const COMPLAINTS: (u32, u32) = (5, 50);
 /// How long calls under way may take when the service stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,6 +48,7 @@ pub(crate) struct Service {
     channels: Channels,
     pools: Pools,
     accounts: Accounts,
+    complaints: Account,
     crowd: Crowd,
     port: Mutex<Port>,
     walls: Walls,
@@ -95,6 +98,7 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
         tracing::warn!(%why, "memory is not locked: secrets may reach the swap. Raise LimitMEMLOCK.");
     });
     let is_locked = is_locked.is_ok();
+    memory::allow_connections(config.limits.connections);
     let engine = Arc::new(coloa_host::open(&config.directory, Body::Appliance, Sharing::Exclusive)?);
     let port = Port::Closed(Reserved::take(config.listen)?);
     let socket = local::Socket::open(&config.admin_socket)?;
@@ -104,9 +108,10 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
     let service = Arc::new(Service {
         engine,
         metrics: Metrics::new(),
-        channels: Channels::new(config.limits.connections),
+        channels: Channels::new(config.limits.connections, config.limits.handshakes),
         pools,
         accounts: Accounts::new(),
+        complaints: Account::default(),
         crowd,
         port: Mutex::new(port),
         walls,
@@ -119,6 +124,7 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
         end: signals.handle(),
         config,
     });
+    service.set_limits(service.config.limits);
     if service.engine.lifecycle() == Lifecycle::Operational {
         service.open_port()?;
     } else {
@@ -159,6 +165,11 @@ impl Service {
         &self.pools
     }
 
+    /// Whether one more failure of a stranger may stand in the log: strangers do not write it. All are counted.
+    pub(crate) fn may_complain(&self) -> bool {
+        self.accounts.admits(&self.complaints, COMPLAINTS)
+    }
+
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.accounts
     }
@@ -174,8 +185,9 @@ impl Service {
     /// Other limits from now on, for channels that are open too.
     pub(crate) fn set_limits(&self, limits: Limits) {
         self.limits.store(Arc::new(limits));
-        self.channels.set_limit(limits.connections);
+        self.channels.set_limits(limits.connections, limits.handshakes);
         self.pools.commits.resize(limits.workers);
+        self.engine.platform().set_pin_delay(limits.pin_delay_ms);
     }
 
     pub(crate) fn walls(&self) -> Walls {

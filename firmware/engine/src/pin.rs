@@ -1,15 +1,16 @@
-//! PINs (R4): Argon2id verifiers (RFC 9106), a lock-out whose counter is durable before a PIN is looked at, and comparison
-//! in constant time.
+//! PINs (R4): Argon2id verifiers (RFC 9106), a lock-out whose counter is durable before a PIN is looked at, a delay that
+//! grows with each wrong try and outlives a restart, and comparison in constant time.
 
 use crate::ledger::Change;
 use crate::record::{self, AuthRecord, PinRecord};
 use crate::state::{Fact, Partition, Versioned};
-use crate::{Engine, Limits, Platform, keyring::Key};
+use crate::{Engine, Limits, Platform, Timestamp, keyring::Key};
 use alloc::sync::Arc;
 use alloc::vec;
 use argon2::{Algorithm, Argon2, Params, Version};
 use coloa_wire::ErrorCode;
 use coloa_wire::command::{Pin, PinState, Role};
+use core::cell::Cell;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -17,6 +18,10 @@ use zeroize::Zeroizing;
 pub(crate) const PIN_LENGTH: core::ops::RangeInclusive<usize> = 4..=64;
 /// How often a PIN check is tried anew when another process changes the counter at the same time.
 const MAX_CONFLICTS: usize = 16;
+/// Wrong tries without a delay: people mistype.
+const FREE_TRIES: u32 = 3;
+/// However many tries were wrong.
+const LONGEST_DELAY_MS: u64 = 60 * 60 * 1000;
 
 /// Makes the verifier of a new PIN.
 pub(crate) fn new_record<P: Platform>(engine: &Engine<P>, pin: &Pin) -> Result<PinRecord, ErrorCode> {
@@ -25,7 +30,7 @@ pub(crate) fn new_record<P: Platform>(engine: &Engine<P>, pin: &Pin) -> Result<P
     }
     let (salt, limits) = (engine.random()?, engine.platform().limits());
     let (memory_kib, passes) = (limits.pin_memory_kib, limits.pin_passes);
-    let mut fresh = PinRecord { salt, verifier: [0; 32], failures: 0, memory_kib, passes };
+    let mut fresh = PinRecord { salt, verifier: [0; 32], failures: 0, memory_kib, passes, counted_at: None };
     fresh.verifier = *stretch(&fresh, pin)?;
     Ok(fresh)
 }
@@ -39,8 +44,18 @@ fn stretch(record: &PinRecord, pin: &Pin) -> Result<Zeroizing<[u8; 32]>, ErrorCo
 }
 
 /// What may be told about a PIN.
-pub(crate) fn state(record: &PinRecord, limits: &Limits) -> PinState {
-    PinState { failures: record.failures, left: limits.pin_tries.saturating_sub(record.failures) }
+pub(crate) fn state(record: &PinRecord, limits: &Limits, now: Timestamp) -> PinState {
+    let left = limits.pin_tries.saturating_sub(record.failures);
+    let wait = now.if_set().map_or(0, |now| wait_ms(record, limits, now));
+    PinState { failures: record.failures, left, wait_ms: (left > 0 && wait > 0).then_some(wait) }
+}
+
+/// How long no PIN is looked at, from now on. A clock that was set back does not make it longer than it was at first.
+fn wait_ms(record: &PinRecord, limits: &Limits, now: Timestamp) -> u64 {
+    let Some(counted_at) = record.counted_at.filter(|_| record.failures >= FREE_TRIES) else { return 0 };
+    let doubled = 1_u64.checked_shl(record.failures.saturating_sub(FREE_TRIES)).unwrap_or(u64::MAX);
+    let delay = limits.pin_delay_ms.saturating_mul(doubled).min(LONGEST_DELAY_MS);
+    counted_at.saturating_add(delay).saturating_sub(now.0).min(delay)
 }
 
 /// `PinLocked` where no PIN would be looked at.
@@ -85,7 +100,7 @@ pub(crate) fn check_in_turn<P: Platform>(
     }
     // Set anew meanwhile: the PIN that was looked at is the old one.
     let same = |r: &mut PinRecord| {
-        r.failures = 0;
+        (r.failures, r.counted_at) = (0, None);
         if r.salt == record.salt { Ok(()) } else { Err(ErrorCode::Conflict) }
     };
     change_pin_record(engine, partition, role, same)
@@ -96,15 +111,25 @@ fn count_failure<P: Platform>(
     partition: &Arc<Partition<P>>,
     role: Role,
 ) -> Result<Versioned<AuthRecord>, ErrorCode> {
-    let tries = engine.platform().limits().pin_tries;
+    let (limits, now) = (engine.platform().limits(), engine.platform().now().if_set());
+    let set_back = Cell::new(false);
     // Asked anew after a conflict: another process may have had the last try.
-    change_pin_record(engine, partition, role, |r| {
-        if r.failures >= tries {
+    let counted = change_pin_record(engine, partition, role, |r| {
+        if r.failures >= limits.pin_tries {
             return Err(ErrorCode::PinLocked);
         }
-        r.failures = r.failures.saturating_add(1);
+        let delayed = now.is_some_and(|now| wait_ms(r, &limits, now) > 0);
+        // The delay begins anew where the clock stepped back: it must neither be over at once nor last until then.
+        set_back.set(delayed && now.is_some_and(|now| r.counted_at.is_some_and(|at| at > now.0)));
+        match (delayed, set_back.get()) {
+            (true, false) => return Err(ErrorCode::PinDelayed),
+            (true, true) => {}
+            (false, _) => r.failures = r.failures.saturating_add(1),
+        }
+        r.counted_at = now.map(|now| now.0);
         Ok(())
-    })
+    })?;
+    if set_back.get() { Err(ErrorCode::PinDelayed) } else { Ok(counted) }
 }
 
 fn change_pin_record<P: Platform>(

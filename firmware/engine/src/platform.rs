@@ -42,6 +42,9 @@ pub struct Limits {
     pub pin_passes: u32,
     /// Wrong PINs before the lock (R4).
     pub pin_tries: u32,
+    /// After the third wrong PIN none is looked at for so many milliseconds, after each further one for twice as long (R4);
+    /// 0 is no delay. A body whose clock was never set has none.
+    pub pin_delay_ms: u64,
     /// Audit records kept; the oldest go when there are more. 0 keeps all.
     pub audit_records: u64,
 }
@@ -60,6 +63,7 @@ impl Limits {
         pin_memory_kib: 19 * 1024,
         pin_passes: 2,
         pin_tries: 10,
+        pin_delay_ms: 0,
         audit_records: 0,
     };
 
@@ -76,6 +80,7 @@ impl Limits {
         pin_memory_kib: 64,
         pin_passes: 3,
         pin_tries: 10,
+        pin_delay_ms: 0,
         audit_records: 512,
     };
 }

@@ -237,6 +237,9 @@ pub(crate) struct PinRecord {
     pub memory_kib: u32,
     #[n(4)]
     pub passes: u32,
+    /// When the last of them was counted, in milliseconds since 1970, where the clock was set.
+    #[n(5)]
+    pub counted_at: Option<u64>,
 }
 
 #[derive(Encode, Decode)]

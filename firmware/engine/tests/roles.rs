@@ -28,7 +28,7 @@ fn a_pin_is_locked_after_its_tries_and_stays_locked() {
     caller.open(partition).unwrap();
     assert_eq!(caller.log_in(Role::User, USER_PIN).err(), Some(ErrorCode::PinLocked));
     let shown = caller.call(&TokenList {}).unwrap().tokens[0].user_pin;
-    assert_eq!(shown, Some(PinState { failures: 3, left: 0 }));
+    assert_eq!(shown, Some(PinState { failures: 3, left: 0, wait_ms: None }));
     caller.log_in(Role::SecurityOfficer, SO_PIN).unwrap();
     caller.call(&UserPinInitialize { pin: b"new pin".as_slice().into() }).unwrap();
     caller.call(&Logout {}).unwrap();

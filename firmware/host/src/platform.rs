@@ -9,6 +9,7 @@ use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::Body;
 use coloa_wire::{Command, ErrorCode, Frame, command};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -30,10 +31,19 @@ pub struct Host {
     crypto: Native,
     /// Cores that this process may use, asked once: what it is asked of is not there for a body in its sandbox.
     lanes: Option<u32>,
+    /// See [`Limits::pin_delay_ms`]: a body that is reached over a network sets it.
+    pin_delay_ms: AtomicU64,
     /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
     snapshot: Option<SnapshotFile>,
     /// Holds everything.
     directory: PathBuf,
+}
+
+impl Host {
+    /// Another delay after wrong PINs from now on (R4).
+    pub fn set_pin_delay(&self, milliseconds: u64) {
+        self.pin_delay_ms.store(milliseconds, Ordering::Relaxed);
+    }
 }
 
 impl Platform for Host {
@@ -63,7 +73,7 @@ impl Platform for Host {
     }
 
     fn limits(&self) -> Limits {
-        Limits::HOST
+        Limits { pin_delay_ms: self.pin_delay_ms.load(Ordering::Relaxed), ..Limits::HOST }
     }
 
     fn lanes(&self) -> Option<u32> {
@@ -173,11 +183,12 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     let store = SqliteStore::open(&path, sharing)?;
     let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
     let lanes = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok());
-    let directory = directory.to_path_buf();
-    let host = Host { store, root_key, body, crypto: Native::new(), lanes, snapshot, directory: directory.clone() };
+    let (directory, pin_delay_ms) = (directory.to_path_buf(), 0.into());
+    let path = directory.clone();
+    let host = Host { store, root_key, body, crypto: Native::new(), lanes, pin_delay_ms, snapshot, directory };
     Engine::start(host).map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
-        StartError::Store(code) => OpenError::Refused { path: directory, code },
+        StartError::Store(code) => OpenError::Refused { path, code },
     })
 }
 

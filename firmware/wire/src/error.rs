@@ -298,6 +298,9 @@ errors! {
     108 CustodiansInvalid Caller
         "These custodians cannot be: 2 to 16 with different names and P-384 keys, and a threshold from 2 to their number." "Correct the list."
         "Danh sách người giữ khóa không hợp lệ: từ 2 đến 16 người, tên và khóa P-384 khác nhau, ngưỡng từ 2 đến số người." "Sửa lại danh sách.";
+    140 PinDelayed Caller
+        "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa partition list` says how long. Each further wrong PIN doubles the time."
+        "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa partition list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";
 }
 
 impl ErrorCode {

@@ -96,7 +96,7 @@ fn bytes() {
     let gcm = GcmParams { iv: Some(vec![5; 12]), aad: vec![6; 3], tag_bits: 128 };
     let mechanism = Mechanism { kind: MechanismType::AES_GCM, gcm: Some(gcm), parameter: None };
     let ecdsa = Mechanism::from(MechanismType::ECDSA);
-    let state = PinState { failures: 1, left: 9 };
+    let state = PinState { failures: 1, left: 9, wait_ms: None };
     let token = TokenInfo {
         partition,
         label: "court".into(),

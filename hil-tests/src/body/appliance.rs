@@ -47,7 +47,7 @@ impl Appliance {
         std::fs::write(&port_file, port.to_string())?;
         let conf = format!(
             "directory = \"data\"\nlisten = \"127.0.0.1:{port}\"\nserver_names = [\"localhost\"]\n\
-             admin_socket = \"coload.sock\"\n"
+             admin_socket = \"coload.sock\"\n[limits]\npin_delay_ms = 0\n"
         );
         std::fs::write(dir.join("coload.toml"), conf)?;
         std::fs::write(dir.join("so.pin"), format!("{SO_PIN}\n"))?;

@@ -93,7 +93,7 @@ pub fn list(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
 
 /// The document of a token.
 pub fn document(token: &TokenInfo) -> serde_json::Value {
-    let pin = |state: &PinState| json!({ "failures": state.failures, "left": state.left });
+    let pin = |state: &PinState| json!({ "failures": state.failures, "left": state.left, "wait_ms": state.wait_ms });
     json!({
         "partition": token.partition.to_string(), "label": token.label, "mode": mode(token.mode),
         "initialized": token.initialized, "so_pin": pin(&token.so_pin), "user_pin": token.user_pin.as_ref().map(pin),
@@ -126,6 +126,11 @@ pub fn pin_word(screen: &Screen, state: Option<PinState>) -> String {
         None => screen.text("not set", "chưa đặt").into(),
         Some(PinState { left: 0, .. }) => screen.text("locked", "bị khóa").into(),
         Some(PinState { failures: 0, .. }) => screen.text("set", "đã đặt").into(),
+        Some(PinState { left, wait_ms: Some(wait), .. }) => {
+            let (seconds, words) =
+                (wait.div_ceil(1000), screen.text("tries left, the next in", "lần thử còn lại, sau"));
+            format!("{left} {words} {seconds} s")
+        }
         Some(PinState { left, .. }) => format!("{left} {}", screen.text("tries left", "lần thử còn lại")),
     }
 }

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn pin_flags_warn_before_the_lock() {
-        let flags = |failures, left| pin_flags(Some(PinState { failures, left }), [1, 2, 4]);
+        let flags = |failures, left| pin_flags(Some(PinState { failures, left, wait_ms: None }), [1, 2, 4]);
         assert_eq!([flags(0, 10), flags(1, 9), flags(9, 1), flags(10, 0)], [0, 1, 3, 4]);
     }
 }

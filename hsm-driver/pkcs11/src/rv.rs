@@ -61,6 +61,8 @@ impl From<ErrorCode> for Rv {
             E::SessionsOpen => CKR_SESSION_EXISTS,
             E::PinIncorrect => CKR_PIN_INCORRECT,
             E::PinLocked => CKR_PIN_LOCKED,
+            // “The PIN may or may not remain locked indefinitely” (PKCS#11 §5.1.6).
+            E::PinDelayed => CKR_PIN_LOCKED,
             E::PinLength => CKR_PIN_LEN_RANGE,
             E::NotLoggedIn => CKR_USER_NOT_LOGGED_IN,
             E::AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN,

@@ -186,3 +186,27 @@ fn the_local_socket_is_the_owners_alone_and_requests_are_counted() {
     drop(client);
     assert!(crate::rig::until(|| appliance.metrics().lines().any(|l| l == "coloa_sessions 0")));
 }
+
+/// R4: a guesser over the network waits longer and longer, a kill wins it nothing, and nobody else waits.
+#[test]
+fn a_delay_after_wrong_pins_outlives_a_kill() {
+    let mut appliance = Appliance::operational();
+    let (court, agency) = (appliance.partition("court"), appliance.partition("agency"));
+    let [guesser, other] = [(court, "court-srv"), (agency, "agency-srv")].map(|(p, name)| appliance.enrol(p, name));
+    appliance.stop();
+    // A second would be over before a busy machine has started again.
+    appliance.configure_with("127.0.0.1:0", "pin_delay_ms = 3600000\n");
+    appliance.start();
+    let log_in = |address: &str, pin: &[u8]| {
+        let client = guesser.client(address);
+        let session = call(&client, None, &SessionOpen { partition: court }).unwrap().session;
+        call(&client, Some(session), &Login { role: Role::User, pin: pin.into() }).err().and_then(|e| e.code())
+    };
+    let address = appliance.address();
+    (0..3).for_each(|_| assert_eq!(log_in(&address, b"000000"), Some(ErrorCode::PinIncorrect)));
+    appliance.kill();
+    appliance.start();
+    let address = appliance.address();
+    assert_eq!(log_in(&address, crate::rig::USER_PIN), Some(ErrorCode::PinDelayed));
+    user(&other.client(&address), agency);
+}

@@ -1,6 +1,7 @@
 //! The appliance from outside: a real `coload` in a folder of its own, reached over its local socket and over TLS.
 
 mod channels;
+mod connections;
 mod fairness;
 mod hostile;
 mod life;

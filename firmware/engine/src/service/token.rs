@@ -20,9 +20,10 @@ pub(crate) fn list<P: Platform>(call: &mut Call<'_, P>, _: TokenList) -> Result<
 }
 
 fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenInfo {
-    let limits = call.engine.platform().limits();
+    let platform = call.engine.platform();
+    let (limits, now) = (platform.limits(), platform.now());
     let (info, auth) = (partition.info().record, partition.auth().record);
-    let untouched = PinState { failures: 0, left: limits.pin_tries };
+    let untouched = PinState { failures: 0, left: limits.pin_tries, wait_ms: None };
     let clients = match call.peer {
         Peer::Administrator(_) => info.clients.iter().map(|c| c.name.clone()).collect(),
         _ => Vec::new(),
@@ -32,8 +33,8 @@ fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenI
         label: info.label.clone(),
         mode: info.mode,
         initialized: auth.so.is_some(),
-        so_pin: auth.so.as_ref().map_or(untouched, |r| pin::state(r, &limits)),
-        user_pin: auth.user.as_ref().map(|r| pin::state(r, &limits)),
+        so_pin: auth.so.as_ref().map_or(untouched, |r| pin::state(r, &limits, now)),
+        user_pin: auth.user.as_ref().map(|r| pin::state(r, &limits, now)),
         suite: SUITE_AES_256_GCM,
         clients,
     }

@@ -37,6 +37,8 @@ pub struct Ram {
     root_key: Zeroizing<[u8; 32]>,
     clock: AtomicU64,
     crypto: Hooked,
+    /// Milliseconds; with a delay there are ten tries.
+    pin_delay: AtomicU64,
     snapshot: Option<Snapshots>,
 }
 
@@ -46,6 +48,10 @@ pub type Snapshots = Arc<Mutex<Option<Vec<u8>>>>;
 impl Ram {
     pub fn set_clock(&self, milliseconds: u64) {
         self.clock.store(milliseconds, Ordering::Relaxed);
+    }
+
+    pub fn delay_pins(&self, milliseconds: u64) {
+        self.pin_delay.store(milliseconds, Ordering::Relaxed);
     }
 }
 
@@ -81,7 +87,8 @@ impl Platform for Ram {
         Limits {
             pin_memory_kib: 16,
             pin_passes: 1,
-            pin_tries: 3,
+            pin_tries: if self.pin_delay.load(Ordering::Relaxed) > 0 { 10 } else { 3 },
+            pin_delay_ms: self.pin_delay.load(Ordering::Relaxed),
             retries: 8,
             sessions: 128,
             encryptions: ENCRYPTIONS,
@@ -110,7 +117,8 @@ pub fn start_from(store: &RamStore, snapshots: &Snapshots) -> Result<RamEngine, 
 fn start_on(store: &RamStore, root_key: [u8; 32], snapshot: Option<Snapshots>) -> Result<RamEngine, StartError> {
     let clock = AtomicU64::new(1_700_000_000_000);
     let (crypto, root_key) = (Hooked::default(), Zeroizing::new(root_key));
-    Engine::start(Ram { store: store.clone(), root_key, clock, crypto, snapshot })
+    let pin_delay = AtomicU64::new(0);
+    Engine::start(Ram { store: store.clone(), root_key, clock, crypto, pin_delay, snapshot })
 }
 
 pub fn client(n: u8) -> Peer {

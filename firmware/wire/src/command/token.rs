@@ -63,6 +63,9 @@ pub struct PinState {
     /// Tries that are left before the PIN is locked; 0 is locked.
     #[n(1)]
     pub left: u32,
+    /// Milliseconds until a PIN is looked at again.
+    #[n(2)]
+    pub wait_ms: Option<u64>,
 }
 
 /// Sets a token's label and SO PIN and destroys its objects (`C_InitToken`). On an initialised token it needs the SO PIN

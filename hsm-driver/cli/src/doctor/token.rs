@@ -127,10 +127,10 @@ fn pin_state(report: &mut Report<'_>, token: &TokenInfo) {
                 format!("{what}: PIN người dùng bị khóa. Cán bộ an ninh đặt lại: `coloa pin set-user`."),
             ),
         ),
-        (true, Some(PinState { failures: 0, left })) => {
+        (true, Some(PinState { failures: 0, left, .. })) => {
             report.good("PIN", (format!("{what}: set, {left} tries."), format!("{what}: đã đặt, còn {left} lần thử.")))
         }
-        (true, Some(PinState { failures, left })) => report.warn(
+        (true, Some(PinState { failures, left, .. })) => report.warn(
             "PIN",
             (
                 format!("{what}: {failures} wrong tries, {left} left. Some program has a wrong PIN: find it."),

@@ -105,7 +105,7 @@ fn of_command(code: CommandCode, frame: &Frame<'_>) -> Answer {
 pub fn token(number: u32) -> TokenInfo {
     let mut partition = [3; 16];
     partition[..4].copy_from_slice(&number.to_be_bytes());
-    let (label, pin) = ("liar".into(), PinState { failures: 0, left: 10 });
+    let (label, pin) = ("liar".into(), PinState { failures: 0, left: 10, wait_ms: None });
     TokenInfo {
         partition: PartitionId(partition),
         label,
