@@ -246,9 +246,10 @@ impl Spd {
 
     /// The same for a packet of these fields.
     pub fn arriving(&self, peer: SiteIndex, selector: &Selector) -> Result<Arrival, DropReason> {
-        match self.table.find(selector.destination) {
-            Some(to) if to != self.us && self.is_relay() => self.relay(peer, to, selector).map(Arrival::Relay),
-            _ => self.inbound(peer, selector).map(|()| Arrival::Here),
+        let other = || self.table.find(selector.destination).filter(|to| *to != self.us);
+        match self.is_relay().then(other).flatten() {
+            Some(to) => self.relay(peer, to, selector).map(Arrival::Relay),
+            None => self.inbound(peer, selector).map(|()| Arrival::Here),
         }
     }
 

@@ -56,6 +56,34 @@ A configuration:
   syslog = \"/dev/log\"                   # or a collector, 192.0.2.9:514 (RFC 5424)
 ";
 
+/// A description of a policy, with everything that one can say.
+pub const POLICY: &str = "\
+A description:
+  serial = 7
+  [[site]]
+  name = \"hue\"
+  identity = \"6f0d...\"                                # coloa-linkd identity device.pem
+  red = [\"10.46.0.0/16\", \"fd00:46::/48\"]
+  organ = \"government\"                              # the certificate's O must say it: party, national-assembly,
+                                                      # front, court, procuracy, government, or the name in full
+  [[site]]
+  name = \"hue-court\"
+  identity = \"91c2...\"
+  red = [\"10.46.8.0/24\"]
+  organ = \"court\"
+  hub = \"hue\"                                       # the hub that it belongs to
+  groups = [\"north\"]
+  [[link]]                                            # two sites
+  between = [\"hue\", \"hue-court\"]
+  allow = [{ protocol = \"tcp\", to_ports = [443, 443] }] # without it, everything
+  [[rule]]                                            # each court and its own hub
+  between = [\"organ:court\", \"hub\"]
+  [[rule]]                                            # through the hub that both have; `via` may name a site too
+  between = [\"organ:court\", \"group:north\"]
+  via = \"hub\"
+What nothing grants is denied; a rule adds to a link and takes nothing away.
+";
+
 /// Link encryptor: red traffic leaves only inside ESP, or not at all
 #[derive(Debug, Parser)]
 #[command(name = "coloa-linkd", version, after_long_help = EXAMPLES)]
@@ -180,6 +208,7 @@ pub struct WhyArgs {
 /// Signed link policies.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
+    #[command(after_long_help = POLICY)]
     /// Sign a TOML description with the policy authority's key in a token
     Sign(SignArgs),
     /// Say what a new policy changes: descriptions (TOML) or signed bundles
@@ -206,6 +235,7 @@ pub enum PolicyCommand {
         /// The bundle
         bundle: PathBuf,
     },
+    #[command(after_long_help = POLICY)]
     /// Edit a description in $VISUAL or $EDITOR: validates it, raises the serial, shows what changes, replaces it at once
     Edit(EditArgs),
 }
@@ -241,4 +271,17 @@ pub struct SignArgs {
     /// The bundle to write
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_a_policy_is_one() {
+        let lines = POLICY.lines().filter(|line| line.starts_with("  ")).collect::<Vec<_>>().join("\n");
+        let whole = lines.replace("6f0d...", &"6f".repeat(32)).replace("91c2...", &"91".repeat(32));
+        let bundle = crate::policy::description::parse(&whole).expect("it can be signed");
+        assert_eq!((bundle.sites.len(), bundle.pairs.len(), bundle.rules.map(|rules| rules.len())), (2, 1, Some(2)));
+    }
 }

@@ -1,4 +1,5 @@
 //! Two spokes that talk through their hub by policy: site a is the hub, b and c have a link with it and none with each other.
+//! What the hub relays never leaves its encryptor in the clear (R26, R27), and only the signed policy makes it a relay (R37).
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -132,6 +133,7 @@ fn spokes_talk_through_their_hub_and_nothing_of_it_is_clear_anywhere() {
     assert!(answer.contains("ttl=63"), "{answer}");
     assert!(!star.pings(&["-t", "1"]).status.success(), "no hop is left at the hub");
     assert!(star.pings(&["-s", "8000"]).status.success(), "in fragments");
+    assert!(star.network.red[1].succeeds("ping", &["-6", "-c", "1", "-W", "2", "fd73::1"]), "and over IPv6");
     assert!(star.network.red[1].succeeds("ping", &["-c", "1", "-W", "1", RED_V4[0]]), "and the hub itself");
     stream(&star);
     let hub_red = hub_red.stop();
@@ -172,4 +174,28 @@ fn why_explains_both_hops_and_without_the_rule_there_are_none() {
     assert!(!star.pings(&[]).status.success());
     assert!(star.network.red[1].succeeds("ping", &["-c", "1", "-W", "2", RED_V4[0]]), "the hub is still reached");
     assert!(star.why("b").contains("no_policy"), "{}", star.why("b"));
+}
+
+#[test]
+fn a_hub_tells_a_spoke_how_much_the_way_to_the_other_carries() {
+    let star = Star::make();
+    for (namespace, wire) in [(&star.network.black[0], "wire2"), (&star.black_c, "wire")] {
+        namespace.good("ip", &["link", "set", wire, "mtu", "1400"]);
+    }
+    star.sign(5, THROUGH_THE_HUB);
+    let daemons = star.start();
+    eventually("b reaches c through the hub", || star.pings(&[]).status.success());
+    let narrow = || {
+        let json = daemons[0].status(&["--json"]).stdout;
+        let status: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+        let links = status["links"].as_array().cloned().unwrap_or_default();
+        links.iter().any(|link| link["site"] == "c" && link["inner_mtu"].as_u64().is_some_and(|mtu| mtu < 1350))
+    };
+    eventually("the hub has found the narrow path", narrow);
+    let large = ["-M", "do", "-s", "1380", "-c", "3", "-i", "0.3"];
+    // Its kernel remembers: whatever comes later is refused before it leaves.
+    let told = || String::from_utf8_lossy(&star.pings(&large).stderr).contains("message too long, mtu=12");
+    eventually("the spoke is told, through the hub's SA", told);
+    assert!(star.pings(&["-s", "1380"]).status.success(), "in fragments it gets there");
+    stream(&star);
 }
