@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::time::Duration;
 
-use coloa_link::{Limits, Prefix, esp};
+use coloa_link::{Limits, Organ, Prefix, esp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -25,6 +25,7 @@ use crate::keyholder::sign::TokenKey;
 use crate::metrics::Listener;
 use crate::neighbours::{self, Far};
 use crate::netns::Namespace;
+use crate::organ;
 use crate::policy;
 use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
@@ -106,6 +107,7 @@ impl Running {
         if admission.policy().is_none() {
             tracing::warn!(identity = %own, "the policy does not know this site: everything is blocked");
         }
+        warn_of_organ(&admission, chain.first().and_then(organ::of));
         let metrics = config.metrics.as_ref().and_then(|m| MetricsAddress::parse(&m.listen).ok());
         let served = metrics.as_ref().map(Listener::open).transpose()?;
 
@@ -150,6 +152,16 @@ impl Running {
         if let Some(MetricsAddress::Unix(path)) = &self.metrics {
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+/// Peers will refuse us: better said here than found there.
+fn warn_of_organ(admission: &Admission, certificate: Option<Organ>) {
+    let policy = admission.policy();
+    let wanted = policy.as_ref().as_ref().and_then(|spd| spd.site(spd.us())?.organ);
+    if let Some(organ) = wanted.filter(|organ| certificate != Some(*organ)) {
+        let certificate = certificate.map_or("none", Organ::word);
+        tracing::warn!(%organ, certificate, "the policy has us as another organ than our certificate: peers refuse us");
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::MetricsAddress;
 use crate::control::Control;
 use crate::control::measure::{self, Outcome};
 use crate::fault::Fault;
+use crate::hex;
 use crate::status::{Fixed, LinkStatus, Status};
 
 /// How long a client may take.
@@ -98,12 +99,13 @@ fn answer(
     write!(to, "HTTP/1.0 {code}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// `/test` tells how the last test stands, `/test/begin?rate=KBIT&site=NAME` begins one.
+/// `/test` tells how the last test stands, `/test/begin?rate=KBIT&site=HEX` begins one; a site's name may hold anything.
 fn test(control: &Arc<Control>, path: &str) -> Outcome {
     let Some(wish) = path.strip_prefix("/test/begin?rate=") else { return control.tester.outcome() };
-    let parsed = wish.split_once("&site=").and_then(|(rate, site)| Some((rate.parse().ok()?, site)));
+    let name = |site: &str| String::from_utf8(hex::decode(site)?).ok();
+    let parsed = wish.split_once("&site=").and_then(|(rate, site)| Some((rate.parse().ok()?, name(site)?)));
     let begun = parsed.ok_or_else(|| "the request cannot be read".into());
-    match begun.and_then(|(rate, site)| measure::begin(control, site, rate)) {
+    match begun.and_then(|(rate, site)| measure::begin(control, &site, rate)) {
         Ok(()) => Outcome::Running,
         Err(why) => Outcome::Failed(why),
     }

@@ -7,7 +7,7 @@ use crate::cli::TestArgs;
 use crate::config::{Config, MetricsAddress};
 use crate::control::measure::{Outcome, Quality};
 use crate::fault::{Fault, Lang};
-use crate::metrics;
+use crate::{hex, metrics};
 
 /// Nothing came, or packets were lost.
 const NOT_WELL: u8 = 3;
@@ -33,7 +33,8 @@ pub fn show(args: &TestArgs, lang: Lang) -> Result<ExitCode, Fault> {
 
 fn measure(address: &MetricsAddress, site: &str, rate: u32) -> Result<Quality, Fault> {
     let failed = |why: String| Fault::Test { site: site.to_owned(), why };
-    let mut outcome: Outcome = metrics::get(address, &format!("/test/begin?rate={rate}&site={site}"))?;
+    let mut outcome: Outcome =
+        metrics::get(address, &format!("/test/begin?rate={rate}&site={}", hex::encode(site.as_bytes())))?;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         match outcome {

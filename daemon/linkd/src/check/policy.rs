@@ -1,5 +1,7 @@
 //! What `check` says of the policy: who this site is, whom it may talk to, what may pass, and where the file disagrees.
 
+use std::collections::BTreeMap;
+
 use coloa_link::{Prefix, SiteIndex, Spd};
 
 use super::identity::Own;
@@ -8,6 +10,9 @@ use crate::config::Config;
 use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
 use crate::policy::{self, rules};
+
+/// Sites behind a hub that are named.
+const NAMED: usize = 10;
 
 /// The policy as this site has it.
 pub fn examine(config: &Config, own: Option<&Own>, findings: &mut Findings) {
@@ -123,15 +128,27 @@ fn peers(config: &Config, spd: &Spd, findings: &mut Findings) {
             ),
         );
     }
+    through(spd, findings);
+}
+
+/// Whom we reach by which hub: some by name, all by number.
+fn through(spd: &Spd, findings: &mut Findings) {
+    let mut by_hub = BTreeMap::<&str, Vec<&str>>::new();
     for (index, site) in spd.reachable() {
-        let through = spd.rules_between(spd.us(), index).filter_map(|(.., hub)| spd.site(hub?)).next();
-        if let Some(hub) = through {
-            let (name, hub) = (&site.name, &hub.name);
-            findings.good(
-                "through",
-                words(format!("`{name}` is reached through `{hub}`."), format!("`{name}` được nối qua `{hub}`.")),
-            );
+        let hub = spd.rules_between(spd.us(), index).filter_map(|(.., hub)| spd.site(hub?)).next();
+        if let Some(hub) = hub {
+            by_hub.entry(&hub.name).or_default().push(&site.name);
         }
+    }
+    for (hub, sites) in by_hub {
+        let (number, named) = (sites.len(), sites.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
+        findings.good(
+            "through",
+            words(
+                format!("{number} reached through `{hub}`: {named}{}", if number > NAMED { ", …" } else { "." }),
+                format!("{number} điểm được nối qua `{hub}`: {named}{}", if number > NAMED { ", …" } else { "." }),
+            ),
+        );
     }
 }
 

@@ -58,6 +58,27 @@ fn a_good_configuration_is_explained() {
     holds(&said, &["in use by the daemon that runs already"]);
 }
 
+/// A spoke is told what it reaches through its hub, and the hub that it relays.
+#[test]
+fn hub_and_spoke_are_explained() {
+    let (authority, network) = (Authority::make(), Network::make());
+    let site = |name: &str, identity: String, n: u8, more: &str| {
+        format!("[[site]]\nname = \"{name}\"\nidentity = \"{identity}\"\nred = [\"10.7{n}.0.0/24\"]\n{more}")
+    };
+    let (a, b) = (authority.identity("a"), authority.identity("b"));
+    let sites =
+        site("a", a, 1, "") + &site("b", b, 2, "hub = \"a\"\n") + &site("c", "c".repeat(64), 3, "hub = \"a\"\n");
+    let link = "[[link]]\nbetween = [\"b\", \"c\"]\nvia = \"a\"\n";
+    authority.sign_text("policy", &format!("serial = 5\n{sites}{link}"));
+    let (_, said) = check(&authority, &config(&authority, &network, "a"), &["--lang", "en"]);
+    holds(&said, &["this site relays between others", "`b`, dialled at 192.0.2.2:4500; nothing for ourselves"]);
+    authority.write("b.toml", &config(&authority, &network, "b"));
+    let mut command = Command::new(LINKD);
+    command.args(["check", "--lang", "en", "--config", &authority.text_path("b.toml")]);
+    let said = authority.with_token("b", &mut command).output().expect("coloa-linkd");
+    holds(&String::from_utf8_lossy(&said.stdout), &["1 reached through `a`: c."]);
+}
+
 #[test]
 fn everything_that_is_wrong_is_named_at_once() {
     let (authority, network) = (Authority::make(), Network::make());

@@ -57,6 +57,7 @@ fn a_certificate_of_another_organ_is_refused_by_name_before_and_while_a_link_liv
     let a = Daemon::start(&authority, "a", &config(&authority, &network, "a"));
     let b = Daemon::start(&authority, "b", &config(&authority, &network, "b"));
     a.says("its certificate says no organ that is known");
+    b.says("the policy has us as another organ than our certificate");
     eventually("status says why", || a.words().contains("another organ"));
     assert!(!network.pings());
     drop(b);
