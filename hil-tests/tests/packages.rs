@@ -137,6 +137,9 @@ fn installed_upgraded_and_removed_without_losing_a_key() {
     let machine = Machine::make().unwrap();
     machine.install(&first).unwrap();
     machine.run(&["coload", "--check-config"]).unwrap();
+    for file in ["coloa-appliance.json", "coloa-alerts.yml"] {
+        assert!(machine.path("/usr/share/coloa").join(file).exists(), "{file} is not installed");
+    }
     assert!(machine.run(&["coloa", "doctor"]).is_err(), "no token is configured yet, and it says so");
     // what an operator changes stays
     let config = machine.path("/etc/coloa/coload.toml");

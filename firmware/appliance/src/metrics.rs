@@ -202,6 +202,65 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// Every name of ours that a text speaks of.
+    fn spoken_of(text: &str) -> BTreeSet<&str> {
+        let names = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        names.filter(|name| name.starts_with("coloa_")).collect()
+    }
+
+    /// The names under which this exporter's samples go.
+    fn exported() -> BTreeSet<String> {
+        let metrics = Metrics::new();
+        // What never happened is not told.
+        metrics.refused("timeout");
+        metrics.fault(ErrorCode::FrameMalformed);
+        let text = metrics.text(&quiet());
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        types.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect()
+    }
+
+    fn quiet() -> Now {
+        Now {
+            channels: 1,
+            sessions: 2,
+            lifecycle: Lifecycle::Operational,
+            walls: Walls { files: Wall::Partial, calls: Wall::Absent },
+            room: Room { used: 7, free: 8 },
+            started: 9,
+            certificate_ends: 10,
+            waiting: [("commits", 1), ("logins", 0), ("computes", 3)],
+        }
+    }
+
+    #[test]
+    fn the_dashboard_shows_every_metric_and_none_that_is_not_there() {
+        let text = include_str!("../grafana/coloa-appliance.json");
+        let dashboard: serde_json::Value = serde_json::from_str(text).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+        let queries: Vec<_> = queries.map(|target| target["expr"].as_str().unwrap()).collect();
+        assert!(queries.len() >= panels.len() && queries.iter().all(|query| !spoken_of(query).is_empty()));
+        let shown: BTreeSet<String> = spoken_of(text).into_iter().map(str::to_owned).collect();
+        assert_eq!(shown, exported());
+    }
+
+    #[test]
+    fn alerts_speak_of_metrics_and_errors_that_exist() {
+        let text = include_str!("../grafana/coloa-alerts.yml");
+        let queries: Vec<_> = text.lines().filter_map(|l| l.trim_start().strip_prefix("expr: ")).collect();
+        assert!(queries.len() == text.matches("- alert: ").count() && queries.len() == text.matches("next: ").count());
+        let known = exported();
+        for query in queries {
+            let names = spoken_of(query);
+            assert!(!names.is_empty() && names.iter().all(|name| known.contains(*name)), "{query}");
+            let results = query.split("result=~\"").nth(1).and_then(|rest| rest.split('"').next());
+            for result in results.into_iter().flat_map(|all| all.split('|')) {
+                assert!(ErrorCode::ALL.iter().any(|error| error.name() == result), "{result}");
+            }
+        }
+    }
 
     #[test]
     fn requests_are_counted_by_command_and_result() {
@@ -210,18 +269,8 @@ mod tests {
         metrics.answered(CommandCode::Sign as u16, 0);
         metrics.answered(CommandCode::Login as u16, ErrorCode::PinIncorrect.number());
         metrics.answered(0xfff0, ErrorCode::CommandUnknown.number());
-        let walls = Walls { files: Wall::Partial, calls: Wall::Absent };
         assert_eq!(metrics.totals(), (4, 2));
-        let text = metrics.text(&Now {
-            channels: 1,
-            sessions: 2,
-            lifecycle: Lifecycle::Operational,
-            walls,
-            room: Room { used: 7, free: 8 },
-            started: 9,
-            certificate_ends: 10,
-            waiting: [("commits", 1), ("logins", 0), ("computes", 3)],
-        });
+        let text = metrics.text(&quiet());
         for line in [
             "coloa_requests_total{command=\"Sign\",result=\"ok\"} 2",
             "coloa_requests_total{command=\"Login\",result=\"PinIncorrect\"} 1",

@@ -17,7 +17,9 @@ mod quorum;
 mod screen;
 mod secret;
 mod socket;
+mod status;
 mod token;
+mod zeroize;
 
 use arguments::{Arguments, Audit, Client, Command, Partition, PinCommand, Token};
 use clap::Parser;
@@ -42,8 +44,8 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
     let open = || AdminSocket::open(&arguments.socket);
     match &arguments.command {
         Command::Init { label } => device::init(&mut open()?, screen, label),
-        Command::Status => device::status(&mut open()?, screen),
-        Command::Zeroize { confirm } => device::zeroize(&mut open()?, screen, confirm.as_deref()),
+        Command::Status => status::show(&mut open()?, screen),
+        Command::Zeroize { confirm } => zeroize::zeroize(&mut open()?, screen, confirm.as_deref()),
         Command::Custodian(asked) => custodian::run(open, screen, asked),
         Command::Quorum(asked) => quorum::run(open, screen, asked),
         Command::Partition(Partition::Create(asked)) => partition::create(open, screen, asked),

@@ -142,3 +142,18 @@ fn people_are_answered_in_their_language_and_without_colour() {
     let said = site.fails(&["--socket", "nowhere.sock", "status"]);
     assert!(said.contains("nobody answers at nowhere.sock") && said.contains("systemctl status coload"), "{said}");
 }
+
+/// `coloa status` on one screen: what each partition holds, how the medium and the sandbox are, what is wrong.
+#[test]
+fn the_status_is_one_screen_of_figures_and_warnings() {
+    let site = Site::operational();
+    let status = site.does(&["status"]);
+    let figures = &status["figures"];
+    assert!(figures["store_bytes"].as_u64() > Some(4096) && figures["free_bytes"].as_u64() > Some(0), "{figures}");
+    assert!(figures["calls"].as_u64() > Some(0) && figures["partitions"].is_array(), "{figures}");
+    assert!(["whole", "partial", "absent"].contains(&figures["sandbox"].as_str().unwrap()), "{figures}");
+    let warned = status["warnings"].as_array().unwrap().iter().any(|w| w["what"].as_str().unwrap().contains("Memory"));
+    assert_eq!(warned, figures["memory_locked"] == false, "{status}");
+    let text = String::from_utf8(site.run(&["--lang", "en", "status"]).stdout).unwrap();
+    assert!(text.lines().count() < 40 && text.contains("days left") && text.contains("Warnings"), "{text}");
+}

@@ -101,7 +101,7 @@ fn a_key_is_its_holders_and_a_voice_is_for_what_was_read() {
 fn custodians_are_replaced_by_a_quorum_and_status_says_who_they_are() {
     let bare = Site::operational();
     let warned = String::from_utf8(bare.run(&["status"]).stdout).unwrap();
-    assert!(warned.contains("one administrator may destroy everything"), "{warned}");
+    assert!(warned.contains("One administrator may destroy everything"), "{warned}");
     let site = governed();
     site.does(&["custodian", "new", "--out", "dung.key", "--passphrase-file", "pass"]);
     let mut fresh = ALL;
