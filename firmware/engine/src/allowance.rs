@@ -5,7 +5,6 @@
 //! object, so that copies share it; it stays when the object is destroyed, and goes with the token. A key that lives in
 //! a session only is counted in memory.
 
-use crate::Platform;
 use crate::call::Call;
 use crate::keyring::Key;
 use crate::ledger::Request;
@@ -13,6 +12,7 @@ use crate::object::Object;
 use crate::record::{self, UsesRecord};
 use crate::session::Session;
 use crate::state::Fact;
+use crate::{Engine, Platform};
 use alloc::vec;
 use coloa_wire::ErrorCode;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -76,10 +76,15 @@ fn pass<P: Platform>(call: &Call<'_, P>, allowance: &Allowance) -> Result<(), Er
     Ok(())
 }
 
+/// Under which id this device counts the uses of a secret.
+pub(crate) fn counter<P: Platform>(engine: &Engine<P>, secret: &[u8]) -> Result<[u8; 16], ErrorCode> {
+    let digest = engine.request_digest(&[b"key uses", secret])?;
+    digest.first_chunk().copied().ok_or(ErrorCode::Internal)
+}
+
 fn reserve<P: Platform>(call: &Call<'_, P>, session: &Session<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
     let (engine, partition, allowance) = (call.engine, &session.partition, object.allowance());
-    let digest = engine.request_digest(&[b"key uses", object.secret()])?;
-    let key: [u8; 16] = *digest.first_chunk().ok_or(ErrorCode::Internal)?;
+    let key = counter(engine, object.secret())?;
     let (version, reserved) = partition.reserved(&key);
     let passing = allowance.passing.swap(0, Ordering::Relaxed);
     let reserved = reserved.saturating_add((passing as u64).saturating_mul(LAST_BLOCK as u64));

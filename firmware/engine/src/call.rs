@@ -129,6 +129,12 @@ impl<'a, P: Platform> Call<'a, P> {
         self.engine.device_change(record::retry_id(place), version, &answer, Fact::Retry(place, answer.clone()))
     }
 
+    /// Logs an act that has no other effect in the store.
+    pub(crate) fn record(&self) -> Result<(), ErrorCode> {
+        let event = self.event(None, None, 0);
+        self.engine.commit(Request { events: [event].into(), ..Request::default() })
+    }
+
     /// What the audit log will say of this call.
     pub(crate) fn event(
         &self,
@@ -310,6 +316,17 @@ pub(crate) fn serve<P: Platform>(
         C::QuorumVote => run(call, head, reply, service::quorum::vote),
         C::QuorumExecute => run(call, head, reply, service::quorum::execute),
         C::QuorumWithdraw => run(call, head, reply, service::quorum::withdraw),
+        C::BackupKeyCreate => run(call, head, reply, service::backup::create_key),
+        C::BackupShareTake => run(call, head, reply, service::backup::take_share),
+        C::BackupKeyInfo => run(call, head, reply, service::backup::key_info),
+        C::BackupExportBegin => run(call, head, reply, service::backup::begin_export),
+        C::BackupExportBase => run(call, head, reply, service::backup::take_base),
+        C::BackupExportPage => run(call, head, reply, service::backup::export_page),
+        C::BackupRestoreBegin => run(call, head, reply, service::backup::begin_restore),
+        C::BackupShareGive => run(call, head, reply, service::backup::give_share),
+        C::BackupRestorePage => run(call, head, reply, service::backup::restore_page),
+        C::BackupRestoreFinish => run(call, head, reply, service::backup::finish_restore),
+        C::BackupRestoreAbort => run(call, head, reply, service::backup::abort_restore),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),
         C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),

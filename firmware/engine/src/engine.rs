@@ -1,9 +1,10 @@
 //! The engine: its start, the one entry for frames, and what its services share.
 
 use crate::audit::{Act, PendingUses, STARTED, result_number};
+use crate::backup::{Backups, staging};
 use crate::call::{Call, dispatch};
 use crate::keyring::{Key, Keyring};
-use crate::ledger::{Change, Desk, Ledger, Request};
+use crate::ledger::{Change, Desk, Ledger, Request, View};
 use crate::record;
 use crate::session::Sessions;
 use crate::state::{Fact, Partition, State};
@@ -28,6 +29,7 @@ pub struct Engine<P: Platform> {
     ledger: Ledger<P>,
     sessions: Sessions<P>,
     uses: RwLock<P::Lock, PendingUses>,
+    backups: Backups<P>,
     failed: AtomicBool,
     /// It was zeroized: nothing is written any more.
     ended: AtomicBool,
@@ -54,8 +56,9 @@ impl<P: Platform> Engine<P> {
         let desk = Desk { platform: &platform, keys: &keys, state: &state };
         let ledger = Ledger::open(&desk).map_err(StartError::Store)?;
         let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
-        let (failed, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let engine = Engine { platform, keys, state, ledger, sessions, uses, failed, ended };
+        let (backups, failed, ended) = (Backups::new(), AtomicBool::new(false), AtomicBool::new(false));
+        let engine = Engine { platform, keys, state, ledger, sessions, uses, backups, failed, ended };
+        staging::clear_leftovers(&engine);
         engine.ledger.keep_snapshot(&engine.desk());
         tracing::info!(lifecycle = ?engine.lifecycle(), "engine started");
         if engine.lifecycle() == Lifecycle::Operational {
@@ -77,6 +80,7 @@ impl<P: Platform> Engine<P> {
 
     /// To be called every [`crate::audit::FLUSH_MS`] or so: brings key uses into the log.
     pub fn tick(&self) {
+        self.backups.expire(self.platform.now().0);
         let due = self.uses.read().is_due(self.platform.now());
         if due {
             let _ = self.flush_uses();
@@ -135,11 +139,7 @@ impl<P: Platform> Engine<P> {
     /// # Errors
     /// `StoreFailed`, `StoreCorrupt`, `StoreRolledBack`.
     pub fn body_secret(&self, name: [u8; 16]) -> Result<Option<Zeroizing<Vec<u8>>>, ErrorCode> {
-        let id = record::body_id(name);
-        let stored = self.noting_damage(self.ledger.read(&self.desk(), &id))?;
-        stored
-            .map(|(version, sealed)| record::open(self.platform.crypto(), &self.keys.device, &id, version, &sealed))
-            .transpose()
+        Ok(self.device_record(&record::body_id(name))?.map(|(_, plain)| plain))
     }
 
     /// Stores such a secret, in place of an older one.
@@ -155,6 +155,10 @@ impl<P: Platform> Engine<P> {
 
     pub(crate) fn state(&self) -> &State<P> {
         &self.state
+    }
+
+    pub(crate) fn backups(&self) -> &Backups<P> {
+        &self.backups
     }
 
     pub(crate) fn sessions(&self) -> &Sessions<P> {
@@ -177,6 +181,21 @@ impl<P: Platform> Engine<P> {
     /// Reads objects that only the store has so far.
     pub(crate) fn read_objects(&self, partition: &Partition<P>, ids: &[ObjectId]) -> Result<(), ErrorCode> {
         ids.iter().try_for_each(|id| self.noting_damage(self.ledger.read_object(&self.desk(), partition, *id)))
+    }
+
+    /// A record that is sealed under the device key and has no place in the state, with its version.
+    pub(crate) fn device_record(&self, id: &RecordId) -> Result<Option<record::Opened>, ErrorCode> {
+        let stored = self.noting_damage(self.ledger.read(&self.desk(), id))?;
+        let open = |(version, sealed): (u64, Vec<u8>)| {
+            let plain = record::open(self.platform.crypto(), &self.keys.device, id, version, &sealed)?;
+            Ok((version, plain))
+        };
+        stored.map(open).transpose()
+    }
+
+    /// Looks at the store and the state as they are at one moment.
+    pub(crate) fn at_once<T>(&self, look: impl Fn(&View<'_, P>) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        self.noting_damage(self.ledger.at_once(&self.desk(), look))
     }
 
     /// Commits a request: durable when it returns.

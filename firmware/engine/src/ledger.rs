@@ -6,6 +6,7 @@
 //! for a flush that is not its own. Before it commits, a leader gives those who were there a moment ago the time to come
 //! again ([`Platform::gather`]); who is alone never waits.
 
+mod listing;
 mod reading;
 mod resuming;
 
@@ -20,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
 use core::sync::atomic::{AtomicUsize, Ordering};
+pub(crate) use listing::View;
 use lock_api::RwLock;
 use reading::{read_object, refresh, reload};
 use resuming::{is_due, resume};

@@ -30,6 +30,7 @@ extern crate std;
 mod allowance;
 mod attributes;
 pub mod audit;
+mod backup;
 mod call;
 mod conversation;
 pub mod crypto;
@@ -60,6 +61,7 @@ pub mod store;
 mod ticket;
 
 pub use allowance::MAX_GCM_INVOCATIONS;
+pub use backup::archive;
 pub use conversation::Conversation;
 pub use engine::{Engine, StartError};
 pub use mechanism::mechanisms;

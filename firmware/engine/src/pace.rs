@@ -63,6 +63,7 @@ impl<P: Platform> Engine<P> {
                 Pace::Login
             }
             C::AuditRead => Pace::Slow,
+            C::BackupExportPage | C::BackupRestorePage | C::BackupRestoreFinish | C::BackupRestoreAbort => Pace::Slow,
             C::Batch => Pace::Commits,
             C::KeyPairGenerate => {
                 let command: KeyPairGenerate = decode_head(head)?;

@@ -51,11 +51,16 @@ pub(crate) fn admit<P: Platform>(call: &Call<'_, P>, code: CommandCode) -> Resul
 pub(crate) fn needs_quorum(code: CommandCode) -> bool {
     use CommandCode as C;
     match code {
-        C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet => true,
+        C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet | C::BackupKeyCreate => true,
         C::DeviceInfo | C::DeviceInitialize | C::PartitionCreate | C::ClientBind | C::ClientUnbind => false,
         C::AuditRead | C::Batch | C::MechanismList => false,
         C::CustodiansRead | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,
         C::QuorumWithdraw => false,
+        C::BackupShareTake | C::BackupKeyInfo | C::BackupExportBegin | C::BackupExportBase => false,
+        C::BackupExportPage => false,
+        // The shares that these ask for are a quorum's.
+        C::BackupRestoreBegin | C::BackupShareGive | C::BackupRestorePage | C::BackupRestoreFinish => false,
+        C::BackupRestoreAbort => false,
         C::TokenList | C::TokenInitialize | C::UserPinInitialize | C::PinChange | C::SessionOpen => false,
         C::SessionClose | C::Login | C::Logout | C::ContextLogin | C::TicketIssue | C::TicketLogin => false,
         C::ObjectCreate | C::ObjectCopy | C::ObjectDestroy | C::AttributesRead | C::AttributesWrite => false,

@@ -40,19 +40,29 @@ pub(crate) enum RecordKind {
     Custodians = 11,
     /// [`ProposalRecord`], sealed under the device key.
     Proposal = 12,
+    /// The master backup key (see [`crate::backup::key`]), sealed under the device key.
+    BackupKey = 13,
+    /// A partition that is being restored and that nobody sees yet (see [`crate::backup::staging`]), sealed under the device
+    /// key. Its objects are records like all objects: it is applied before them.
+    Staged = 14,
 }
 
 impl RecordKind {
     pub(crate) fn of(id: &RecordId) -> Option<Self> {
         use RecordKind::*;
-        let kinds = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry, Custodians, Proposal];
+        let old = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry];
+        let kinds = old.into_iter().chain([Custodians, Proposal, BackupKey, Staged]);
         kinds.into_iter().find(|k| *k as u8 == id.kind)
     }
 }
 
+/// A record's version and what it says.
+pub(crate) type Opened = (u64, Zeroizing<Vec<u8>>);
+
 const DEVICE: [u8; 16] = [0; 16];
 
 pub(crate) const ROOT: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Root as u8, id: [0; 16] };
+pub(crate) const BACKUP_KEY: RecordId = RecordId { partition: DEVICE, kind: RecordKind::BackupKey as u8, id: [0; 16] };
 pub(crate) const DEVICE_RECORD: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Device as u8, id: [0; 16] };
 
 pub(crate) const CUSTODIANS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Custodians as u8, id: [0; 16] };
@@ -63,6 +73,16 @@ pub(crate) fn proposal_id(id: RequestId) -> RecordId {
 
 pub(crate) fn partition_id(partition: PartitionId) -> RecordId {
     RecordId { partition: partition.0, kind: RecordKind::Partition as u8, id: [0; 16] }
+}
+
+pub(crate) fn staged_id(partition: PartitionId) -> RecordId {
+    RecordId { partition: partition.0, kind: RecordKind::Staged as u8, id: [0; 16] }
+}
+
+/// The order in which records are applied: a partition, staged or not, before what is in it.
+pub(crate) fn turn(id: &RecordId) -> (bool, u8) {
+    let holds = id.kind <= RecordKind::Partition as u8 || id.kind == RecordKind::Staged as u8;
+    (!holds, id.kind)
 }
 
 pub(crate) fn auth_id(partition: PartitionId) -> RecordId {

@@ -1,5 +1,6 @@
 //! What each command does: one function a command, in files named after the families of [`coloa_wire::command`].
 
+pub(crate) mod backup;
 pub(crate) mod batch;
 mod check_value;
 pub(crate) mod crypto;

@@ -1,6 +1,7 @@
 //! What the engine knows in memory: a view of the store's records, parsed. Readers take short read locks and leave with
 //! snapshots (`Arc`s); only the ledger writes, in the order of commits.
 
+use crate::backup::staging::StagedRecord;
 use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
 use crate::record::{
@@ -57,7 +58,34 @@ pub(crate) struct Partition<P: Platform> {
     pub pin_turn: RwLock<P::Lock, ()>,
 }
 
+/// A partition that is being restored, and the record that says so.
+pub(crate) struct Staged<P: Platform> {
+    pub partition: Arc<Partition<P>>,
+    pub record: Versioned<StagedRecord>,
+}
+
+impl<P: Platform> Clone for Staged<P> {
+    fn clone(&self) -> Self {
+        Staged { partition: self.partition.clone(), record: self.record.clone() }
+    }
+}
+
 impl<P: Platform> Partition<P> {
+    fn new(id: PartitionId, version: u64, record: PartitionRecord, kek: Key<P>) -> Self {
+        Partition {
+            id,
+            kek,
+            wanted: RwLock::new(BTreeSet::new()),
+            uses: RwLock::new(BTreeMap::new()),
+            mode: record.mode,
+            retired: AtomicBool::new(false),
+            info: RwLock::new(Versioned::new(version, record)),
+            auth: RwLock::new(Versioned::new(0, AuthRecord::default())),
+            objects: RwLock::new(Objects::default()),
+            pin_turn: RwLock::new(()),
+        }
+    }
+
     pub(crate) fn info(&self) -> Versioned<PartitionRecord> {
         self.info.read().clone()
     }
@@ -118,6 +146,8 @@ impl<P: Platform> Partition<P> {
 pub(crate) enum Fact<K> {
     Device(DeviceRecord),
     Partition(PartitionId, PartitionRecord, K),
+    /// A partition that is being restored.
+    Staged(PartitionId, StagedRecord, K),
     Auth(PartitionId, AuthRecord),
     Object(PartitionId, Arc<Object<K>>),
     /// An answer, in its place.
@@ -136,6 +166,8 @@ pub(crate) struct State<P: Platform> {
     /// Whether there is a device record. Every command asks: it must not cost them a lock.
     is_initialized: AtomicBool,
     partitions: RwLock<P::Lock, BTreeMap<PartitionId, Arc<Partition<P>>>>,
+    /// Partitions that are being restored: no command sees them.
+    staged: RwLock<P::Lock, BTreeMap<PartitionId, Staged<P>>>,
     retries: RwLock<P::Lock, Retries>,
     custodians: RwLock<P::Lock, Option<Versioned<CustodiansRecord>>>,
     proposals: RwLock<P::Lock, BTreeMap<RequestId, Versioned<ProposalRecord>>>,
@@ -147,6 +179,7 @@ impl<P: Platform> State<P> {
             device: RwLock::new(None),
             is_initialized: AtomicBool::new(false),
             partitions: RwLock::new(BTreeMap::new()),
+            staged: RwLock::new(BTreeMap::new()),
             retries: RwLock::new(Retries::default()),
             custodians: RwLock::new(None),
             proposals: RwLock::new(BTreeMap::new()),
@@ -182,6 +215,24 @@ impl<P: Platform> State<P> {
 
     pub(crate) fn partition(&self, id: PartitionId) -> Result<Arc<Partition<P>>, ErrorCode> {
         self.partitions.read().get(&id).cloned().ok_or(ErrorCode::PartitionUnknown)
+    }
+
+    /// A partition that commands see, or one that is being restored.
+    pub(crate) fn any_partition(&self, id: PartitionId) -> Result<Arc<Partition<P>>, ErrorCode> {
+        self.partition(id).or_else(|unknown| self.staged(id).map(|staged| staged.partition).ok_or(unknown))
+    }
+
+    pub(crate) fn staged(&self, id: PartitionId) -> Option<Staged<P>> {
+        self.staged.read().get(&id).cloned()
+    }
+
+    /// Every partition that is being restored.
+    pub(crate) fn all_staged(&self) -> Vec<Staged<P>> {
+        self.staged.read().values().cloned().collect()
+    }
+
+    pub(crate) fn is_staging(&self) -> bool {
+        !self.staged.read().is_empty()
     }
 
     /// Every partition, in the order they were made.
@@ -220,6 +271,7 @@ impl<P: Platform> State<P> {
             }
         }
         self.set_device(fresh.device.into_inner());
+        *self.staged.write() = fresh.staged.into_inner();
         *self.retries.write() = fresh.retries.into_inner();
         *self.custodians.write() = fresh.custodians.into_inner();
         *self.proposals.write() = fresh.proposals.into_inner();
@@ -230,6 +282,7 @@ impl<P: Platform> State<P> {
         match fact {
             Fact::Device(record) => self.set_device(Some(Arc::new(record))),
             Fact::Partition(partition, record, kek) => self.put_partition(partition, version, record, kek),
+            Fact::Staged(partition, record, kek) => self.put_staged(partition, version, record, kek),
             Fact::Auth(partition, record) => {
                 self.on_partition(partition, |p| *p.auth.write() = Versioned::new(version, record));
             }
@@ -248,9 +301,25 @@ impl<P: Platform> State<P> {
     }
 
     fn on_partition(&self, id: PartitionId, change: impl FnOnce(&Partition<P>)) {
-        if let Ok(partition) = self.partition(id) {
+        if let Ok(partition) = self.any_partition(id) {
             change(&partition);
         }
+    }
+
+    fn put_staged(&self, id: PartitionId, version: u64, record: StagedRecord, kek: Key<P>) {
+        let mut staged = self.staged.write();
+        let same = staged.get(&id).filter(|s| s.record.record.partition.kek.0 == record.partition.kek.0);
+        let partition = match same {
+            Some(same) => same.partition.clone(),
+            None => Arc::new(Partition::new(id, version, record.partition.clone(), kek)),
+        };
+        staged.insert(id, Staged { partition, record: Versioned::new(version, record) });
+    }
+
+    /// What was staged under the same KEK, so that it need not be read again.
+    fn unstaged(&self, id: PartitionId, record: &PartitionRecord) -> Option<Arc<Partition<P>>> {
+        let staged = self.staged(id).filter(|s| s.partition.info().record.kek.0 == record.kek.0)?;
+        Some(staged.partition)
     }
 
     /// A partition whose KEK is another one is a new partition: nothing sealed under the old KEK can be opened.
@@ -261,19 +330,10 @@ impl<P: Platform> State<P> {
             *partition.info.write() = Versioned::new(version, record);
             return;
         }
-        let fresh = Partition {
-            id,
-            kek,
-            wanted: RwLock::new(BTreeSet::new()),
-            uses: RwLock::new(BTreeMap::new()),
-            mode: record.mode,
-            retired: AtomicBool::new(false),
-            info: RwLock::new(Versioned::new(version, record)),
-            auth: RwLock::new(Versioned::new(0, AuthRecord::default())),
-            objects: RwLock::new(Objects::default()),
-            pin_turn: RwLock::new(()),
-        };
-        if let Some(old) = partitions.insert(id, Arc::new(fresh)) {
+        let fresh =
+            self.unstaged(id, &record).unwrap_or_else(|| Arc::new(Partition::new(id, version, record.clone(), kek)));
+        *fresh.info.write() = Versioned::new(version, record);
+        if let Some(old) = partitions.insert(id, fresh) {
             old.retire();
         }
     }
@@ -293,6 +353,9 @@ impl<P: Platform> State<P> {
                 if let Some(old) = self.partitions.write().remove(&PartitionId(id.partition)) {
                     old.retire();
                 }
+            }
+            Some(RecordKind::Staged) => {
+                self.staged.write().remove(&PartitionId(id.partition));
             }
             _ => {}
         }

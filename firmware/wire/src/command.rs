@@ -1,5 +1,6 @@
 //! Commands: one type a request, tied to the type of its reply, with a number that never changes.
 
+mod backup;
 mod crypto;
 mod device;
 mod key;
@@ -7,6 +8,7 @@ mod object;
 mod quorum;
 mod token;
 
+pub use backup::*;
 pub use crypto::*;
 pub use device::*;
 pub use key::*;
@@ -105,6 +107,29 @@ commands! {
     0x0115 QuorumExecute -> QuorumExecuteReply, true;
     /// Takes a proposal back.
     0x0116 QuorumWithdraw -> Done, true;
+
+    /// Draws the master backup key.
+    0x0120 BackupKeyCreate -> BackupKeyInfoReply, true;
+    /// Hands out one share of it, once.
+    0x0121 BackupShareTake -> Done, true;
+    /// What may be known of it.
+    0x0122 BackupKeyInfo -> BackupKeyInfoReply, false;
+    /// Begins an archive.
+    0x0123 BackupExportBegin -> Done, false;
+    /// The catalogue of the archive it builds on.
+    0x0124 BackupExportBase -> Done, false;
+    /// Its next chunk.
+    0x0125 BackupExportPage -> BackupExportPageReply, false;
+    /// Begins to restore.
+    0x0126 BackupRestoreBegin -> BackupRestoreBeginReply, true;
+    /// Gives a share of the key.
+    0x0127 BackupShareGive -> BackupShareGiveReply, true;
+    /// Gives a chunk of the archive.
+    0x0128 BackupRestorePage -> BackupRestorePageReply, true;
+    /// Makes what was restored visible.
+    0x0129 BackupRestoreFinish -> BackupRestoreFinishReply, true;
+    /// Gives it up.
+    0x012a BackupRestoreAbort -> Done, true;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

@@ -298,6 +298,36 @@ errors! {
     108 CustodiansInvalid Caller
         "These custodians cannot be: 2 to 16 with different names and P-384 keys, and a threshold from 2 to their number." "Correct the list."
         "Danh sách người giữ khóa không hợp lệ: từ 2 đến 16 người, tên và khóa P-384 khác nhau, ngưỡng từ 2 đến số người." "Sửa lại danh sách.";
+    110 BackupKeyMissing Caller
+        "There is no master backup key." "Make one with `coloa backup key create`."
+        "Chưa có khóa sao lưu chủ." "Tạo bằng `coloa backup key create`.";
+    111 BackupKeyPresent Caller
+        "There is a master backup key already; only a quorum may replace it." "Use the one there is: `coloa backup key show`."
+        "Đã có khóa sao lưu chủ; chỉ đủ số người giữ khóa mới được thay." "Dùng khóa đang có: `coloa backup key show`.";
+    112 BackupShareTaken Caller
+        "This share was handed out already, and is no longer here." "Its holder has it; restoring needs only as many as the threshold."
+        "Mảnh khóa này đã giao và không còn trong máy." "Người giữ đang có mảnh đó; phục hồi chỉ cần đủ ngưỡng.";
+    113 DeviceNotEmpty Caller
+        "The device has partitions: a backup is restored only into an empty one." "Restore on a new unit that is initialised and has no partition."
+        "Thiết bị đã có phân vùng: chỉ phục hồi vào thiết bị trống." "Phục hồi trên thiết bị mới đã khởi tạo và chưa có phân vùng.";
+    114 RestoreNeedsQuorum Caller
+        "The archive is an older state of this same device: only a quorum may put it back." "Restore on another unit, or have the custodians approve it."
+        "Tệp sao lưu là trạng thái cũ của chính thiết bị này: chỉ đủ số người giữ khóa mới được đặt lại." "Phục hồi trên thiết bị khác, hoặc xin người giữ khóa phê duyệt.";
+    115 ArchiveInvalid Caller
+        "The archive is damaged, changed, cut short or out of order; nothing was changed here." "Use another copy; `coloa backup verify` names the place."
+        "Tệp sao lưu bị hỏng, bị sửa, bị cắt hoặc sai thứ tự; chưa thay đổi gì ở đây." "Dùng bản khác; `coloa backup verify` chỉ ra chỗ sai.";
+    116 ArchiveForeign Caller
+        "The archive does not belong here: another key, another device, or not the one that the last builds on." "Give the full archive first, then each incremental one in order, all of one device and key."
+        "Tệp sao lưu không thuộc chuỗi này: khác khóa, khác thiết bị hoặc sai bản nền." "Đưa bản đầy đủ trước, rồi từng bản bổ sung theo thứ tự, cùng thiết bị và khóa.";
+    117 BackupParameter Caller
+        "The threshold, the holders or the share's number cannot be taken." "At least 2 shares restore, at most 16 are made; each holder is named once."
+        "Ngưỡng, người giữ hoặc số mảnh khóa không hợp lệ." "Cần ít nhất 2 mảnh, nhiều nhất 16 mảnh; mỗi người giữ nêu một lần.";
+    118 RestoreNotBegun Caller
+        "There is no restore at this step: it was not begun, it expired, or shares are missing." "Begin again with the archive and the shares."
+        "Không có phục hồi ở bước này: chưa bắt đầu, đã hết hạn hoặc thiếu mảnh khóa." "Bắt đầu lại với tệp sao lưu và các mảnh khóa.";
+    119 ExportNotBegun Caller
+        "There is no export at this step: it was not begun, it expired, or another took its place." "Begin the backup again."
+        "Không có sao lưu ở bước này: chưa bắt đầu, đã hết hạn hoặc bị lần khác thay." "Bắt đầu sao lưu lại.";
     140 PinDelayed Caller
         "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa partition list` says how long. Each further wrong PIN doubles the time."
         "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa partition list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";

@@ -1,6 +1,9 @@
 //! Numbers and bytes are frozen: what a caller of yesterday sends is what the engine of tomorrow understands. When a golden
 //! file differs because something was added, add to the file; a changed line is a broken caller.
 
+#[path = "frozen/backup.rs"]
+mod backup;
+
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::*;
 use coloa_wire::frame::FrameKind;

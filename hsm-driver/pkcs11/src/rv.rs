@@ -106,6 +106,10 @@ impl From<ErrorCode> for Rv {
             E::QuorumNeeded | E::QuorumNotReached | E::NoQuorumAct | E::CustodiansInvalid => CKR_FUNCTION_REJECTED,
             E::ProposalUnknown | E::ProposalExpired | E::CustodianUnknown => CKR_FUNCTION_REJECTED,
             E::CustodianSignature | E::CustodianVoted => CKR_FUNCTION_REJECTED,
+            // No function of PKCS#11 asks for what these answer.
+            E::BackupKeyMissing | E::BackupKeyPresent | E::BackupShareTaken | E::BackupParameter => CKR_FUNCTION_FAILED,
+            E::DeviceNotEmpty | E::RestoreNeedsQuorum | E::ArchiveInvalid | E::ArchiveForeign => CKR_FUNCTION_FAILED,
+            E::RestoreNotBegun | E::ExportNotBegun => CKR_FUNCTION_FAILED,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Book, Desk};
 use crate::audit::Head;
+use crate::backup::staging;
 use crate::keyring::Key;
 use crate::object::Object;
 use crate::record::{self, ROOT, RecordKind, RootRecord};
@@ -95,7 +96,7 @@ pub(super) fn take_in<P: Platform>(
 ) -> Result<(), ErrorCode> {
     let crypto = desk.platform.crypto();
     let mut sealed_root = None;
-    records.sort_by_key(|r| r.id.kind);
+    records.sort_by_key(|r| record::turn(&r.id));
     records.retain(|r| !r.id.is_log());
     for record in &records {
         if record.id == ROOT {
@@ -143,6 +144,8 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
     let open = || record::open(crypto, device, id, version, sealed);
     match RecordKind::of(id).ok_or(ErrorCode::StoreCorrupt)? {
         RecordKind::Root | RecordKind::Audit | RecordKind::Body | RecordKind::OldRetry => Ok(Fact::Opaque),
+        RecordKind::BackupKey => Ok(Fact::Opaque),
+        RecordKind::Staged => staging::fact(crypto, partition, &open()?),
         RecordKind::Device => Ok(Fact::Device(record::decode(&open()?)?)),
         RecordKind::Partition => {
             let record: record::PartitionRecord = record::decode(&open()?)?;
@@ -155,7 +158,7 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
         RecordKind::Proposal => Ok(Fact::Proposal(RequestId(id.id), record::decode(&open()?)?)),
         RecordKind::Retry => Ok(Fact::Retry(record::retry_place(id)?, record::decode(&open()?)?)),
         RecordKind::Object => {
-            let kek = &desk.state.partition(partition).map_err(|_| ErrorCode::StoreCorrupt)?.kek;
+            let kek = &desk.state.any_partition(partition).map_err(|_| ErrorCode::StoreCorrupt)?.kek;
             let plain = record::open(crypto, kek, id, version, sealed)?;
             let object = Object::from_record(ObjectId(id.id), version, record::decode(&plain)?);
             Ok(Fact::Object(partition, Arc::new(object)))

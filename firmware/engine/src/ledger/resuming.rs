@@ -51,7 +51,8 @@ pub(super) fn resume<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Option
 pub(super) fn is_due<P: Platform>(desk: &Desk<'_, P>, book: &Book) -> bool {
     let age = book.generation.saturating_sub(book.kept);
     let big = desk.platform.snapshot_from().is_some_and(|least| book.members.len() >= least);
-    big && (book.kept == 0 || age >= OLD)
+    // What is being restored is in nobody's list of partitions yet.
+    big && !desk.state.is_staging() && (book.kept == 0 || age >= OLD)
 }
 
 /// Keeps a snapshot of what the book and the state know.
@@ -76,7 +77,7 @@ fn needed<P: Platform>(desk: &Desk<'_, P>, book: &Book) -> Option<Vec<Record>> {
         Some(Record { id, version, value: Some(value) })
     };
     let mut all: Vec<_> = ids.map(read).collect::<Option<_>>()?;
-    all.sort_by_key(|record| record.id.kind);
+    all.sort_by_key(|record| crate::record::turn(&record.id));
     Some(all)
 }
 

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod forward;
+pub mod backups;
 mod carry;
 mod hooked;
 mod pairs;

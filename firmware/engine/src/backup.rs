@@ -1,0 +1,81 @@
+//! Backups under a master backup key that custodians hold together (R2, R3, R20).
+//!
+//! The key is drawn here and split at once ([`share`]); the engine keeps it sealed under its device key ([`key`]), so that a
+//! scheduled backup asks nobody, and a restore elsewhere asks the custodians. An [`archive`] is written while the device
+//! works ([`exporting`]): it is the state of one moment all the same, because it ends with a catalogue that was true under one
+//! lock. It is restored ([`restoring`]) into an empty device: staged where no command sees it ([`staging`]), read back,
+//! compared, and made visible by one small commit.
+//!
+//! What is not in an archive: the partitions' KEKs (the restoring device draws its own), the body's own secrets (its TLS keys
+//! stay its own: clients are enrolled anew), answers kept for retries, the audit log (`coloa audit export`).
+
+pub mod archive;
+pub(crate) mod exporting;
+pub(crate) mod key;
+pub(crate) mod restoring;
+pub(crate) mod share;
+pub(crate) mod staging;
+
+use crate::Platform;
+use crate::record::RecordKind;
+use coloa_wire::ErrorCode;
+use exporting::Exporting;
+use lock_api::RwLock;
+use restoring::Restoring;
+
+/// What was begun and is not used for so long is given up, with every secret in it.
+pub(crate) const IDLE_MS: u64 = 10 * 60 * 1000;
+
+/// What is under way: one export and one restore at most.
+pub(crate) struct Backups<P: Platform> {
+    pub exporting: RwLock<P::Lock, Option<Exporting<P>>>,
+    pub restoring: RwLock<P::Lock, Option<Restoring<P>>>,
+}
+
+impl<P: Platform> Backups<P> {
+    pub(crate) fn new() -> Self {
+        Backups { exporting: RwLock::new(None), restoring: RwLock::new(None) }
+    }
+
+    /// Gives up what nobody has used for long.
+    pub(crate) fn expire(&self, now: u64) {
+        let old = |used: u64| now.saturating_sub(used) > IDLE_MS || now < used;
+        let export_is_old = self.exporting.read().as_ref().is_some_and(|e| old(e.used));
+        if export_is_old {
+            *self.exporting.write() = None;
+        }
+        let restore_is_old = self.restoring.read().as_ref().is_some_and(|r| old(r.used));
+        if restore_is_old {
+            *self.restoring.write() = None;
+        }
+    }
+}
+
+/// Whether records of this kind go into an archive.
+pub(crate) fn is_carried(kind: RecordKind) -> bool {
+    match kind {
+        RecordKind::Partition | RecordKind::Auth | RecordKind::Object | RecordKind::Uses => true,
+        RecordKind::Root | RecordKind::Audit => false,
+        // The device's own: its serial number, its body's TLS keys, its custodians and their key, what it was asked.
+        RecordKind::Device | RecordKind::Body | RecordKind::BackupKey => false,
+        RecordKind::Custodians | RecordKind::Proposal => false,
+        RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged => false,
+    }
+}
+
+/// What one administrator may not do alone (R2). The table of acts that need a quorum comes to be asked here, and nowhere
+/// else about backups; until there is one, both are refused.
+pub(crate) enum QuorumAct {
+    /// Another master backup key in place of the present one: whoever takes its shares could read the next backup.
+    ReplaceKey,
+    /// An older state of a device over its newer one.
+    PutBackOlder,
+}
+
+/// Refuses what needs a quorum.
+pub(crate) fn require_quorum(act: QuorumAct) -> Result<(), ErrorCode> {
+    match act {
+        QuorumAct::ReplaceKey => Err(ErrorCode::BackupKeyPresent),
+        QuorumAct::PutBackOlder => Err(ErrorCode::RestoreNeedsQuorum),
+    }
+}
