@@ -17,9 +17,10 @@ mod key;
 mod mldsa;
 mod rejection;
 mod rsa;
+mod sharing;
 
 use aws_lc_rs::rand;
-use coloa_engine::crypto::{Kdf, Mode, Padding};
+use coloa_engine::crypto::{Kdf, Mode, Padding, SharePoint};
 use coloa_engine::{Aead, Crypto, CryptoError, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -46,6 +47,14 @@ impl Native {
 
 impl Crypto for Native {
     type Key = Key;
+
+    fn split(&self, secret: &[u8], threshold: u8, count: u8) -> Result<Vec<SharePoint>, CryptoError> {
+        sharing::split(secret, threshold, count)
+    }
+
+    fn join(&self, points: &[SharePoint]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        sharing::join(points)
+    }
 
     fn supports(&self, _feature: Feature) -> bool {
         true

@@ -13,6 +13,9 @@ pub const TAG: usize = 16;
 /// Bytes of the only AES-GCM IV length both providers must take (SP 800-38D §5.2.1.1 recommends it).
 pub const IV: usize = 12;
 
+/// A point of a split secret, and its value.
+pub type SharePoint = (u8, Zeroizing<Vec<u8>>);
+
 /// Why a provider refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CryptoError {
@@ -197,6 +200,23 @@ pub trait Crypto: Send + Sync + 'static {
     /// # Errors
     /// [`CryptoError::Invalid`] for an output too long; [`CryptoError::Unsupported`].
     fn derive(&self, _secret: &[u8], _kdf: Kdf<'_>, _out: &mut [u8]) -> Result<(), CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Splits a secret among `count` points, of which any `threshold` (from 2) join: Shamir's scheme over GF(2^8), byte by byte,
+    /// at the points from 1. Fewer say nothing about it.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`] for numbers that make no scheme; [`CryptoError::Entropy`]; [`CryptoError::Unsupported`].
+    fn split(&self, _secret: &[u8], _threshold: u8, _count: u8) -> Result<Vec<SharePoint>, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Joins as many points as the threshold of [`Crypto::split`]. It cannot tell whether they belong together.
+    ///
+    /// # Errors
+    /// [`CryptoError::Invalid`] for points that are none of one secret: of different lengths, or the same twice.
+    fn join(&self, _points: &[SharePoint]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         Err(CryptoError::Unsupported)
     }
 }

@@ -277,6 +277,14 @@ impl<P: Platform> Engine<P> {
         }
     }
 
+    /// The code for a provider that cannot split secrets, or fails at it.
+    pub(crate) fn sharing_failed(&self, error: CryptoError) -> ErrorCode {
+        match error {
+            CryptoError::Unsupported => ErrorCode::MechanismUnsupported,
+            error => self.crypto_failed(error),
+        }
+    }
+
     fn fail(&self, what: &'static str, error: ErrorCode) -> ErrorCode {
         self.failed.store(true, Ordering::Release);
         tracing::error!(what, "the engine is in its error state: it refuses cryptography");

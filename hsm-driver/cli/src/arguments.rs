@@ -94,6 +94,9 @@ pub enum Command {
     /// Tokens, as an application with this configuration sees them
     #[command(subcommand)]
     Token(Token),
+    /// Backups under a key that custodians hold together, and restoring them
+    #[command(subcommand, after_help = crate::backup::arguments::EXAMPLES)]
+    Backup(crate::backup::arguments::Backup),
     /// Look for what is wrong between an application and its tokens, step by step
     Doctor(Doctor),
     /// PINs of a token, over the application's configuration

@@ -44,6 +44,8 @@ pub enum Fault {
     NoLinkd(String),
     /// `coloa doctor` found something; it has said what.
     Unwell(usize),
+    /// A backup, a share or a restore.
+    Backup(crate::backup::Trouble),
 }
 
 impl Fault {
@@ -98,6 +100,7 @@ impl Fault {
             ),
             Fault::Key(why) => format!("the client's key cannot be made: {why}. Check --name."),
             Fault::Call(error) => error.explain(Language::English),
+            Fault::Backup(trouble) => trouble.words(Language::English),
             Fault::Config(error) => error.explain(Language::English),
             Fault::NoLinkd(why) => {
                 format!("coloa-linkd does not start: {why}. Install the package coloa-linkd, or call it by its path.")
@@ -141,6 +144,7 @@ impl Fault {
             ),
             Fault::Key(why) => format!("không tạo được khóa cho máy khách: {why}. Kiểm tra --name."),
             Fault::Call(error) => error.explain(Language::Vietnamese),
+            Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
             Fault::Config(error) => error.explain(Language::Vietnamese),
             Fault::NoLinkd(why) => {
                 format!("không chạy được coloa-linkd: {why}. Cài gói coloa-linkd, hoặc gọi bằng đường dẫn.")
@@ -153,6 +157,12 @@ impl Fault {
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
         Fault::Engine(code)
+    }
+}
+
+impl From<crate::backup::Trouble> for Fault {
+    fn from(trouble: crate::backup::Trouble) -> Self {
+        Fault::Backup(trouble)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod client;
 mod custodian;
 mod device;
@@ -60,6 +61,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         }
         Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
         Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
+        Command::Backup(asked) => backup::run(open, screen, asked),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),
         Command::Link { words } => link::hand_over(arguments, words),

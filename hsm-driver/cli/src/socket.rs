@@ -48,12 +48,17 @@ impl AdminSocket {
 
     /// Gives the engine a command.
     pub fn call<C: Command>(&mut self, session: Option<SessionId>, request: &C) -> Result<C::Reply, Fault> {
-        self.send(C::CODE as u16, session, request)
+        self.send(C::CODE as u16, session, request, &[])
+    }
+
+    /// Gives the engine a command with bulk.
+    pub fn call_with<C: Command>(&mut self, request: &C, bulk: &[u8]) -> Result<C::Reply, Fault> {
+        self.send(C::CODE as u16, None, request, bulk)
     }
 
     /// Asks the appliance.
     pub fn ask<C: AdminCommand>(&mut self, request: &C) -> Result<C::Reply, Fault> {
-        self.send(C::CODE, None, request)
+        self.send(C::CODE, None, request, &[])
     }
 
     /// The bulk of the last reply.
@@ -61,7 +66,13 @@ impl AdminSocket {
         Frame::parse(&self.reply).map(|f| f.bulk).unwrap_or_default()
     }
 
-    fn send<Q: Encode<()>, R>(&mut self, code: u16, session: Option<SessionId>, request: &Q) -> Result<R, Fault>
+    fn send<Q: Encode<()>, R>(
+        &mut self,
+        code: u16,
+        session: Option<SessionId>,
+        request: &Q,
+        bulk: &[u8],
+    ) -> Result<R, Fault>
     where
         R: for<'b> Decode<'b, ()>,
     {
@@ -69,7 +80,7 @@ impl AdminSocket {
         command::encode_head(request, &mut head);
         self.request = self.request.saturating_add(1);
         let frame = Frame::status(FrameKind::Call, code, self.request);
-        let answer = self.exchange(&Frame { head: &head, session, ..frame })?;
+        let answer = self.exchange(&Frame { head: &head, bulk, session, ..frame })?;
         Ok(command::decode_head(answer.head)?)
     }
 

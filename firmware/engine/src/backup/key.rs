@@ -40,7 +40,7 @@ impl BackupKeyRecord {
         let crypto = engine.platform().crypto();
         let (key, master): ([u8; 16], MasterKey) = (engine.random()?, Zeroizing::new(engine.random()?));
         let shares = share::split(crypto, &master, key, threshold, names);
-        let shares = shares.map_err(|error| engine.crypto_failed(error))?;
+        let shares = shares.map_err(|error| engine.sharing_failed(error))?;
         let holders = shares.iter().map(|s| Holder { name: s.holder.clone(), digest: share::digest(crypto, s) });
         let holders = holders.collect();
         let shares = shares.into_iter().map(Some).collect();

@@ -96,7 +96,8 @@ impl<P: Platform> Restoring<P> {
         let wanted = self.header.threshold.saturating_sub(given);
         if wanted == 0 {
             let shares = core::mem::take(&mut self.shares);
-            let master = share::join(&shares).ok_or(ErrorCode::ArchiveInvalid)?;
+            let master = share::join(engine.platform().crypto(), &shares);
+            let master = master.map_err(|error| engine.sharing_failed(error))?;
             self.unlock(engine, master)?;
         }
         Ok(BackupShareGiveReply { verdict: judged.verdict, holder: judged.holder, given, wanted })

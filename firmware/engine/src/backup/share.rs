@@ -1,6 +1,6 @@
 //! Shares of the master backup key (R2, R3): Shamir's scheme over GF(2^8), of 32 random bytes.
 //!
-//! `vsss-rs` splits and joins, without tables and branches on secrets. A share says which key, of which threshold, whose and
+//! The provider splits and joins ([`Crypto::split`]); one that cannot makes no key. A share says which key, of which threshold, whose and
 //! which it is, and the key's record and every archive's header hold the SHA-256 of every whole share. So each share is judged
 //! alone, before anything is joined: one of another key, an altered one, or one under another name is named and not used.
 //!
@@ -8,14 +8,13 @@
 //! and independent of the key, so that finding it from its digest is a search through 2^256 values, as is finding the key
 //! from its check value. What is joined is checked once more against that check value, and the archive's header by a MAC.
 
+use crate::crypto::SharePoint;
 use crate::{Crypto, CryptoError, Hash};
 use alloc::string::String;
 use alloc::vec::Vec;
 use coloa_wire::command::{MAX_HOLDER_NAME, MAX_SHARE_HOLDERS, ShareVerdict};
 use minicbor::{Decode, Encode};
-use rand_core::{TryCryptoRng, TryRng};
 use subtle::ConstantTimeEq;
-use vsss_rs::Gf256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The version of a share's encoding and of the scheme behind it.
@@ -76,43 +75,6 @@ pub(crate) fn is_sound<'a>(threshold: u8, names: impl Iterator<Item = &'a str> +
         && names.clone().all(|name| named(name) && once(name))
 }
 
-/// The provider's DRBG as `rand_core` asks for one.
-struct Drbg<'a, C: Crypto> {
-    crypto: &'a C,
-    /// An error cannot come out of `vsss-rs`: what was split is thrown away when this is set.
-    failed: &'a core::cell::Cell<Option<CryptoError>>,
-}
-
-impl<C: Crypto> Drbg<'_, C> {
-    fn bytes<const N: usize>(&self) -> [u8; N] {
-        let mut out = [0; N];
-        self.fill(&mut out);
-        out
-    }
-
-    fn fill(&self, out: &mut [u8]) {
-        if let Err(error) = self.crypto.random(out) {
-            self.failed.set(Some(error));
-        }
-    }
-}
-
-impl<C: Crypto> TryRng for Drbg<'_, C> {
-    type Error = core::convert::Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(u32::from_le_bytes(self.bytes()))
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(u64::from_le_bytes(self.bytes()))
-    }
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        self.fill(out);
-        Ok(())
-    }
-}
-
-impl<C: Crypto> TryCryptoRng for Drbg<'_, C> {}
-
 /// Splits a key among holders that are [`is_sound`].
 pub(crate) fn split<C: Crypto>(
     crypto: &C,
@@ -121,32 +83,20 @@ pub(crate) fn split<C: Crypto>(
     threshold: u8,
     holders: &[String],
 ) -> Result<Vec<Share>, CryptoError> {
-    let failed = core::cell::Cell::new(None);
-    let drbg = Drbg { crypto, failed: &failed };
-    let points = Gf256::split_array(usize::from(threshold), holders.len(), master.as_slice(), drbg);
-    let points: Vec<_> = points.map_err(|_| CryptoError::Invalid)?.into_iter().map(Zeroizing::new).collect();
-    if let Some(error) = failed.get() {
-        return Err(error);
-    }
-    let share = |(holder, point): (&String, &Zeroizing<Vec<u8>>)| {
-        let (&index, value) = point.split_first().ok_or(CryptoError::Invalid)?;
-        let value = value.try_into().map_err(|_| CryptoError::Invalid)?;
-        Ok(Share { scheme: SCHEME, key, threshold, index, holder: holder.clone(), value })
+    let count = u8::try_from(holders.len()).map_err(|_| CryptoError::Invalid)?;
+    let points = crypto.split(master.as_slice(), threshold, count)?;
+    let share = |(holder, (index, value)): (&String, &SharePoint)| {
+        let value = value.as_slice().try_into().map_err(|_| CryptoError::Invalid)?;
+        Ok(Share { scheme: SCHEME, key, threshold, index: *index, holder: holder.clone(), value })
     };
     holders.iter().zip(&points).map(share).collect()
 }
 
 /// Joins as many shares as the threshold, which [`judge`] has accepted.
-pub(crate) fn join(shares: &[Share]) -> Option<MasterKey> {
-    let point = |share: &Share| {
-        let mut point = Vec::with_capacity(33);
-        point.push(share.index);
-        point.extend_from_slice(&share.value);
-        point
-    };
-    let points: Zeroizing<Vec<Vec<u8>>> = Zeroizing::new(shares.iter().map(point).collect());
-    let joined = Gf256::combine_array(&*points).map(Zeroizing::new).ok()?;
-    joined.as_slice().try_into().ok().map(Zeroizing::new)
+pub(crate) fn join<C: Crypto>(crypto: &C, shares: &[Share]) -> Result<MasterKey, CryptoError> {
+    let points: Vec<SharePoint> = shares.iter().map(|s| (s.index, Zeroizing::new(s.value.to_vec()))).collect();
+    let joined = crypto.join(&points)?;
+    joined.as_slice().try_into().map(Zeroizing::new).map_err(|_| CryptoError::Invalid)
 }
 
 /// What a share's digest is, over the whole of it.

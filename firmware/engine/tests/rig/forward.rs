@@ -70,4 +70,12 @@ macro_rules! forward {
     (@ derive) => {
         fn derive(&self, secret: &[u8], kdf: Kdf<'_>, out: &mut [u8]) -> Result<(), CryptoError> { Native.derive(secret, kdf, out) }
     };
+    (@ split) => {
+        fn split(&self, secret: &[u8], threshold: u8, count: u8) -> Result<Vec<SharePoint>, CryptoError> {
+            Native.split(secret, threshold, count)
+        }
+    };
+    (@ join) => {
+        fn join(&self, points: &[SharePoint]) -> Result<Zeroizing<Vec<u8>>, CryptoError> { Native.join(points) }
+    };
 }

@@ -59,5 +59,5 @@ impl Crypto for Hooked {
         seal,
         open
     );
-    forward!(encrypt, decrypt, rsa_encrypt, rsa_decrypt, agree, encapsulate, decapsulate, derive);
+    forward!(encrypt, decrypt, rsa_encrypt, rsa_decrypt, agree, encapsulate, decapsulate, derive, split, join);
 }
