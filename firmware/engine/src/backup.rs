@@ -64,8 +64,11 @@ pub(crate) fn is_carried(kind: RecordKind) -> bool {
 }
 
 /// What one administrator may not do alone (R2). The table of acts that need a quorum comes to be asked here, and nowhere
-/// else about backups; until there is one, both are refused.
+/// else about backups. Until there is one, the first key is an administrator's to make, in a ceremony that the log shows, and
+/// the others are refused.
 pub(crate) enum QuorumAct {
+    /// The first master backup key: whoever takes its shares alone can read every backup.
+    FirstKey,
     /// Another master backup key in place of the present one: whoever takes its shares could read the next backup.
     ReplaceKey,
     /// An older state of a device over its newer one.
@@ -75,6 +78,7 @@ pub(crate) enum QuorumAct {
 /// Refuses what needs a quorum.
 pub(crate) fn require_quorum(act: QuorumAct) -> Result<(), ErrorCode> {
     match act {
+        QuorumAct::FirstKey => Ok(()),
         QuorumAct::ReplaceKey => Err(ErrorCode::BackupKeyPresent),
         QuorumAct::PutBackOlder => Err(ErrorCode::RestoreNeedsQuorum),
     }

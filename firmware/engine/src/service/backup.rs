@@ -31,9 +31,7 @@ pub(crate) fn create_key<P: Platform>(
         return Err(ErrorCode::BackupParameter);
     }
     let present = call.engine.device_record(&BACKUP_KEY)?.map(|(version, _)| version);
-    if present.is_some() {
-        require_quorum(QuorumAct::ReplaceKey)?;
-    }
+    require_quorum(if present.is_some() { QuorumAct::ReplaceKey } else { QuorumAct::FirstKey })?;
     let record = BackupKeyRecord::draw(call.engine, command.threshold, &command.holders)?;
     let info = record.info(call.engine)?;
     let change = record.change(call.engine, present.unwrap_or_default())?;
