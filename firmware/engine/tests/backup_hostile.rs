@@ -2,8 +2,8 @@
 
 mod rig;
 
-use coloa_engine::Platform;
 use coloa_engine::archive::{Outline, chunk_length};
+use coloa_engine::{Crypto, Hash, Platform};
 use coloa_store_testkit::{Fault, RamStore};
 use coloa_wire::command::*;
 use coloa_wire::{AttributeType as A, ErrorCode, ObjectId, PartitionId};
@@ -57,6 +57,39 @@ fn every_changed_byte_is_found() {
         refused(&engine, &store, &case, &bytes, &format!("byte {at}"));
     }
     assert!(give_bytes(&engine, &case, &whole).is_ok(), "the whole one is taken");
+}
+
+/// Who has no key but writes the links and the chain anew: what anybody can compute proves nothing.
+#[test]
+fn who_mends_the_chain_without_the_key_is_found() {
+    let case = case();
+    let store = RamStore::new();
+    let engine = second(&store);
+    let crypto = engine.platform().crypto();
+    for number in 0..case.archive.len() {
+        for at in 5..case.archive[number].len() - LINK {
+            let mut chunks = case.archive.clone();
+            chunks[number][at] ^= 1 << (at % 8);
+            mend(crypto, &mut chunks);
+            refused(&engine, &store, &case, &chunks.concat(), &format!("chunk {number}, byte {at}"));
+        }
+    }
+    let mut whole = case.archive.clone();
+    mend(crypto, &mut whole);
+    assert_eq!(whole, case.archive, "mending what is whole changes nothing");
+}
+
+/// Bytes of a chunk's link.
+const LINK: usize = 8;
+
+/// Computes every link anew, as the archive's format says.
+fn mend(crypto: &Hooked, chunks: &mut Chunks) {
+    let mut chain = b"coloa archive v1".to_vec();
+    for chunk in chunks {
+        let end = chunk.len() - LINK;
+        chain = crypto.digest(Hash::Sha256, &[&chain, &chunk[..end]]).as_ref().to_vec();
+        chunk[end..].copy_from_slice(&chain[..LINK]);
+    }
 }
 
 /// Cut off anywhere, lengthened, reordered, doubled, with a chunk left out or one of another archive.

@@ -49,8 +49,9 @@ impl<K> Reader<K> {
         let (mac, encoded) = header_parts(chunk)?;
         let header = header(chunk)?;
         let keys = Keys::derive(crypto, master, &header.salt).map_err(|_| ErrorCode::Internal)?;
-        let right = keys.mac(crypto, &[b"header", encoded]).map_err(|_| ErrorCode::Internal)?;
-        if !bool::from(right.ct_eq(mac)) {
+        let made = keys.mac(crypto, &[b"header", encoded]).map_err(|_| ErrorCode::Internal)?;
+        let authentic = is_authentic(&made, mac);
+        if !authentic {
             return Err(ErrorCode::ArchiveInvalid);
         }
         let (chain, content) = (linked(crypto, LABEL, chunk)?, SetHash::default());
@@ -164,8 +165,8 @@ impl<K> Reader<K> {
 
     fn end<C: Crypto<Key = K>>(&self, crypto: &C, payload: &[u8]) -> Result<Footer, ErrorCode> {
         let (mac, encoded) = payload.split_first_chunk::<MAC>().ok_or(ErrorCode::ArchiveInvalid)?;
-        let right = self.keys.mac(crypto, &[b"footer", &self.chain, encoded]).map_err(|_| ErrorCode::Internal)?;
-        if !bool::from(right.ct_eq(mac)) {
+        let made = self.keys.mac(crypto, &[b"footer", &self.chain, encoded]).map_err(|_| ErrorCode::Internal)?;
+        if !is_authentic(&made, mac) {
             return Err(ErrorCode::ArchiveInvalid);
         }
         let footer: Footer = whole(encoded)?;
@@ -174,6 +175,10 @@ impl<K> Reader<K> {
         let right = footer.chunks == self.chunks && footer.records == self.entries && counted;
         if right { Ok(footer) } else { Err(ErrorCode::ArchiveInvalid) }
     }
+}
+
+fn is_authentic(made: &[u8; MAC], given: &[u8; MAC]) -> bool {
+    made.ct_eq(given).into()
 }
 
 /// The item that begins here, and where it ends; `None` when the rest of it is in the next chunk.
