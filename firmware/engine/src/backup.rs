@@ -18,7 +18,6 @@ pub(crate) mod staging;
 
 use crate::Platform;
 use crate::record::RecordKind;
-use coloa_wire::ErrorCode;
 use exporting::Exporting;
 use lock_api::RwLock;
 use restoring::Restoring;
@@ -60,26 +59,5 @@ pub(crate) fn is_carried(kind: RecordKind) -> bool {
         RecordKind::Device | RecordKind::Body | RecordKind::BackupKey => false,
         RecordKind::Custodians | RecordKind::Proposal => false,
         RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged => false,
-    }
-}
-
-/// What one administrator may not do alone (R2). The table of acts that need a quorum comes to be asked here, and nowhere
-/// else about backups. Until there is one, the first key is an administrator's to make, in a ceremony that the log shows, and
-/// the others are refused.
-pub(crate) enum QuorumAct {
-    /// The first master backup key: whoever takes its shares alone can read every backup.
-    FirstKey,
-    /// Another master backup key in place of the present one: whoever takes its shares could read the next backup.
-    ReplaceKey,
-    /// An older state of a device over its newer one.
-    PutBackOlder,
-}
-
-/// Refuses what needs a quorum.
-pub(crate) fn require_quorum(act: QuorumAct) -> Result<(), ErrorCode> {
-    match act {
-        QuorumAct::FirstKey => Ok(()),
-        QuorumAct::ReplaceKey => Err(ErrorCode::BackupKeyPresent),
-        QuorumAct::PutBackOlder => Err(ErrorCode::RestoreNeedsQuorum),
     }
 }

@@ -99,6 +99,28 @@ fn two_of_three_destroy_a_partition_and_one_does_not() {
     }
 }
 
+/// The first key and any other: who takes the shares of a key alone reads every backup under it.
+#[test]
+fn a_backup_key_is_drawn_and_replaced_by_a_quorum() {
+    let (engine, _, [an, binh, _]) = governed(&RamStore::new());
+    let operator = Caller::new(&engine, admin());
+    let create = BackupKeyCreate { threshold: 2, holders: ["An", "Bình", "Chi"].map(String::from).into() };
+    assert_eq!(operator.call(&create).err(), Some(ErrorCode::QuorumNeeded));
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let text = propose(&engine, &create).unwrap();
+        assert_eq!(text.subject, "2 of An, Bình, Chi");
+        operator.call(&an.vote(&text, Voice::Approve)).unwrap();
+        operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
+        let head = execute(&engine, text.id).unwrap().head;
+        keys.push(decode_head::<BackupKeyInfoReply>(&head).unwrap().key);
+    }
+    assert_ne!(keys[0], keys[1]);
+    assert_eq!(operator.call(&BackupKeyInfo {}).unwrap().key, keys[1]);
+    let unsound = BackupKeyCreate { threshold: 3, holders: vec!["An".into()] };
+    assert_eq!(propose(&engine, &unsound).err(), Some(ErrorCode::BackupParameter));
+}
+
 /// In a batch as well.
 #[test]
 fn an_administrator_alone_gets_nothing_done() {

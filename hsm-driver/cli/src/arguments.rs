@@ -204,6 +204,15 @@ pub enum Act {
     },
     /// Name other custodians
     Custodians(CustodianSet),
+    /// Draw another master backup key; `coloa backup key hand-out` comes after
+    BackupKey {
+        /// How many shares restore
+        #[arg(long, value_name = "M")]
+        threshold: u8,
+        /// Who gets a share; several times
+        #[arg(long = "holder", value_name = "NAME", required = true)]
+        holders: Vec<String>,
+    },
     /// Destroy everything on the device
     Zeroize,
 }

@@ -52,6 +52,9 @@ fn propose(socket: &mut AdminSocket, screen: &Screen, act: &Act, (reason, hours)
             proposed(&PartitionDestroy { partition })
         }
         Act::Custodians(asked) => proposed(&named(asked)?),
+        Act::BackupKey { threshold, holders } => {
+            proposed(&BackupKeyCreate { threshold: *threshold, holders: holders.clone() })
+        }
         Act::Zeroize => proposed(&DeviceZeroize { serial: socket.call(None, &DeviceInfo {})?.serial }),
     };
     let (reason, seconds) = (reason.to_owned(), hours.saturating_mul(3600));
@@ -163,12 +166,20 @@ fn act_name(text: &QuorumText) -> &'static str {
     CommandCode::try_from(text.code).map_or("unknown", CommandCode::name)
 }
 
+/// Whether this version can show the act.
+fn is_known(text: &QuorumText) -> bool {
+    use CommandCode::{BackupKeyCreate, CustodiansSet, DeviceZeroize, PartitionDestroy};
+    let code = CommandCode::try_from(text.code);
+    matches!(code, Ok(PartitionDestroy | CustodiansSet | DeviceZeroize | BackupKeyCreate))
+}
+
 fn words(screen: &Screen, text: &QuorumText) -> String {
     let said = match CommandCode::try_from(text.code) {
         Ok(CommandCode::PartitionDestroy) => {
             screen.text("destroy a partition with every key in it", "tiêu hủy phân vùng cùng mọi khóa bên trong")
         }
         Ok(CommandCode::CustodiansSet) => screen.text("name other custodians", "thay người giữ khóa"),
+        Ok(CommandCode::BackupKeyCreate) => screen.text("draw another master backup key", "tạo khóa sao lưu chủ khác"),
         Ok(CommandCode::DeviceZeroize) => screen.text("destroy everything on the device", "xóa sạch thiết bị"),
         _ => screen.text(
             "an act that this version does not know: do not sign it",
@@ -194,11 +205,7 @@ fn particulars(text: &QuorumText) -> Vec<String> {
 
 /// Shows the text, asks, and signs.
 fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVote, Fault> {
-    let known = matches!(
-        CommandCode::try_from(text.code),
-        Ok(CommandCode::PartitionDestroy | CommandCode::CustodiansSet | CommandCode::DeviceZeroize)
-    );
-    if !known {
+    if !is_known(&text) {
         return Err(Fault::Unknown(format!(
             "act {} in this version: it cannot be shown, so it is not signed",
             text.code

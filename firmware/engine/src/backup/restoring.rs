@@ -8,7 +8,6 @@ use super::archive::{self, Entry, Footer, Header, Item, Part, Reader};
 use super::key::{self, BackupKeyRecord};
 use super::share::{self, MasterKey, Share};
 use super::staging::{self, Counters};
-use super::{QuorumAct, require_quorum};
 use crate::keyring::Key;
 use crate::record::{self, BACKUP_KEY, Kek, PartitionRecord, RecordKind};
 use crate::{Engine, Platform, RecordId};
@@ -170,7 +169,7 @@ impl<P: Platform> Restoring<P> {
 fn may_restore<P: Platform>(engine: &Engine<P>, header: &Header) -> Result<(), ErrorCode> {
     let device = engine.state().device().ok_or(ErrorCode::DeviceNotInitialized)?;
     if device.serial == header.serial {
-        require_quorum(QuorumAct::PutBackOlder)?;
+        return Err(ErrorCode::RestoreNeedsQuorum);
     }
     if engine.state().partitions().is_empty() { Ok(()) } else { Err(ErrorCode::DeviceNotEmpty) }
 }

@@ -4,7 +4,7 @@ use crate::Platform;
 use crate::backup::exporting::Exporting;
 use crate::backup::key::{self, BackupKeyRecord};
 use crate::backup::restoring::Restoring;
-use crate::backup::{QuorumAct, require_quorum, share, staging};
+use crate::backup::{share, staging};
 use crate::call::{Call, Effect};
 use crate::ledger::Change;
 use crate::record::BACKUP_KEY;
@@ -20,7 +20,7 @@ fn enter<P: Platform>(call: &Call<'_, P>) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-/// The first key is an administrator's to make; another in its place is not.
+/// Where there are custodians, a key is theirs to approve, the first and any other; else only the first can be made.
 pub(crate) fn create_key<P: Platform>(
     call: &mut Call<'_, P>,
     command: BackupKeyCreate,
@@ -31,7 +31,10 @@ pub(crate) fn create_key<P: Platform>(
         return Err(ErrorCode::BackupParameter);
     }
     let present = call.engine.device_record(&BACKUP_KEY)?.map(|(version, _)| version);
-    require_quorum(if present.is_some() { QuorumAct::ReplaceKey } else { QuorumAct::FirstKey })?;
+    // Whoever takes the shares of another key alone could read the next backup.
+    if present.is_some() && call.approval.is_none() {
+        return Err(ErrorCode::BackupKeyPresent);
+    }
     let record = BackupKeyRecord::draw(call.engine, command.threshold, &command.holders)?;
     let info = record.info(call.engine)?;
     let change = record.change(call.engine, present.unwrap_or_default())?;
@@ -181,5 +184,5 @@ fn restoring<P: Platform, T>(
 }
 
 fn of_device<K>(changes: Vec<Change<K>>) -> Effect<K> {
-    Effect { partition: None, object: None, relies_on: Vec::new(), changes, empties: None }
+    Effect { changes, ..Effect::on_device() }
 }

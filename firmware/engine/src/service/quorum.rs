@@ -1,5 +1,6 @@
 //! Custodians, proposals, voices (R2).
 
+use crate::backup::share;
 use crate::call::{self, Call, Effect, removal};
 use crate::keyring::Key;
 use crate::ledger::Change;
@@ -103,6 +104,15 @@ fn subject<P: Platform>(call: &Call<'_, P>, code: u16, head: &[u8]) -> Result<St
             are_possible(call, act.threshold, &act.custodians)?;
             let names: Vec<_> = act.custodians.iter().map(|c| c.name.as_str()).collect();
             Ok(format!("{} of {}", act.threshold, names.join(", ")))
+        }
+        CommandCode::BackupKeyCreate => {
+            let act: BackupKeyCreate = decode_head(head)?;
+            let sound = share::is_sound(act.threshold, act.holders.iter().map(String::as_str));
+            if sound {
+                Ok(format!("{} of {}", act.threshold, act.holders.join(", ")))
+            } else {
+                Err(ErrorCode::BackupParameter)
+            }
         }
         CommandCode::DeviceZeroize => {
             let act: DeviceZeroize = decode_head(head)?;
