@@ -11,16 +11,18 @@ use crate::ledger::Request;
 use crate::object::Object;
 use crate::record::{self, UsesRecord};
 use crate::session::Session;
-use crate::state::Fact;
-use crate::{Engine, Platform};
+use crate::state::{Fact, Partition};
+use crate::{Engine, Platform, life};
 use alloc::vec;
-use coloa_wire::ErrorCode;
+use coloa_wire::{AttributeType as A, ErrorCode};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Invocations of one key with IVs that are not counted up (SP 800-38D §8.3).
 pub const MAX_GCM_INVOCATIONS: u64 = 1 << 32;
 const FIRST_BLOCK: usize = 16;
 const LAST_BLOCK: usize = 1 << 16;
+/// A block of a key with few uses is this part of them at most.
+const SHARE: u64 = 16;
 
 /// What an object may spend without asking. Copies and later versions of an object share it.
 #[derive(Default)]
@@ -51,7 +53,46 @@ impl Allowance {
     }
 }
 
-/// Spends one encryption.
+/// Spends one use of a key that protects so often and no more ([`A::MAX_USES`], R12).
+///
+/// # Errors
+/// As [`spend`].
+pub(crate) fn spend_use<P: Platform>(
+    call: &Call<'_, P>,
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+    permission: A,
+) -> Result<(), ErrorCode> {
+    let counted = object.number(A::MAX_USES).is_some() && !life::processes(permission);
+    if counted { take(call, session, object) } else { Ok(()) }
+}
+
+/// How often a key may protect.
+fn limit<P: Platform>(call: &Call<'_, P>, object: &Object<Key<P>>) -> u64 {
+    let limit = call.engine.platform().limits().encryptions;
+    object.number(A::MAX_USES).map_or(limit, |most| most.min(limit))
+}
+
+/// How often a key may have protected, where that is counted in the store.
+pub(crate) fn spent<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Partition<P>,
+    object: &Object<Key<P>>,
+) -> Result<Option<u64>, ErrorCode> {
+    if !object.has_secret_value() {
+        return Ok(None);
+    }
+    let (version, reserved) = partition.reserved(&count_of(engine, object)?);
+    let left = object.allowance().left.load(Ordering::Relaxed) as u64;
+    Ok((version > 0).then(|| reserved.saturating_sub(left)))
+}
+
+/// Which count is that of a key: the one of its value.
+fn count_of<P: Platform>(engine: &Engine<P>, object: &Object<Key<P>>) -> Result<[u8; 16], ErrorCode> {
+    counter(engine, object.secret())
+}
+
+/// Spends one encryption with an IV that is not counted up; where every use is counted, it is already.
 ///
 /// # Errors
 /// `KeyLimitReached`; `Conflict` when another one reserved at the same moment: try again.
@@ -60,15 +101,18 @@ pub(crate) fn spend<P: Platform>(
     session: &Session<P>,
     object: &Object<Key<P>>,
 ) -> Result<(), ErrorCode> {
+    if object.number(A::MAX_USES).is_some() { Ok(()) } else { take(call, session, object) }
+}
+
+fn take<P: Platform>(call: &Call<'_, P>, session: &Session<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
     let allowance = object.allowance();
     if allowance.spend() {
         return Ok(());
     }
-    if object.counts_durably() { reserve(call, session, object) } else { pass(call, allowance) }
+    if object.counts_durably() { reserve(call, session, object) } else { pass(allowance, limit(call, object)) }
 }
 
-fn pass<P: Platform>(call: &Call<'_, P>, allowance: &Allowance) -> Result<(), ErrorCode> {
-    let limit = call.engine.platform().limits().encryptions;
+fn pass(allowance: &Allowance, limit: u64) -> Result<(), ErrorCode> {
     let room = limit.saturating_sub(allowance.passing()).min(LAST_BLOCK as u64);
     let block = usize::try_from(room).ok().filter(|b| *b > 0).ok_or(ErrorCode::KeyLimitReached)?;
     allowance.passing.fetch_add(1, Ordering::Relaxed);
@@ -84,11 +128,14 @@ pub(crate) fn counter<P: Platform>(engine: &Engine<P>, secret: &[u8]) -> Result<
 
 fn reserve<P: Platform>(call: &Call<'_, P>, session: &Session<P>, object: &Object<Key<P>>) -> Result<(), ErrorCode> {
     let (engine, partition, allowance) = (call.engine, &session.partition, object.allowance());
-    let key = counter(engine, object.secret())?;
+    let key = count_of(engine, object)?;
     let (version, reserved) = partition.reserved(&key);
     let passing = allowance.passing.swap(0, Ordering::Relaxed);
     let reserved = reserved.saturating_add((passing as u64).saturating_mul(LAST_BLOCK as u64));
-    let room = engine.platform().limits().encryptions.saturating_sub(reserved);
+    let limit = limit(call, object);
+    // A block of few uses is small, so that a restart does not waste most of them.
+    let most = if object.number(A::MAX_USES).is_some() { (limit / SHARE).max(1) } else { u64::MAX };
+    let room = limit.saturating_sub(reserved).min(most);
     let block = usize::try_from(room.min(allowance.next_block() as u64)).unwrap_or_default();
     let outcome = if block == 0 {
         Err(ErrorCode::KeyLimitReached)

@@ -6,10 +6,11 @@ mod partition;
 mod rules;
 
 pub(crate) use partition::{mirrors, narrowest, obey, only_narrows, travels_freely, wraps_only};
+pub(crate) use rules::{MAX_PERIOD, MAX_TEXT, is_inherited};
 
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
-use coloa_wire::command::PartitionMode;
+use coloa_wire::command::{KeyState, PartitionMode};
 use coloa_wire::{Attribute, AttributeType as A, ErrorCode, MechanismType, Template, Value};
 use rules::{Change, class_bit, has_form, may_be_given, rule_of};
 
@@ -215,6 +216,7 @@ impl Wanted {
     }
 
     fn set_origin(&mut self) {
+        self.default(A::STATE, KeyState::Active.number());
         let mechanism = match self.origin {
             Origin::Generate(mechanism) => u64::from(mechanism.0),
             // CK_UNAVAILABLE_INFORMATION

@@ -73,6 +73,9 @@ pub struct AuditEvent {
     /// The client certificate of who asked: names need not be unique.
     #[n(7)]
     pub identity: Option<Identity>,
+    /// What the numbers do not say: what kind of object was made, the state of a key and why.
+    #[n(8)]
+    pub detail: Option<String>,
 }
 
 /// The end of the chain.
@@ -143,14 +146,16 @@ pub(crate) struct Act {
     pub partition: Option<PartitionId>,
     /// `None` for the engine itself.
     pub who: Option<Arc<Peer>>,
+    pub detail: Option<&'static str>,
 }
 
 impl Act {
     pub(crate) fn counted(self, count: u64) -> AuditEvent {
-        let Act { object, mechanism, action, result, partition, who } = self;
+        let Act { object, mechanism, action, result, partition, who, detail } = self;
         let name = who.as_ref().map_or(ENGINE, |peer| peer.name()).to_string();
         let identity = who.and_then(|peer| peer.identity());
-        AuditEvent { who: name, action, result, partition, object, mechanism, count, identity }
+        let detail = detail.map(ToString::to_string);
+        AuditEvent { who: name, action, result, partition, object, mechanism, count, identity, detail }
     }
 }
 

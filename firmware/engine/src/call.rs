@@ -10,8 +10,10 @@ use crate::retries::Turn;
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Engine, Peer, Platform, RecordId, policy, service};
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use coloa_wire::attribute::class;
 use coloa_wire::command::{self, CommandCode, Lifecycle};
 use coloa_wire::{Command, ErrorCode, Frame, MechanismType, ObjectId, RetryId, SessionId, UseTicket};
 use core::cell::Cell;
@@ -42,6 +44,10 @@ pub(crate) struct Call<'a, P: Platform> {
     /// A quorum approves it.
     pub approval: Option<Approval>,
     leave: Cell<Leave>,
+    /// What the log says of a management act beside its numbers.
+    pub detail: Option<String>,
+    /// The key that is used counts as compromised.
+    tainted: Cell<bool>,
 }
 
 impl<'a, P: Platform> Call<'a, P> {
@@ -60,6 +66,8 @@ impl<'a, P: Platform> Call<'a, P> {
             in_batch: false,
             approval: None,
             leave: Cell::new(Leave::None),
+            detail: None,
+            tainted: Cell::new(false),
         }
     }
 
@@ -81,6 +89,11 @@ impl<'a, P: Platform> Call<'a, P> {
 
     pub(crate) fn leave(&self) -> &Cell<Leave> {
         &self.leave
+    }
+
+    /// Has the log mark this use of a key that counts as compromised.
+    pub(crate) fn taint(&self) {
+        self.tainted.set(true);
     }
 
     pub(crate) fn into_out(self) -> Vec<u8> {
@@ -108,7 +121,7 @@ impl<'a, P: Platform> Call<'a, P> {
         if let Some((id, digest)) = self.digest {
             effect.changes.push(self.remember(id, digest, &reply)?);
         }
-        let mut events = alloc::vec![self.event(effect.partition, effect.object, 0)];
+        let mut events = self.events(&effect);
         if let Some(approval) = &self.approval {
             effect.changes.push(approval.spend::<P>());
             effect.relies_on.push(approval.relies_on());
@@ -118,6 +131,23 @@ impl<'a, P: Platform> Call<'a, P> {
         let Effect { relies_on, changes, empties, .. } = effect;
         self.engine.commit(Request { relies_on, changes, empties, answers, events })?;
         Ok(reply)
+    }
+
+    /// What the log will say of an act, of each object in turn: every object that is there was once recorded (R35).
+    fn events(&self, effect: &Effect<Key<P>>) -> Vec<AuditEvent> {
+        let said = |object: Option<ObjectId>, kind: Option<&str>| {
+            let detail = self.detail.clone().or(kind.map(ToString::to_string));
+            AuditEvent { detail, ..self.event(effect.partition, object, 0) }
+        };
+        let of = |change: &Change<Key<P>>| match &change.fact {
+            Fact::Object(_, object) => Some((object.id, (change.expected == 0).then(|| kind_word(object.class())))),
+            _ => None,
+        };
+        let touched: Vec<_> = effect.changes.iter().filter_map(of).collect();
+        let named = touched.iter().find(|(id, _)| Some(*id) == effect.object).and_then(|(_, kind)| *kind);
+        let others = touched.iter().filter(|(id, _)| Some(*id) != effect.object);
+        let first = said(effect.object, named);
+        core::iter::once(first).chain(others.map(|(id, kind)| said(Some(*id), *kind))).collect()
     }
 
     /// The change that keeps the answer, in place of the oldest one.
@@ -157,7 +187,11 @@ impl<'a, P: Platform> Call<'a, P> {
         mechanism: MechanismType,
         outcome: Result<T, ErrorCode>,
     ) -> Result<T, ErrorCode> {
-        let act = Act { mechanism: Some(mechanism), ..self.act(session, Some(object), result_number(&outcome)) };
+        let result = match &outcome {
+            Ok(_) if self.tainted.get() => ErrorCode::KeyCompromisedUsed.number(),
+            other => result_number(other),
+        };
+        let act = Act { mechanism: Some(mechanism), ..self.act(session, Some(object), result) };
         let logged = self.engine.count_use(act);
         outcome.and_then(|value| logged.map(|()| value))
     }
@@ -165,12 +199,12 @@ impl<'a, P: Platform> Call<'a, P> {
     /// Logs what happened in the session only.
     pub(crate) fn note(&self, session: &Session<P>, object: Option<ObjectId>) {
         // It has happened; later ones are refused.
-        let _ = self.engine.count_use(self.act(session, object, 0));
+        let _ = self.engine.count_use(Act { detail: Some(IN_SESSION), ..self.act(session, object, 0) });
     }
 
     fn act(&self, session: &Session<P>, object: Option<ObjectId>, result: u16) -> Act {
         let (who, partition) = (Some(session.peer().clone()), Some(session.partition.id));
-        Act { object, mechanism: None, action: self.code, result, partition, who }
+        Act { object, action: self.code, result, partition, who, ..Act::default() }
     }
 
     /// A retry id is worth something only to the same caller, on the same partition, for the same request.
@@ -208,6 +242,19 @@ impl<K> Effect<K> {
 
     pub(crate) fn on_partition(id: coloa_wire::PartitionId, changes: Vec<Change<K>>) -> Self {
         Effect { partition: Some(id), changes, ..Self::on_device() }
+    }
+}
+
+/// What the log says of an object that is not stored.
+const IN_SESSION: &str = "session";
+
+/// What the log calls a new object of this class.
+fn kind_word(of: u64) -> &'static str {
+    match of {
+        class::PUBLIC_KEY => "public key",
+        class::PRIVATE_KEY => "private key",
+        class::SECRET_KEY => "secret key",
+        _ => "object",
     }
 }
 
@@ -327,6 +374,11 @@ pub(crate) fn serve<P: Platform>(
         C::BackupRestorePage => run(call, head, reply, service::backup::restore_page),
         C::BackupRestoreFinish => run(call, head, reply, service::backup::finish_restore),
         C::BackupRestoreAbort => run(call, head, reply, service::backup::abort_restore),
+        C::KeyList => run(call, head, reply, service::life::list),
+        C::KeyStateSet => run(call, head, reply, service::life::set_state),
+        C::KeyDescribe => run(call, head, reply, service::life::describe),
+        C::KeyDestroy => run(call, head, reply, service::life::destroy),
+        C::KeyRotate => run(call, head, reply, service::life::rotate),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),
         C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),

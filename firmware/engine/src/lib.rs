@@ -39,6 +39,7 @@ mod figures;
 mod keypair;
 mod keyring;
 mod ledger;
+mod life;
 mod mechanism;
 mod object;
 mod pace;

@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 pub(crate) use base::Base;
 use coloa_wire::attribute::{class, key_type};
+use coloa_wire::command::KeyState;
 use coloa_wire::{Attribute, AttributeType, ErrorCode, ObjectId, Template, Value};
 pub(crate) use index::{Objects, Search};
 use once_cell::race::OnceBox;
@@ -34,26 +35,40 @@ pub struct Object<K> {
     allowance: Arc<Allowance>,
     /// Its encryptions are counted in the store.
     durable: bool,
+    /// The stored key that this one, of a session, is a copy of: its state counts too.
+    origin: Option<ObjectId>,
 }
 
 impl<K> Object<K> {
     pub(crate) fn new(id: ObjectId, version: u64, attributes: Template, secret: Zeroizing<Vec<u8>>) -> Self {
         let (shape, own) = Shape::part(attributes.0);
         let (shape, durable) = (Arc::new(shape), version > 0);
-        Object { id, version, shape, own, secret, key: OnceBox::new(), allowance: Arc::default(), durable }
+        Object {
+            id,
+            version,
+            shape,
+            own,
+            secret,
+            key: OnceBox::new(),
+            allowance: Arc::default(),
+            durable,
+            origin: None,
+        }
     }
 
     /// A copy or a later version of another object: the same key, whose encryptions are counted together.
     pub(crate) fn sharing(self, original: &Object<K>) -> Self {
         let durable = self.durable || original.durable;
-        Object { allowance: original.allowance.clone(), durable, ..self }
+        let copied = original.is_stored() && original.id != self.id;
+        let origin = if copied { Some(original.id) } else { original.origin };
+        Object { allowance: original.allowance.clone(), durable, origin, ..self }
     }
 
     /// The same object, with an equal shape in place of its own.
     fn with_shape(&self, shape: Arc<Shape>) -> Self {
         let (own, secret, allowance) = (self.own.clone(), self.secret.clone(), self.allowance.clone());
-        let Object { id, version, durable, .. } = *self;
-        Object { id, version, shape, own, secret, key: OnceBox::new(), allowance, durable }
+        let Object { id, version, durable, origin, .. } = *self;
+        Object { id, version, shape, own, secret, key: OnceBox::new(), allowance, durable, origin }
     }
 
     pub(crate) fn allowance(&self) -> &Allowance {
@@ -66,7 +81,12 @@ impl<K> Object<K> {
 
     pub(crate) fn from_record(id: ObjectId, version: u64, mut record: ObjectRecord) -> Self {
         let secret = Zeroizing::new(core::mem::take(&mut record.secret));
-        Object::new(id, version, core::mem::take(&mut record.attributes), secret)
+        Object::new(id, version, stated(core::mem::take(&mut record.attributes)), secret)
+    }
+
+    /// The stored key whose state counts too.
+    pub(crate) fn origin(&self) -> Option<ObjectId> {
+        self.origin
     }
 
     pub(crate) fn to_record(&self) -> ObjectRecord {
@@ -186,6 +206,14 @@ impl<K> Object<K> {
     pub(crate) fn has_secret_value(&self) -> bool {
         self.shape.has_secret()
     }
+}
+
+/// Keys that were stored before keys had a state are active.
+fn stated(template: Template) -> Template {
+    let is_key =
+        matches!(template.value(AttributeType::CLASS), Some(Value::Uint(class::PUBLIC_KEY..=class::SECRET_KEY)));
+    let lacks = is_key && template.value(AttributeType::STATE).is_none();
+    if lacks { template.with(AttributeType::STATE, KeyState::Active.number()) } else { template }
 }
 
 /// Bytes of a value beside those of its attribute.

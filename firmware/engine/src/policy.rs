@@ -5,7 +5,7 @@ use crate::mechanism::{self, Service};
 use crate::object::Object;
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, attributes, period, profile};
+use crate::{Engine, Peer, Platform, attributes, life, period, profile};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{PartitionMode, Role};
@@ -105,10 +105,68 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     if !object.flag(U::PERMISSION) || !allows(&object, mechanism) || !in_time {
         return Err(ErrorCode::KeyUseForbidden);
     }
+    in_state(session, &object, platform, U::PERMISSION)?;
     if object.flag(AttributeType::ALWAYS_AUTHENTICATE) {
         take_leave(session, object.id, leave)?;
     }
     Ok(Authorized { object, purpose: PhantomData })
+}
+
+/// Whether a key's state permits a use (R11), on every partition; a session's copy asks the key that it is a copy of too.
+fn in_state<P: Platform>(
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+    platform: &P,
+    permission: AttributeType,
+) -> Result<(), ErrorCode> {
+    let now = platform.now();
+    life::permits(life::state(object, now), permission)?;
+    match object.origin() {
+        Some(origin) => match session.partition.get(origin)? {
+            Some(original) => life::permits(life::state(&original, now), permission),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+/// Whether a key's value may be put into another object, or shown: not where the other could do more than the key (R11).
+pub(crate) fn may_leave<P: Platform>(
+    session: &Session<P>,
+    object: &Object<Key<P>>,
+    platform: &P,
+) -> Result<(), ErrorCode> {
+    in_state(session, object, platform, AttributeType::WRAP)
+}
+
+/// What somebody does to a key's life without using it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Governing {
+    /// Sees which keys there are, and nothing of their values.
+    Survey,
+    /// Takes something from what a key may do, or says whose it is.
+    Restrict,
+    /// Gives it back.
+    Release,
+    /// Ends it.
+    Destroy,
+    /// Has it replaced by a new one.
+    Replace,
+}
+
+/// Who may govern the keys of a partition (boundary B6). Restricting is open to everyone in charge, so that a key that is
+/// suspected is stopped at once by whoever learns of it; nothing is won by it but a refusal, which the log shows. Giving
+/// back is the security officer's alone: not of the administrator of the machine, who has no part in a partition's keys,
+/// and not of the user, whom the suspicion may be about. Destruction wants a login of the partition: the administrator can
+/// only destroy all of it, for all to see. Replacing makes a key, so it is the user's, as making keys is.
+pub(crate) fn may_govern(peer: &Peer, role: Option<Role>, act: Governing) -> Result<(), ErrorCode> {
+    let allowed = match act {
+        Governing::Survey | Governing::Restrict => peer.administrates() || role.is_some(),
+        Governing::Release => role == Some(Role::SecurityOfficer),
+        Governing::Destroy => role.is_some(),
+        Governing::Replace => role == Some(Role::User),
+    };
+    if allowed { Ok(()) } else { Err(ErrorCode::NotLoggedIn) }
 }
 
 /// PKCS#11 §4.9: each use of such a key wants a login of its own.
@@ -162,6 +220,7 @@ pub(crate) fn wrappable<P: Platform>(
     session: &Session<P>,
     wrapping: &Authorized<Wrap, Key<P>>,
     key: Arc<Object<Key<P>>>,
+    platform: &P,
 ) -> Result<Wrappable<Key<P>>, ErrorCode> {
     use AttributeType as A;
     let strict = session.partition.mode == PartitionMode::Strict;
@@ -174,6 +233,7 @@ pub(crate) fn wrappable<P: Platform>(
     if !key.flag(A::EXTRACTABLE) {
         return Err(ErrorCode::KeyUnextractable);
     }
+    may_leave(session, &key, platform)?;
     if (strict || key.flag(A::WRAP_WITH_TRUSTED)) && !wrapping.object.flag(A::TRUSTED) {
         return Err(ErrorCode::KeyNotWrappable);
     }

@@ -66,6 +66,7 @@ pub(crate) fn needs_quorum(code: CommandCode) -> bool {
         C::ObjectCreate | C::ObjectCopy | C::ObjectDestroy | C::AttributesRead | C::AttributesWrite => false,
         C::ObjectFind | C::KeyGenerate | C::KeyPairGenerate | C::KeyWrap | C::KeyUnwrap | C::KeyDerive => false,
         C::KeyEncapsulate | C::KeyDecapsulate => false,
+        C::KeyList | C::KeyStateSet | C::KeyDescribe | C::KeyDestroy | C::KeyRotate => false,
         C::Sign | C::Verify | C::Encrypt | C::Decrypt | C::Random => false,
     }
 }

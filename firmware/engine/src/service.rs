@@ -8,6 +8,7 @@ pub(crate) mod derive;
 pub(crate) mod device;
 pub(crate) mod encapsulate;
 pub(crate) mod key;
+pub(crate) mod life;
 pub(crate) mod object;
 pub(crate) mod quorum;
 mod secret;

@@ -17,7 +17,7 @@ use coloa_wire::{ObjectId, PartitionId, Template};
 use core::ops::Range;
 use minicbor::{Decode, Encode};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Not a record: it binds the seal to what it is.
 const NAME: &[u8] = b"coloa snapshot 1";
 

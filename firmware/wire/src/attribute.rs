@@ -18,7 +18,7 @@ pub struct AttributeType(#[n(0)] pub u32);
 
 macro_rules! attribute_types {
     ($($name:ident = $number:literal),* $(,)?) => {
-        #[allow(missing_docs, reason = "PKCS#11 §4 names and numbers")]
+        #[allow(missing_docs, reason = "PKCS#11 §4 names and numbers; from `STATE` on ours (`CKA_VENDOR_DEFINED`)")]
         impl AttributeType {
             $(pub const $name: AttributeType = AttributeType($number);)*
         }
@@ -40,6 +40,10 @@ attribute_types! {
     TRUST_TIME_STAMPING = 0x631, TRUST_OCSP_SIGNING = 0x632, ENCAPSULATE = 0x633, DECAPSULATE = 0x634,
     HASH_OF_CERTIFICATE = 0x635, SEED = 0x637, WRAP_TEMPLATE = 0x4000_0211, UNWRAP_TEMPLATE = 0x4000_0212,
     DERIVE_TEMPLATE = 0x4000_0213, ALLOWED_MECHANISMS = 0x4000_0600,
+    STATE = 0x8000_c101, STATE_SINCE = 0x8000_c102, STATE_REASON = 0x8000_c103, ORGAN = 0x8000_c104, SITE = 0x8000_c105,
+    PURPOSE = 0x8000_c106, OWNER = 0x8000_c107, CLASSIFICATION = 0x8000_c108, CRYPTO_PERIOD = 0x8000_c109,
+    KEY_VERSION = 0x8000_c10a, PREDECESSOR = 0x8000_c10b, CREATED = 0x8000_c10c, ACTIVATED = 0x8000_c10d,
+    MAX_USES = 0x8000_c10e, USES = 0x8000_c10f,
 }
 
 impl AttributeType {

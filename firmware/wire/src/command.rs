@@ -4,6 +4,7 @@ mod backup;
 mod crypto;
 mod device;
 mod key;
+mod life;
 mod object;
 mod quorum;
 mod token;
@@ -12,6 +13,7 @@ pub use backup::*;
 pub use crypto::*;
 pub use device::*;
 pub use key::*;
+pub use life::*;
 pub use object::*;
 pub use quorum::*;
 pub use token::*;
@@ -130,6 +132,17 @@ commands! {
     0x0129 BackupRestoreFinish -> BackupRestoreFinishReply, true;
     /// Gives it up.
     0x012a BackupRestoreAbort -> Done, true;
+
+    /// The keys of a partition, for the inventory.
+    0x0130 KeyList -> KeyListReply, false;
+    /// Puts a key into another state (R11).
+    0x0131 KeyStateSet -> KeyStateSetReply, true;
+    /// Says what a key is for and whose.
+    0x0132 KeyDescribe -> Done, true;
+    /// Destroys a key, with a record of it.
+    0x0133 KeyDestroy -> KeyDestroyReply, true;
+    /// Replaces a key by a new one.
+    0x0134 KeyRotate -> KeyRotateReply, true;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

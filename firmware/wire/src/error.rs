@@ -328,6 +328,30 @@ errors! {
     119 ExportNotBegun Caller
         "There is no export at this step: it was not begun, it expired, or another took its place." "Begin the backup again."
         "Không có sao lưu ở bước này: chưa bắt đầu, đã hết hạn hoặc bị lần khác thay." "Bắt đầu sao lưu lại.";
+    120 KeySuspended Caller
+        "The key is suspended: nothing uses it." "Ask the security officer of the partition to resume it, or use another key."
+        "Khóa đang tạm dừng: không dùng được vào việc gì." "Đề nghị cán bộ an ninh của phân vùng cho dùng lại, hoặc dùng khóa khác.";
+    121 KeyPreActive Caller
+        "The key is not active yet." "Wait for its day, or ask the security officer of the partition to activate it."
+        "Khóa chưa được kích hoạt." "Chờ đến ngày hiệu lực hoặc đề nghị cán bộ an ninh của phân vùng kích hoạt.";
+    122 KeyDeactivated Caller
+        "The key is deactivated: it only decrypts, verifies and unwraps." "Use the key that has replaced it."
+        "Khóa đã ngừng hoạt động: chỉ giải mã, kiểm tra chữ ký và mở bọc." "Dùng khóa thay thế.";
+    123 KeyCompromised Caller
+        "The key counts as compromised: it only decrypts, verifies and unwraps." "Use a new key, and trust nothing this one protected since."
+        "Khóa bị coi là đã lộ: chỉ giải mã, kiểm tra chữ ký và mở bọc." "Dùng khóa mới; không tin những gì khóa này bảo vệ từ lúc đó.";
+    124 KeyTransitionIllegal Caller
+        "A key does not go from its present state to that one (SP 800-57)." "See the key's state; `coloa key show` says it."
+        "Khóa không được chuyển từ trạng thái hiện tại sang trạng thái đó (SP 800-57)." "Xem trạng thái của khóa bằng `coloa key show`.";
+    125 KeyNotRotatable Caller
+        "The key was not generated here, so the engine makes none like it." "Make the new key as the old one was made, then deactivate the old one."
+        "Khóa không được tạo trong máy này nên máy không tạo khóa thay thế." "Tạo khóa mới như cách đã tạo khóa cũ, rồi ngừng hoạt động khóa cũ.";
+    126 KeyCompromisedUsed Caller
+        "A key that counts as compromised has processed old data." "Nothing failed: the audit log marks such uses."
+        "Khóa bị coi là đã lộ vừa xử lý dữ liệu cũ." "Không có lỗi: nhật ký kiểm toán đánh dấu những lần dùng này.";
+    127 MetadataLoosened Caller
+        "What is said of a key is not taken back: its classification only rises, its period and its uses only become fewer." "Leave the field out, or make a new key."
+        "Không được rút lại điều đã ghi về khóa: độ mật chỉ tăng, thời hạn và số lần dùng chỉ giảm." "Bỏ trường đó ra, hoặc tạo khóa mới.";
     140 PinDelayed Caller
         "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa partition list` says how long. Each further wrong PIN doubles the time."
         "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa partition list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";

@@ -226,8 +226,12 @@ fn mechanisms() {
         not_strict: Some(0x6_0b00),
     };
     let listed = ("MechanismListReply", head(&MechanismListReply { mechanisms: vec![info] }));
-    let mut out: String =
-        rows.chain(key_commands()).chain([listed]).map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
+    let mut out: String = rows
+        .chain(key_commands())
+        .chain([listed])
+        .chain(life_commands())
+        .map(|(name, bytes)| format!("{name} {bytes}\n"))
+        .collect();
     let mut known: Vec<_> = parameters().into_iter().map(|(_, kind, _)| kind.0).collect();
     known.dedup();
     writeln!(out, "numbers {known:x?}").unwrap();
@@ -277,6 +281,65 @@ fn parameters() -> Vec<(&'static str, MechanismType, Parameter)> {
         ),
         ("Pbkdf2", MechanismType::PKCS5_PBKD2, Parameter::Pbkdf2(pbkdf2)),
         ("RsaAes", MechanismType::RSA_AES_KEY_WRAP, Parameter::RsaAes(RsaAesParams { aes_bits: 256, oaep })),
+    ]
+}
+
+/// A key's life.
+fn life_commands() -> Vec<(&'static str, String)> {
+    let (partition, object, other) = (PartitionId([0x11; 16]), ObjectId([0x22; 16]), ObjectId([0x33; 16]));
+    let reason = || String::from("why");
+    let metadata = || KeyMetadata {
+        organ: Some("court".into()),
+        site: Some("Hà Nội".into()),
+        purpose: Some("archive".into()),
+        owner: Some("Lan".into()),
+        classification: Some(2),
+        crypto_period: Some(365),
+        max_uses: Some(9),
+    };
+    let entry = KeyEntry {
+        object,
+        class: class::SECRET_KEY,
+        key_type: key_type::AES,
+        bits: 256,
+        label: b"label".to_vec(),
+        id: vec![1],
+        state: KeyState::Suspended,
+        since: Some(5),
+        reason: Some(reason()),
+        check_value: vec![7; 3],
+        start: b"20260101".to_vec(),
+        end: b"20270101".to_vec(),
+        created: Some(6),
+        expires: Some(7),
+        version: 2,
+        predecessor: Some(other),
+        uses: Some(8),
+        metadata: metadata(),
+    };
+    let destroyed = KeyDestroyReply {
+        object,
+        class: class::SECRET_KEY,
+        key_type: key_type::AES,
+        check_value: vec![7; 3],
+        label_hash: [8; 32],
+        time: 9,
+        remaining: vec![other],
+        audit: Some(AuditPlace { number: 4, digest: [9; 32] }),
+    };
+    let rotated = KeyRotateReply { object, public: Some(other), version: 2, old: vec![other] };
+    let states: Vec<String> = KeyState::ALL.iter().map(head).collect();
+    vec![
+        ("KeyList", head(&KeyList { partition, after: Some(object), max: 9 })),
+        ("KeyListReply", head(&KeyListReply { keys: vec![entry], more: true })),
+        ("KeyState", states.concat()),
+        ("KeyStateSet", head(&KeyStateSet { partition, object, state: KeyState::Compromised, reason: reason() })),
+        ("KeyStateSetReply", head(&KeyStateSetReply { objects: vec![object, other] })),
+        ("KeyDescribe", head(&KeyDescribe { partition, object, metadata: metadata() })),
+        ("KeyDestroy", head(&KeyDestroy { partition, object, reason: reason() })),
+        ("KeyDestroyReply", head(&destroyed)),
+        ("KeyRotate", head(&KeyRotate { partition, object, reason: reason() })),
+        ("KeyRotateReply", head(&rotated)),
     ]
 }
 

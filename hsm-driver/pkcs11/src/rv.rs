@@ -110,6 +110,10 @@ impl From<ErrorCode> for Rv {
             E::BackupKeyMissing | E::BackupKeyPresent | E::BackupShareTaken | E::BackupParameter => CKR_FUNCTION_FAILED,
             E::DeviceNotEmpty | E::RestoreNeedsQuorum | E::ArchiveInvalid | E::ArchiveForeign => CKR_FUNCTION_FAILED,
             E::RestoreNotBegun | E::ExportNotBegun => CKR_FUNCTION_FAILED,
+            E::KeySuspended | E::KeyPreActive | E::KeyDeactivated | E::KeyCompromised => CKR_KEY_FUNCTION_NOT_PERMITTED,
+            E::KeyTransitionIllegal | E::KeyNotRotatable | E::MetadataLoosened => CKR_ACTION_PROHIBITED,
+            // Only the log says so.
+            E::KeyCompromisedUsed => CKR_FUNCTION_FAILED,
         })
     }
 }

@@ -2,8 +2,9 @@
 //! later (PKCS#11 §4).
 
 use super::{MAX_VALUE, Origin};
-use crate::period;
+use crate::{MAX_GCM_INVOCATIONS, period};
 use coloa_wire::attribute::class;
+use coloa_wire::command::KeyState;
 use coloa_wire::{Attribute, AttributeType as A, ErrorCode, Value};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,16 @@ pub(super) enum Form {
     Date,
     /// What another key must have.
     Template,
+    /// What a person wrote: UTF-8 without control characters, at most [`MAX_TEXT`] bytes.
+    Text,
+    /// The state of a new key: pre-active or active.
+    Initial,
 }
+
+/// Bytes of what people say of a key at most.
+pub(crate) const MAX_TEXT: usize = 128;
+/// Days of a crypto-period at most: a century.
+pub(crate) const MAX_PERIOD: u64 = 36_525;
 
 /// Who may set an attribute when the object is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,7 +157,33 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::EC_POINT, Form::Bytes, PUBLIC, Given::Imported, Change::No),
     rule(A::PUBLIC_KEY_INFO, Form::Bytes, PUBLIC | PRIVATE, Given::Never, Change::No),
     rule(A::VALUE_LEN, Form::Uint, SECRET, Given::Generated, Change::No),
+    // A key's life: only `coloa_wire::command::life` changes it.
+    rule(A::STATE, Form::Initial, KEYS, Given::Always, Change::No),
+    rule(A::STATE_SINCE, Form::Bytes, KEYS, Given::Never, Change::No),
+    rule(A::STATE_REASON, Form::Text, KEYS, Given::Never, Change::No),
+    rule(A::ORGAN, Form::Text, KEYS, Given::Always, Change::No),
+    rule(A::SITE, Form::Text, KEYS, Given::Always, Change::No),
+    rule(A::PURPOSE, Form::Text, KEYS, Given::Always, Change::No),
+    rule(A::OWNER, Form::Text, KEYS, Given::Always, Change::No),
+    rule(A::CLASSIFICATION, Form::UpTo(3), KEYS, Given::Always, Change::No),
+    rule(A::CRYPTO_PERIOD, Form::UpTo(MAX_PERIOD), KEYS, Given::Always, Change::No),
+    rule(A::KEY_VERSION, Form::Uint, KEYS, Given::Never, Change::No),
+    rule(A::PREDECESSOR, Form::Bytes, KEYS, Given::Never, Change::No),
+    rule(A::CREATED, Form::Bytes, KEYS, Given::Never, Change::No),
+    rule(A::ACTIVATED, Form::Bytes, KEYS, Given::Never, Change::No),
+    rule(A::MAX_USES, Form::UpTo(MAX_GCM_INVOCATIONS), HIDDEN, Given::Always, Change::No),
+    rule(A::USES, Form::Uint, HIDDEN, Given::Never, Change::No),
 ];
+
+/// Whether the next version of a key has this from the one before: what people chose, but not trust, state, dates or value.
+pub(crate) fn is_inherited(kind: A) -> bool {
+    const ANEW: [A; 8] =
+        [A::TRUSTED, A::STATE, A::START_DATE, A::END_DATE, A::CHECK_VALUE, A::VALUE, A::PUBLIC_KEY_INFO, A::UNIQUE_ID];
+    let chosen = |rule: &&Rule| {
+        matches!(rule.given, Given::Always | Given::Generated) && rule.classes & KEYS != 0 && rule.kind == kind
+    };
+    !ANEW.contains(&kind) && RULES.iter().any(|rule| chosen(&rule))
+}
 
 /// Whether an attribute may stand in the template of a new object.
 pub(super) fn may_be_given(attribute: &Attribute, class: u8, origin: Origin) -> Result<(), ErrorCode> {
@@ -175,10 +211,19 @@ pub(super) fn has_form(attribute: &Attribute, rule: &Rule) -> Result<(), ErrorCo
         (Value::Uint(value), Form::UpTo(most)) => *value <= most,
         (Value::Bytes(bytes), Form::Bytes) => bytes.len() <= MAX_VALUE,
         (Value::Bytes(bytes), Form::Date) => period::is_valid(bytes),
+        (Value::Bytes(bytes), Form::Text) => is_text(bytes),
+        (Value::Uint(value), Form::Initial) => {
+            matches!(KeyState::from_number(*value), Some(KeyState::PreActive | KeyState::Active))
+        }
         (Value::Template(list), Form::Template) => may_be_demanded(list),
         _ => false,
     };
     if fits { Ok(()) } else { Err(ErrorCode::AttributeValueInvalid) }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let text = core::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_TEXT);
+    text.is_some_and(|text| !text.chars().any(char::is_control))
 }
 
 /// Whether attributes may stand in a template that is kept for other keys: known ones with their form, each once, and no

@@ -105,6 +105,18 @@ impl<K> Objects<K> {
         known.chain(unread)
     }
 
+    /// Those in memory after one of them, in the order of their ids.
+    pub(crate) fn after(&self, after: After) -> impl Iterator<Item = &Arc<Object<K>>> {
+        self.objects
+            .range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
+            .map(|(_, object)| object)
+    }
+
+    /// Those that only the store has.
+    pub(crate) fn unread(&self) -> Vec<ObjectId> {
+        self.base.iter().flat_map(Base::versions).map(|(id, _)| id).filter(|id| !self.covers(id)).collect()
+    }
+
     /// An object that is in memory.
     pub(crate) fn get(&self, id: ObjectId) -> Option<Arc<Object<K>>> {
         self.objects.get(&id).cloned()

@@ -12,10 +12,10 @@ use crate::call::Call;
 use crate::keyring::Key;
 use crate::policy::{self, Authorized};
 use crate::session::Session;
-use crate::{Crypto, Platform};
+use crate::{Crypto, Platform, allowance, life};
 use alloc::sync::Arc;
 use alloc::vec;
-use coloa_wire::command::{Done, MAX_RANDOM, Random};
+use coloa_wire::command::{Done, KeyState, MAX_RANDOM, Random};
 use coloa_wire::{ErrorCode, MechanismType, ObjectId};
 
 /// The proof that a key may be used, and by whom.
@@ -30,7 +30,19 @@ pub(super) fn authorize<U: policy::Use, P: Platform>(
     let (session, partition) = call.session()?;
     let object = policy::look_up(&session, &partition, key)?;
     match policy::authorize(&session, object, mechanism, call.engine.platform(), call.leave()) {
-        Ok(authorized) => Ok((authorized, session)),
+        Ok(authorized) => {
+            let object = authorized.object();
+            if life::stated(object) == KeyState::Compromised {
+                call.taint();
+            }
+            match allowance::spend_use(call, &session, object, U::PERMISSION) {
+                Ok(()) => Ok((authorized, session)),
+                Err(ErrorCode::Conflict) => Err(ErrorCode::Conflict),
+                Err(error) => call.used(&session, key, mechanism, Err(error)),
+            }
+        }
+        // The key, or the one that it is a copy of, is to be read first.
+        Err(ErrorCode::Conflict) => Err(ErrorCode::Conflict),
         Err(error) => call.used(&session, key, mechanism, Err(error)),
     }
 }

@@ -52,7 +52,11 @@ fn from_password<P: Platform>(
     secret::keep(call, place, wanted, derived, |object| ObjectReply { object })
 }
 
-fn random_secret<P: Platform>(call: &Call<'_, P>, kind: u64, length: u64) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
+pub(super) fn random_secret<P: Platform>(
+    call: &Call<'_, P>,
+    kind: u64,
+    length: u64,
+) -> Result<Zeroizing<Vec<u8>>, ErrorCode> {
     let fits = match kind {
         key_type::AES => matches!(length, 16 | 24 | 32),
         key_type::AES_XTS => matches!(length, 32 | 64),
@@ -107,7 +111,10 @@ fn agree(public: &Wanted, private: &Wanted) -> Result<(), ErrorCode> {
 }
 
 /// Generates the pair that a public template describes.
-fn make_pair<P: Platform>(call: &Call<'_, P>, public: &Wanted) -> Result<(PairKind, KeyMaterial), ErrorCode> {
+pub(super) fn make_pair<P: Platform>(
+    call: &Call<'_, P>,
+    public: &Wanted,
+) -> Result<(PairKind, KeyMaterial), ErrorCode> {
     let crypto = call.engine.platform().crypto();
     let kind = Described::by(public).kind()?;
     let made = match kind {

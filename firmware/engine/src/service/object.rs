@@ -10,7 +10,7 @@ use crate::mechanism::{MAX_SECRET, hash_of_key_type};
 use crate::object::{Object, Search, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, policy, profile, record};
+use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, life, policy, profile, record};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -29,7 +29,9 @@ pub(crate) struct Place<P: Platform> {
 /// A new object, not there yet.
 pub(crate) struct Draft<P: Platform> {
     pub object: Arc<Object<Key<P>>>,
-    change: Option<Change<Key<P>>>,
+    pub(super) change: Option<Change<Key<P>>>,
+    /// What it was copied from, as it was then: a copy of a key that was suspended meanwhile is not made.
+    relies_on: Option<(RecordId, u64)>,
 }
 
 /// Makes a draft of completed attributes and a secret; a token object is sealed already.
@@ -40,6 +42,8 @@ pub(crate) fn draft<P: Platform>(
     secret: Zeroizing<Vec<u8>>,
 ) -> Result<Draft<P>, ErrorCode> {
     let template = check_value::settle(call.engine.platform().crypto(), template, &secret)?;
+    let template = life::born(template, call.engine.platform().now());
+    super::life::admit(call, &place.partition, &template, &secret)?;
     draft_from(call, place, template, None, |id, version, template| Object::new(id, version, template, secret))
 }
 
@@ -60,7 +64,9 @@ fn draft_from<P: Platform>(
     policy::may_trust(&place.session, original, &object)?;
     fits(call, place, &object, None)?;
     let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
-    Ok(Draft { object, change })
+    let original = original.filter(|original| original.is_stored());
+    let relies_on = original.map(|original| (record::object_id(place.partition.id, original.id), original.version));
+    Ok(Draft { object, change, relies_on })
 }
 
 /// Session objects are held to the caller's budget when they are put.
@@ -92,6 +98,7 @@ pub(crate) fn publish<P: Platform, R: minicbor::Encode<()>>(
     reply: R,
 ) -> Result<R, ErrorCode> {
     let object = drafts.first().map(|d| d.object.id);
+    let originals: Vec<_> = drafts.iter().filter_map(|d| d.relies_on).collect();
     let (stored, passing): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.change.is_some());
     let changes: Vec<_> = stored.into_iter().filter_map(|d| d.change).collect();
     let passing: Vec<_> = passing.into_iter().map(|d| d.object).collect();
@@ -101,7 +108,7 @@ pub(crate) fn publish<P: Platform, R: minicbor::Encode<()>>(
     let reply = if changes.is_empty() {
         reply
     } else {
-        let relies_on = vec![relied(&place.partition)];
+        let relies_on = [originals, vec![relied(&place.partition)]].concat();
         let effect = Effect { object, relies_on, ..Effect::on_partition(place.partition.id, changes) };
         // Of a pair with one half in the session both are made, or none.
         call.commit(effect, reply).inspect_err(|_| ids.iter().for_each(|id| place.session.remove(*id)))?
@@ -110,11 +117,11 @@ pub(crate) fn publish<P: Platform, R: minicbor::Encode<()>>(
 }
 
 /// An object is only as good as its partition's KEK: it must not have been replaced meanwhile.
-fn relied<P: Platform>(partition: &Partition<P>) -> (RecordId, u64) {
+pub(super) fn relied<P: Platform>(partition: &Partition<P>) -> (RecordId, u64) {
     (record::partition_id(partition.id), partition.info().version)
 }
 
-fn object_change<P: Platform>(
+pub(super) fn object_change<P: Platform>(
     call: &Call<'_, P>,
     partition: &Partition<P>,
     expected: u64,
@@ -206,6 +213,9 @@ pub(crate) fn copy<P: Platform>(call: &mut Call<'_, P>, command: ObjectCopy) -> 
     if !original.flag(A::COPYABLE) {
         return Err(ErrorCode::ActionProhibited);
     }
+    if original.number(A::STATE).is_some() {
+        policy::may_leave(&place.session, &original, call.engine.platform())?;
+    }
     let template = changed(&original, &place.partition, command.template, true)?;
     let draft = draft_from(call, &place, template, Some(&original), |id, version, template| {
         Object::new(id, version, template, original.secret().clone()).sharing(&original)
@@ -261,7 +271,9 @@ pub(crate) fn read_attributes<P: Platform>(
     let size = if asked_for_size { record::encoded_length(&object.to_record()) as u64 } else { 0 };
     let mut reply = AttributesReadReply { values: vec![], sensitive: vec![], invalid: vec![], size };
     for kind in command.kinds {
-        match readable_value(call.engine.platform().crypto(), &object, kind) {
+        match super::life::shown(call, &session, &object, kind)
+            .unwrap_or_else(|| readable_value(call.engine.platform().crypto(), &object, kind))
+        {
             Ok(value) => reply.values.push(coloa_wire::Attribute { kind, value }),
             Err(ErrorCode::AttributeSensitive) => reply.sensitive.push(kind),
             Err(_) => reply.invalid.push(kind),

@@ -70,7 +70,7 @@ pub(crate) fn propose<P: Platform>(
     call.require_administrator()?;
     let engine = call.engine;
     let asked = engine.state().custodians().ok_or(ErrorCode::NoQuorumAct)?;
-    let fits = command.reason.len() <= MAX_REASON && !command.reason.chars().any(char::is_control);
+    let fits = command.reason.len() <= MAX_QUORUM_REASON && !command.reason.chars().any(char::is_control);
     if !fits || !QUORUM_SECONDS.contains(&command.seconds) || command.head.len() > MAX_HEAD {
         return Err(ErrorCode::AttributeValueInvalid);
     }

@@ -57,7 +57,7 @@ fn make<P: Platform>(
     mechanism: &Mechanism,
 ) -> Result<(Option<Vec<u8>>, Vec<u8>), ErrorCode> {
     let way = Wrapping::parse(mechanism)?;
-    let key = policy::wrappable(session, wrapping, key)?;
+    let key = policy::wrappable(session, wrapping, key, call.engine.platform())?;
     if session.partition.mode == PartitionMode::Strict && way.has_chosen_iv() {
         return Err(ErrorCode::MechanismParameter);
     }

@@ -134,3 +134,14 @@ pub fn kwp() -> Mechanism {
 pub fn aes() -> Template {
     of_class(class::SECRET_KEY, key_type::AES)
 }
+
+/// Puts a key into a state; how many objects changed.
+pub fn set(caller: &Caller<'_>, partition: PartitionId, object: ObjectId, state: KeyState) -> Result<usize, ErrorCode> {
+    let command = KeyStateSet { partition, object, state, reason: "test".into() };
+    caller.call(&command).map(|reply| reply.objects.len())
+}
+
+/// Brings a key into a state, as the officer.
+pub fn bring(engine: &RamEngine, partition: PartitionId, object: ObjectId, state: KeyState) {
+    set(&officer(engine, partition), partition, object, state).unwrap();
+}

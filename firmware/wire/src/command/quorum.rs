@@ -14,7 +14,7 @@ pub const MAX_CUSTODIANS: usize = 16;
 /// Bytes of a custodian's public key: an uncompressed point on P-384 (SEC 1 §2.3.3).
 pub const CUSTODIAN_KEY: usize = 97;
 /// Bytes of a reason at most.
-pub const MAX_REASON: usize = 256;
+pub const MAX_QUORUM_REASON: usize = 256;
 /// A proposal lives so many seconds at least, and at most.
 pub const QUORUM_SECONDS: core::ops::RangeInclusive<u32> = 60..=30 * 86_400;
 
@@ -69,7 +69,7 @@ pub struct QuorumPropose {
     /// Its head.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub head: Vec<u8>,
-    /// Why, for those who are asked: at most [`MAX_REASON`] bytes of UTF-8.
+    /// Why, for those who are asked: at most [`MAX_QUORUM_REASON`] bytes of UTF-8.
     #[n(2)]
     pub reason: String,
     /// How long it may be voted for and executed: [`QUORUM_SECONDS`].
