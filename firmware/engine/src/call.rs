@@ -10,7 +10,7 @@ use crate::retries::Turn;
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Engine, Peer, Platform, RecordId, policy, service};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::attribute::class;
@@ -136,7 +136,8 @@ impl<'a, P: Platform> Call<'a, P> {
     /// What the log will say of an act, of each object in turn: every object that is there was once recorded (R35).
     fn events(&self, effect: &Effect<Key<P>>) -> Vec<AuditEvent> {
         let said = |object: Option<ObjectId>, kind: Option<&str>| {
-            let detail = self.detail.clone().or(kind.map(ToString::to_string));
+            let both: Vec<&str> = kind.into_iter().chain(self.detail.as_deref()).collect();
+            let detail = (!both.is_empty()).then(|| both.join("; "));
             AuditEvent { detail, ..self.event(effect.partition, object, 0) }
         };
         let of = |change: &Change<Key<P>>| match &change.fact {

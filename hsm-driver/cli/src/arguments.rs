@@ -88,6 +88,15 @@ pub enum Command {
     /// Clients: who may see which partition
     #[command(subcommand)]
     Client(Client),
+    /// Keys: their states, what is said of them, their replacement and their end
+    #[command(subcommand)]
+    Key(crate::key::Key),
+    /// Every device, client, partition and key, with totals that add up or say where they do not
+    Inventory(crate::inventory::Inventory),
+    /// What a month brought: as text, HTML or JSON
+    Report(crate::inventory::Report),
+    /// Keys and certificates that soon end
+    Expiring(crate::inventory::Expiring),
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),

@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Records asked for at once.
-const PAGE: u32 = 1024;
+pub const PAGE: u32 = 1024;
 
 pub fn export(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(), Fault> {
     let fault = |e: std::io::Error| Fault::file(out, e);
@@ -76,7 +76,7 @@ fn report(screen: &Screen, file: &Path, records: &[Vec<u8>]) -> Result<(), Fault
 }
 
 /// The records of a file, or the number of the first that is cut.
-fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
+pub fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let mut records = Vec::new();
     while decoder.position() < bytes.len() {
@@ -86,6 +86,7 @@ fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
     Ok(records)
 }
 
-fn parse(record: &[u8]) -> Option<AuditRecord> {
+/// A record, when it is one.
+pub fn parse(record: &[u8]) -> Option<AuditRecord> {
     decode_head(record).ok()
 }

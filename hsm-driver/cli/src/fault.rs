@@ -85,7 +85,9 @@ impl Fault {
             }
             Fault::PinsDiffer => "the two PINs differ. Nothing was changed; try again.".into(),
             Fault::Unknown(name) => {
-                format!("there is no {name}. `coloa partition list` and `coloa client list` show what there is.")
+                format!(
+                    "there is no {name}. `coloa partition list`, `coloa client list` and `coloa key list` show what there is."
+                )
             }
             Fault::Ambiguous(name) => format!("{name} is not unique. Give the id or identity that the list shows."),
             Fault::NotConfirmed => "that is not its label. Nothing was destroyed.".into(),
@@ -130,7 +132,9 @@ impl Fault {
                 format!("không có mã PIN: {why}. Nhập tại màn hình, hoặc đưa tệp, mô tả tệp hay credential.")
             }
             Fault::PinsDiffer => "hai mã PIN khác nhau. Chưa thay đổi gì; hãy thử lại.".into(),
-            Fault::Unknown(name) => format!("không có {name}. Xem `coloa partition list` và `coloa client list`."),
+            Fault::Unknown(name) => {
+                format!("không có {name}. Xem `coloa partition list`, `coloa client list` và `coloa key list`.")
+            }
             Fault::Ambiguous(name) => format!("{name} không duy nhất. Dùng mã trong danh sách."),
             Fault::NotConfirmed => "không đúng nhãn. Chưa tiêu hủy gì.".into(),
             Fault::NotSigned => "không đúng từ cần gõ. Chưa ký gì.".into(),

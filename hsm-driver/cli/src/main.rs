@@ -12,6 +12,8 @@ mod custodian;
 mod device;
 mod doctor;
 mod fault;
+mod inventory;
+mod key;
 mod link;
 mod partition;
 mod quorum;
@@ -59,6 +61,10 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Client(Client::Remove { partition, name, identity }) => {
             client::remove(&mut open()?, screen, partition, (name.as_deref(), identity.as_deref()))
         }
+        Command::Key(command) => key::run(open, screen, command),
+        Command::Inventory(asked) => inventory::show(&mut open()?, screen, asked),
+        Command::Report(asked) => inventory::report(&mut open()?, screen, asked),
+        Command::Expiring(asked) => inventory::expiring(&mut open()?, screen, asked),
         Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
         Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
         Command::Backup(asked) => backup::run(open, screen, asked),

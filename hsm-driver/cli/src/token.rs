@@ -10,7 +10,7 @@ use coloa_wire::command::{
     Login, Pin, PinChange, Role, SessionClose, SessionOpen, TokenInfo, TokenList, UserPinInitialize,
 };
 use coloa_wire::hello::Body;
-use coloa_wire::{Command, SessionId};
+use coloa_wire::{Command, PartitionId, SessionId};
 use serde_json::json;
 
 pub fn list(screen: &Screen) -> Result<(), Fault> {
@@ -56,7 +56,7 @@ fn body_word(body: Body) -> &'static str {
 pub fn set_user(screen: &Screen, label: &str, so: &SoPin, user: &UserPin) -> Result<(), Fault> {
     let so = secret::present(so.source(), screen.text("SO PIN: ", "PIN cán bộ an ninh: "))?;
     let pin = secret::fresh(user.source(), screen, screen.text("New user PIN: ", "PIN người dùng mới: "))?;
-    let (client, session) = open(label)?;
+    let (client, _, session) = open(label)?;
     call(&client, Some(session), &Login { role: Role::SecurityOfficer, pin: so })?;
     call(&client, Some(session), &UserPinInitialize { pin })?;
     call(&client, Some(session), &SessionClose {})?;
@@ -71,7 +71,7 @@ pub fn change(
 ) -> Result<(), Fault> {
     let old: Pin = secret::present(old, screen.text("Present PIN: ", "PIN hiện tại: "))?;
     let new = secret::fresh(new, screen, screen.text("New PIN: ", "PIN mới: "))?;
-    let (client, session) = open(label)?;
+    let (client, _, session) = open(label)?;
     if role == arguments::Role::So {
         call(&client, Some(session), &Login { role: Role::SecurityOfficer, pin: old.clone() })?;
     }
@@ -86,7 +86,7 @@ fn told(screen: &Screen) -> Result<(), Fault> {
 }
 
 /// A session on the token with this label.
-fn open(label: &str) -> Result<(Client, SessionId), Fault> {
+pub fn open(label: &str) -> Result<(Client, PartitionId, SessionId), Fault> {
     let mut found: Option<(Client, TokenInfo)> = None;
     for target in &Config::load(true)?.targets {
         let client = Client::open(target)?;
@@ -100,9 +100,10 @@ fn open(label: &str) -> Result<(Client, SessionId), Fault> {
     }
     let (client, token) = found.ok_or_else(|| Fault::Unknown(format!("token \"{label}\"")))?;
     let session = call(&client, None, &SessionOpen { partition: token.partition })?.session;
-    Ok((client, session))
+    Ok((client, token.partition, session))
 }
 
-fn call<C: Command>(client: &Client, session: Option<SessionId>, command: &C) -> Result<C::Reply, Fault> {
+/// Gives a token a command.
+pub fn call<C: Command>(client: &Client, session: Option<SessionId>, command: &C) -> Result<C::Reply, Fault> {
     Ok(client.call(session, None, command, &[])?.0)
 }

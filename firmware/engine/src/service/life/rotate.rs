@@ -39,7 +39,7 @@ pub(crate) fn rotate<P: Platform>(call: &mut Call<'_, P>, command: KeyRotate) ->
     let object = drafts.first().map(|draft| draft.object.id).ok_or(ErrorCode::Internal)?;
     let public = drafts.get(1).map(|draft| draft.object.id);
     let changes: Vec<_> = drafts.into_iter().filter_map(|draft| draft.change).chain(changes).collect();
-    call.detail = Some(format!("version {version}: {reason}"));
+    call.detail = Some(format!("rotated: {reason}"));
     let effect = Effect::on_partition(partition.id, changes);
     let effect = Effect { object: Some(object), relies_on: vec![relied(&partition)], ..effect };
     call.commit(effect, KeyRotateReply { object, public, version, old: ids })
