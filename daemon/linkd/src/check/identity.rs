@@ -64,7 +64,7 @@ fn verify(config: &Config, (chain, trust): (&[CertificateDer<'static>], &Trust),
                 format!("our certificate verifies, for {days} days more."),
                 format!("chứng thư của thiết bị hợp lệ, còn {days} ngày."),
             );
-            if days < SOON { findings.notice("certificate", said) } else { findings.good("certificate", said) }
+            if days <= SOON { findings.notice("certificate", said) } else { findings.good("certificate", said) }
         }
     }
 }

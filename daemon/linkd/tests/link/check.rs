@@ -38,7 +38,7 @@ fn a_good_configuration_is_explained() {
         "encrypted traffic uses 192.0.2.1:4500",
         "octets fit a black path of 1500",
         "the token `a` signs",
-        "! certificate: our certificate verifies, for 2",
+        "! certificate: our certificate verifies, for ",
         "! revocation: no revocation list",
         "by policy 5 this is site `a` (court) with 10.71.0.0/24",
         "! red: fd71::1/64 is in no network",
