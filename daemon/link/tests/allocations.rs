@@ -3,11 +3,17 @@
 mod packets;
 mod provider;
 
+use coloa_link::bundle::{self, Bundle, Site};
+use coloa_link::ip::Selector;
 use coloa_link::keys::SaKeys;
 use coloa_link::marking::{self, Ecn};
 use coloa_link::mss::{self, Checksum};
+use coloa_link::rule::{Members, Rule, Via};
 use coloa_link::virtio::{self, Header};
-use coloa_link::{Coalescer, Cover, Epoch, Inbound, Inner, Limits, Narrow, Outbound, Outgoing, Padding, Spi, esp};
+use coloa_link::{
+    Arrival, Coalescer, Cover, Epoch, Inbound, Inner, Limits, Narrow, Organ, Outbound, Outgoing, Padding, SiteIndex,
+    Spd, Spi, esp, hop,
+};
 use packets::{Tcp, udp};
 use provider::AwsLc;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -158,4 +164,35 @@ fn the_data_path_allocates_nothing_once_it_is_warm() {
     // The coalescer's frames grow with the first batches.
     (0..3).for_each(&mut round);
     assert_eq!(allocations(|| (3..200).for_each(&mut round)), 0);
+}
+
+/// A spoke, its hub and another spoke: each decides, and the hub relays.
+#[test]
+fn the_policy_decides_and_a_hub_takes_its_hop_without_an_allocation() {
+    let site = |n: u8, hub: Option<u32>| Site {
+        name: format!("site {n}"),
+        identity: [n; 32],
+        prefixes: vec![format!("10.{n}.0.0/16").parse().unwrap()],
+        organ: Some(Organ::Court),
+        hub,
+        groups: Some(vec!["north".into()]),
+    };
+    let rule = |a, b, via| Rule { a, b, filters: vec![], via };
+    let north = || Members::Group("north".into());
+    let rules =
+        vec![rule(Members::Organ(Organ::Court), Members::TheirHub, None), rule(north(), north(), Some(Via::CommonHub))];
+    let sites = vec![site(0, None), site(1, Some(0)), site(2, Some(0))];
+    let bundle = Bundle { version: bundle::VERSION, serial: 1, sites, pairs: vec![], rules: Some(rules) };
+    let spd = |n: u8| Spd::new(bundle.clone().accept(None).unwrap(), &[n; 32]).unwrap();
+    let [hub, near, far] = [0, 1, 2].map(spd);
+    let mut packet = udp("10.1.0.1".parse().unwrap(), "10.2.0.1".parse().unwrap(), (1, 2), &[7; 100]);
+    let selector = Selector::parse(&packet).unwrap();
+    let mut decide = || {
+        packet[8] = 64;
+        assert_eq!(near.outbound(&selector), Ok(SiteIndex(0)));
+        assert_eq!(hub.arrival(SiteIndex(1), &packet), Ok(Arrival::Relay(SiteIndex(2))));
+        hop::take(&mut packet).unwrap();
+        assert_eq!(far.arrival(SiteIndex(0), &packet), Ok(Arrival::Here));
+    };
+    assert_eq!(allocations(|| (0..100).for_each(|_| decide())), 0);
 }
