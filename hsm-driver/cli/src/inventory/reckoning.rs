@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn holding(keys: Vec<KeyEntry>) -> Holding {
-        let so_pin = PinState { failures: 0, left: 10 };
+        let so_pin = PinState { failures: 0, left: 10, wait_ms: None };
         let token = TokenInfo {
             partition: PartitionId([1; 16]),
             label: "court".into(),
