@@ -5,12 +5,10 @@ use coloa_wire::Identity;
 use parking_lot::{Condvar, Mutex};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 type Job = Box<dyn FnOnce() + Send>;
-
-/// Below the priority of threads that answer quickly: a long computation takes what they leave.
-const NICE: i32 = 10;
 
 /// The threads for each kind of waiting, so that none of them keeps another's jobs from running.
 pub(crate) struct Pools {
@@ -26,9 +24,9 @@ impl Pools {
     pub(crate) fn new(commits: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Pools {
-            commits: Workers::new(commits, 0),
-            logins: Workers::new((cores / 2).max(1), NICE),
-            computes: Workers::new(cores, NICE),
+            commits: Workers::new(commits),
+            logins: Workers::new((cores / 2).max(1)),
+            computes: Workers::new(cores),
         }
     }
 
@@ -43,7 +41,8 @@ impl Pools {
 pub(crate) struct Workers {
     queue: Mutex<Queue>,
     more: Condvar,
-    nice: i32,
+    /// Jobs that wait or run, for who only looks.
+    taken: AtomicUsize,
 }
 
 struct Queue {
@@ -61,16 +60,21 @@ impl Queue {
 }
 
 impl Workers {
-    /// At most `limit` threads, each started when it is needed, at a priority that is lower by `nice`.
-    fn new(limit: usize, nice: i32) -> Arc<Self> {
+    /// At most `limit` threads, each started when it is needed.
+    fn new(limit: usize) -> Arc<Self> {
         let queue = Queue { turns: Turns::new(), idle: 0, threads: 0, limit };
-        Arc::new(Workers { queue: Mutex::new(queue), more: Condvar::new(), nice })
+        Arc::new(Workers { queue: Mutex::new(queue), more: Condvar::new(), taken: 0.into() })
     }
 
     /// Another number of threads from now on; those that are too many end when they have nothing to do.
     pub(crate) fn resize(&self, limit: usize) {
         self.queue.lock().limit = limit;
         self.more.notify_all();
+    }
+
+    /// Whether anybody has a job here that is not done. No lock is taken for it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > 0
     }
 
     fn waiting(&self) -> usize {
@@ -90,17 +94,13 @@ impl Workers {
             }
         }
         queue.turns.push(caller, job);
+        self.taken.fetch_add(1, Ordering::Relaxed);
         drop(queue);
         self.more.notify_one();
         Ok(())
     }
 
     fn work(&self) {
-        if self.nice > 0
-            && let Err(why) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), self.nice)
-        {
-            tracing::debug!(%why, "a worker runs at the priority of all others");
-        }
         let mut queue = self.queue.lock();
         loop {
             let share = queue.share();
@@ -120,6 +120,7 @@ impl Workers {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a command panicked");
             }
+            self.taken.fetch_sub(1, Ordering::Relaxed);
             let cost = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             queue = self.queue.lock();
             queue.turns.settle(&bill, cost);
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn jobs_run_beside_each_other() {
-        let workers = Workers::new(4, 0);
+        let workers = Workers::new(4);
         let (all, done) = (Arc::new(Barrier::new(4)), channel());
         for caller in [ONE, ONE, ONE, OTHER] {
             let (all, tell) = (all.clone(), done.0.clone());
@@ -168,7 +169,7 @@ mod tests {
     /// R22: of a thousand jobs that one caller has sent, those of another wait for one.
     #[test]
     fn a_flood_delays_another_caller_by_one_job() {
-        let workers = Workers::new(1, NICE);
+        let workers = Workers::new(1);
         let (order, hold) = (channel(), Arc::new(Barrier::new(2)));
         assert!(workers.take(ONE, meets(&hold)).is_ok());
         for n in 0..1_000 {
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn fewer_threads_are_left_when_fewer_are_wanted() {
-        let workers = Workers::new(4, 0);
+        let workers = Workers::new(4);
         let all = Arc::new(Barrier::new(4));
         for caller in [ONE, ONE, OTHER] {
             assert!(workers.take(caller, meets(&all)).is_ok());

@@ -182,8 +182,9 @@ impl<'a> Stream<'a> {
             Pace::Login => self.hand_over_in_turn(&pools.logins, frame),
             Pace::Slow => self.hand_over_in_turn(&pools.computes, frame),
             Pace::Commits if self.crowd > 0 && self.has_place() => self.hand_over(&pools.commits, frame),
-            // With all cores at work, long computations take turns by caller.
-            Pace::Quick if service.crowd().is_busy() && coloa_engine::computes_long(frame) => {
+            // With all cores at work, long computations take turns by caller: all of them, or those that wait for their
+            // turn would wait for those that do not.
+            Pace::Quick if self.is_contended() && coloa_engine::computes_long(frame) => {
                 self.hand_over_in_turn(&pools.computes, frame)
             }
             Pace::Commits | Pace::Quick => self.answer_here(frame),
@@ -202,6 +203,11 @@ impl<'a> Stream<'a> {
             std::thread::sleep(nap);
             wait -= nap;
         }
+    }
+
+    fn is_contended(&self) -> bool {
+        let service = &self.channel.service;
+        service.crowd().is_busy() || service.pools().computes.is_in_use()
     }
 
     fn has_place(&self) -> bool {

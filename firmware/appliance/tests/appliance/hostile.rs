@@ -1,9 +1,9 @@
 //! Streams that break the protocol: a numbered fault, a close, and a server that lives.
 
 use crate::rig::{Appliance, Enrolled, call, hello, read_frame};
-use coloa_wire::command::{CommandCode, TokenList};
+use coloa_wire::command::*;
 use coloa_wire::frame::FrameKind;
-use coloa_wire::{ErrorCode, Frame};
+use coloa_wire::{Command, ErrorCode, Frame, PartitionId, SessionId};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -204,4 +204,63 @@ fn one_client_cannot_take_all_channels() {
     assert_eq!(one_more.read(&mut [0; 64]).unwrap_or(0), 0, "it has its share");
     assert!(appliance.metrics().contains("coloa_handshake_failures_total{reason=\"too_many\"} 1"));
     assert!(call(&modest.client(&address), None, &TokenList {}).is_ok());
+}
+
+/// A client that asks and does not take the answers jams its own channel and no worker: others' commits go on, and it is cut.
+#[test]
+fn who_does_not_take_answers_jams_nobody_else() {
+    let mut appliance = Appliance::operational();
+    let (court, agency) = (appliance.partition("court"), appliance.partition("agency"));
+    let (good, greedy) = (appliance.enrol(court, "court-srv"), appliance.enrol(agency, "agency-srv"));
+    appliance.stop();
+    // Fewer workers than channels that are jammed.
+    appliance.configure_with("127.0.0.1:0", "workers = 4\n");
+    appliance.start();
+    let address = appliance.address();
+    let jammed: Vec<Tls> = (0..6).map(|_| jam(&greedy, &address, agency)).collect();
+    let client = good.client(&address);
+    let session = crate::rig::user(&client, court);
+    let began = std::time::Instant::now();
+    (0..20).for_each(|_| assert!(crate::rig::key_pair(&client, session).is_ok()));
+    println!("20 key pairs beside {} jammed channels in {:?}", jammed.len(), began.elapsed());
+    // Each is given up after the two seconds that an answer may wait.
+    assert!(crate::rig::until(|| appliance.metrics().lines().any(|l| l == "coloa_channels 1")), "they are kept");
+    drop(jammed);
+    assert!(crate::rig::key_pair(&client, session).is_ok());
+}
+
+/// A channel that logs in, which takes workers, and at once asks for more random bytes than sockets hold; it reads nothing.
+fn jam(client: &Enrolled, address: &str, partition: PartitionId) -> Tls {
+    let mut tls = channel(client, address);
+    tls.write_all(&hello()).unwrap();
+    read_frame(&mut tls);
+    let mut ask = Asking { request: 0, session: None, bytes: Vec::new() };
+    ask.for_answer(&SessionOpen { partition });
+    tls.write_all(&ask.bytes).unwrap();
+    let reply = read_frame(&mut tls);
+    let opened: SessionOpenReply = decode_head(Frame::parse(&reply).unwrap().head).unwrap();
+    (ask.session, ask.bytes) = (Some(opened.session), Vec::new());
+    (0..3).for_each(|_| ask.for_answer(&Login { role: Role::User, pin: crate::rig::USER_PIN.into() }));
+    (0..5_000).for_each(|_| ask.for_answer(&Random { length: MAX_RANDOM }));
+    // The server reads no more once it is jammed; what it has taken by then is enough.
+    tls.sock.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let _ = tls.write_all(&ask.bytes);
+    tls
+}
+
+/// Calls in a row.
+struct Asking {
+    request: u32,
+    session: Option<SessionId>,
+    bytes: Vec<u8>,
+}
+
+impl Asking {
+    fn for_answer<C: Command>(&mut self, command: &C) {
+        let mut head = Vec::new();
+        encode_head(command, &mut head);
+        self.request += 1;
+        let call = Frame::status(FrameKind::Call, C::CODE as u16, self.request);
+        Frame { head: &head, session: self.session, ..call }.encode(&mut self.bytes);
+    }
 }
