@@ -4,6 +4,7 @@ mod channels;
 mod connections;
 mod fairness;
 mod hostile;
+mod kills;
 mod life;
 mod media;
 mod operations;

@@ -1,7 +1,7 @@
 //! A full disk: the caller is told, nothing is lost, reading goes on.
 
-use crate::rig::{Appliance, key_pair, sign, user};
-use coloa_wire::ErrorCode;
+use crate::rig::{Appliance, key_pair, sign, until, user};
+use coloa_wire::{ErrorCode, ObjectId, SessionId};
 use std::process::Command;
 
 /// In a mount namespace of its own, so that the small disk goes with the process.
@@ -18,8 +18,8 @@ fn on_a_small_disk(appliance: &Appliance) -> Command {
     command
 }
 
-#[test]
-fn a_full_disk_is_told_to_the_caller_and_keys_still_sign() {
+/// A small disk with an appliance in service on it.
+fn on_a_full_disk() -> (Appliance, coloa_client::Client, SessionId, ObjectId) {
     let mut appliance = Appliance::manufactured();
     appliance.stop();
     std::fs::remove_dir_all(appliance.path("data")).unwrap();
@@ -32,6 +32,23 @@ fn a_full_disk_is_told_to_the_caller_and_keys_still_sign() {
     let key = key_pair(&client, session).unwrap();
     let full = (0..10_000).find_map(|_| key_pair(&client, session).err()).expect("the disk is small");
     assert_eq!(full.code(), Some(ErrorCode::StoreFull), "{full}");
+    (appliance, client, session, key)
+}
+
+#[test]
+fn a_full_disk_is_told_to_the_caller_and_keys_still_sign() {
+    let (mut appliance, client, session, key) = on_a_full_disk();
     sign(&client, session, key).unwrap();
     assert!(appliance.runs());
+}
+
+#[test]
+fn room_that_is_made_is_used_without_a_restart() {
+    let (appliance, client, session, key) = on_a_full_disk();
+    let data = appliance.path("data");
+    let mut grow = Command::new("nsenter");
+    grow.args(["--mount", "--target", &appliance.pid().to_string(), "mount", "-o", "remount,size=4m"]).arg(data);
+    assert!(grow.status().unwrap().success(), "nsenter and mount are there");
+    assert!(until(|| key_pair(&client, session).is_ok()), "{}", appliance.log());
+    sign(&client, session, key).unwrap();
 }

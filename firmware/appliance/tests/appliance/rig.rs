@@ -106,6 +106,11 @@ impl Appliance {
         fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// What the kernel says about each of its threads.
     pub fn threads(&self) -> Vec<String> {
         let tasks = format!("/proc/{}/task", self.child.as_ref().unwrap().id());
