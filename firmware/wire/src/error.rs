@@ -353,8 +353,8 @@ errors! {
         "What is said of a key is not taken back: its classification only rises, its period and its uses only become fewer." "Leave the field out, or make a new key."
         "Không được rút lại điều đã ghi về khóa: độ mật chỉ tăng, thời hạn và số lần dùng chỉ giảm." "Bỏ trường đó ra, hoặc tạo khóa mới.";
     140 PinDelayed Caller
-        "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa partition list` says how long. Each further wrong PIN doubles the time."
-        "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa partition list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";
+        "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa token list` says how long. Each further wrong PIN doubles the time."
+        "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa token list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";
 }
 
 impl ErrorCode {
