@@ -72,7 +72,7 @@ fn fifty_kills_under_load_lose_no_acknowledged_key() {
     let objects = appliance.admin().ask(&ServiceStatus {}).unwrap().partitions[0].objects;
     let acknowledged = keys.len() as u64;
     // A pair is two objects; of those that were under way at a kill each caller had one.
-    assert!(objects % 2 == 0, "half a pair is there: {objects} objects");
+    assert!(objects.is_multiple_of(2), "half a pair is there: {objects} objects");
     let most = acknowledged + kills * BUSY as u64;
     assert!((acknowledged..=most).contains(&(objects / 2)), "{objects} objects, {acknowledged} acknowledged pairs");
     let client = enrolled.client(&appliance.address());
