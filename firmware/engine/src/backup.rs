@@ -6,6 +6,10 @@
 //! lock. It is restored ([`restoring`]) into an empty device: staged where no command sees it ([`staging`]), read back,
 //! compared, and made visible by one small commit.
 //!
+//! Where there are custodians, drawing the key needs a quorum of them ([`crate::quorum`]), for who takes its shares can read
+//! every backup; another key in its place always does. An older state over a newer one of the same device is refused to
+//! everybody: a quorum's text would have to name the archive.
+//!
 //! What is not in an archive: the partitions' KEKs (the restoring device draws its own), the body's own secrets (its TLS keys
 //! stay its own: clients are enrolled anew), answers kept for retries, the audit log (`coloa audit export`).
 
@@ -36,6 +40,12 @@ impl<P: Platform> Backups<P> {
         Backups { exporting: RwLock::new(None), restoring: RwLock::new(None) }
     }
 
+    /// Gives up everything, with the keys and shares in it.
+    pub(crate) fn end(&self) {
+        *self.exporting.write() = None;
+        *self.restoring.write() = None;
+    }
+
     /// Gives up what nobody has used for long.
     pub(crate) fn expire(&self, now: u64) {
         let old = |used: u64| now.saturating_sub(used) > IDLE_MS || now < used;
@@ -54,10 +64,11 @@ impl<P: Platform> Backups<P> {
 pub(crate) fn is_carried(kind: RecordKind) -> bool {
     match kind {
         RecordKind::Partition | RecordKind::Auth | RecordKind::Object | RecordKind::Uses => true,
+        // Who must agree is still asked on the restored device.
+        RecordKind::Custodians => true,
         RecordKind::Root | RecordKind::Audit => false,
-        // The device's own: its serial number, its body's TLS keys, its custodians and their key, what it was asked.
-        RecordKind::Device | RecordKind::Body | RecordKind::BackupKey => false,
-        RecordKind::Custodians | RecordKind::Proposal => false,
+        // The device's own: its serial number, its body's TLS keys, the custodians' key, what they were asked.
+        RecordKind::Device | RecordKind::Body | RecordKind::BackupKey | RecordKind::Proposal => false,
         RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged => false,
     }
 }

@@ -299,6 +299,7 @@ impl<P: Platform> Engine<P> {
         }
         self.failed.store(true, Ordering::Release);
         self.ended.store(true, Ordering::Release);
+        self.backups.end();
         self.state.replace(State::new());
         self.sessions.close_retired();
         tracing::warn!(serial = epitaph.serial, who = epitaph.who, ?outcome, "the device was zeroized");

@@ -342,3 +342,35 @@ fn who_can_be_no_custodian_and_what_can_be_no_proposal() {
     engine.platform().set_clock(1_800_000_000_000);
     assert_eq!(proposal(head, String::new(), 60), None, "those whose time is over made room");
 }
+
+/// R2, R20: the backup key opens everything, so no administrator draws it alone, nor another in its place; and the device that
+/// is restored asks the same custodians.
+#[test]
+fn a_quorum_draws_the_backup_key_and_replaces_it() {
+    use rig::backups as carried;
+    let (engine, partition, [an, binh, _]) = governed(&RamStore::new());
+    let operator = Caller::new(&engine, admin());
+    let create = BackupKeyCreate { threshold: 2, holders: vec!["An".into(), "Bình".into()] };
+    let draw = || {
+        assert_eq!(operator.call(&create).err(), Some(ErrorCode::QuorumNeeded));
+        let text = propose(&engine, &create).unwrap();
+        assert_eq!(text.subject, "2 of An, Bình");
+        for custodian in [&an, &binh] {
+            operator.call(&custodian.vote(&text, Voice::Approve)).unwrap();
+        }
+        execute(&engine, text.id).unwrap();
+        [1, 2].map(|index| operator.call_with(&BackupShareTake { index }, &[]).unwrap().1)
+    };
+    let old = draw();
+    let base = carried::full(&engine);
+    let new = draw();
+    assert_eq!(carried::begin_incremental(&engine, &base).err(), Some(ErrorCode::ArchiveForeign));
+    let archive = carried::full(&engine);
+    let second = carried::second(&RamStore::new());
+    carried::begin(&second, &archive[0], false).unwrap();
+    assert_eq!(carried::give(&second, &old[0]).unwrap().verdict, ShareVerdict::Foreign);
+    carried::restore(&second, &[&archive], [&new[0], &new[1]]).unwrap();
+    let there = Caller::new(&second, admin());
+    assert_eq!(there.call(&CustodiansRead {}).unwrap(), operator.call(&CustodiansRead {}).unwrap());
+    assert_eq!(there.call(&PartitionDestroy { partition }).err(), Some(ErrorCode::QuorumNeeded));
+}

@@ -179,7 +179,10 @@ fn words(screen: &Screen, text: &QuorumText) -> String {
             screen.text("destroy a partition with every key in it", "tiêu hủy phân vùng cùng mọi khóa bên trong")
         }
         Ok(CommandCode::CustodiansSet) => screen.text("name other custodians", "thay người giữ khóa"),
-        Ok(CommandCode::BackupKeyCreate) => screen.text("draw another master backup key", "tạo khóa sao lưu chủ khác"),
+        Ok(CommandCode::BackupKeyCreate) => screen.text(
+            "draw a master backup key; its shares open every later backup",
+            "tạo khóa sao lưu chủ; các mảnh mở được mọi bản sao lưu sau đó",
+        ),
         Ok(CommandCode::DeviceZeroize) => screen.text("destroy everything on the device", "xóa sạch thiết bị"),
         _ => screen.text(
             "an act that this version does not know: do not sign it",
@@ -199,6 +202,11 @@ fn particulars(text: &QuorumText) -> Vec<String> {
             |_| Vec::new(),
             |act| act.custodians.iter().map(|c| format!("{}: {}", c.name, check_value(&c.key))).collect(),
         ),
+        Ok(CommandCode::BackupKeyCreate) => {
+            let act: Option<BackupKeyCreate> = decode_head(&text.head).ok();
+            act.map(|act| (1..).zip(act.holders).map(|(n, name)| format!("{n}: {name:?}")).collect())
+                .unwrap_or_default()
+        }
         _ => Vec::new(),
     }
 }

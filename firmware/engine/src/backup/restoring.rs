@@ -9,7 +9,9 @@ use super::key::{self, BackupKeyRecord};
 use super::share::{self, MasterKey, Share};
 use super::staging::{self, Counters};
 use crate::keyring::Key;
-use crate::record::{self, BACKUP_KEY, Kek, PartitionRecord, RecordKind};
+use crate::ledger::Change;
+use crate::record::{self, BACKUP_KEY, CUSTODIANS, CustodiansRecord, Kek, PartitionRecord, RecordKind};
+use crate::state::Fact;
 use crate::{Engine, Platform, RecordId};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -37,6 +39,8 @@ struct Open<P: Platform> {
     /// How the last archive ended.
     last: Option<Footer>,
     counters: Counters,
+    /// Who the custodians of the device were.
+    custodians: Option<CustodiansRecord>,
     /// What the partitions are called.
     labels: BTreeMap<PartitionId, String>,
     records: u64,
@@ -111,7 +115,8 @@ impl<P: Platform> Restoring<P> {
         }
         let reader = Reader::begin(crypto, &master, &self.chunk)?;
         let (known, catalogue, counters, labels) = (BTreeMap::new(), Vec::new(), Counters::new(), BTreeMap::new());
-        self.open = Some(Open { master, reader, known, catalogue, last: None, counters, labels, records: 0 });
+        let (last, custodians) = (None, None);
+        self.open = Some(Open { master, reader, known, catalogue, last, counters, custodians, labels, records: 0 });
         Ok(())
     }
 
@@ -150,6 +155,13 @@ impl<P: Platform> Restoring<P> {
         let objects = open.known.keys().filter(|id| RecordKind::of(id) == Some(RecordKind::Object)).count() as u64;
         let labels = open.labels.values().cloned().collect();
         Ok(Outcome { objects, labels, check })
+    }
+
+    /// The custodians of the device that was backed up, where this one has none.
+    pub(crate) fn custodians(&self, engine: &Engine<P>) -> Result<Option<Change<Key<P>>>, ErrorCode> {
+        let named = self.open.as_ref().and_then(|open| open.custodians.clone());
+        let named = named.filter(|_| engine.state().custodians().is_none());
+        named.map(|r| engine.device_change(CUSTODIANS, 0, &r, Fact::Custodians(r.clone()))).transpose()
     }
 
     /// The master key's record for this device, which has none: the custodians stay the same.
@@ -194,6 +206,7 @@ impl<P: Platform> Open<P> {
     fn note(&mut self, engine: &Engine<P>, items: &[Item]) -> Result<(), ErrorCode> {
         for item in items {
             self.note_label(item)?;
+            self.note_custodians(item)?;
             match &item.plain {
                 Some(plain) => {
                     let known = Known { version: item.version, digest: digest(engine, &item.id(), plain)? };
@@ -225,6 +238,14 @@ impl<P: Platform> Open<P> {
         Ok(())
     }
 
+    fn note_custodians(&mut self, item: &Item) -> Result<(), ErrorCode> {
+        if item.id() == CUSTODIANS {
+            let named = item.plain.as_deref().map(record::decode).transpose();
+            self.custodians = named.map_err(|_| ErrorCode::ArchiveInvalid)?;
+        }
+        Ok(())
+    }
+
     /// The catalogue must be exactly what was taken in, and the check value that of it.
     fn end(&mut self, engine: &Engine<P>, footer: Footer) -> Result<(), ErrorCode> {
         let known = self.known.iter().map(|(id, known)| (*id, known.version));
@@ -241,8 +262,10 @@ impl<P: Platform> Open<P> {
     /// What is in the store says what the archive said.
     fn read_back(&self, engine: &Engine<P>) -> Result<(), ErrorCode> {
         for (id, known) in &self.known {
-            let partition = PartitionId(id.partition);
-            let staged = engine.state().staged(partition).ok_or(ErrorCode::ArchiveInvalid)?;
+            if *id == CUSTODIANS {
+                continue;
+            }
+            let staged = engine.state().staged(PartitionId(id.partition)).ok_or(ErrorCode::ArchiveInvalid)?;
             let plain = match RecordKind::of(id) {
                 Some(RecordKind::Object) => {
                     engine.at_once(|view| view.open(id))?.map(|(_, plain)| plain).ok_or(ErrorCode::StoreCorrupt)?

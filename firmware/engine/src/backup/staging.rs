@@ -11,7 +11,7 @@ use crate::crypto::Crypto;
 use crate::keyring::Key;
 use crate::ledger::{Change, Request};
 use crate::object::Object;
-use crate::record::{self, AuthRecord, Kek, ObjectRecord, PartitionRecord, RecordKind, UsesRecord};
+use crate::record::{self, AuthRecord, CUSTODIANS, Kek, ObjectRecord, PartitionRecord, RecordKind, UsesRecord};
 use crate::service::device::{object_removals, partition_change};
 use crate::state::{Fact, Staged};
 use crate::{Engine, KeyKind, Platform, RecordId, Store, allowance, pin};
@@ -95,6 +95,8 @@ pub(crate) fn take<P: Platform>(engine: &Engine<P>, items: &[Item], counters: &m
             (Some(RecordKind::Uses), Some(plain)) => page.put_uses(&id, plain, counters)?,
             // Uses are only forgotten with what they count.
             (Some(RecordKind::Uses), None) => {}
+            // Named at the end, where there are none yet.
+            (Some(RecordKind::Custodians), Some(_)) if id == CUSTODIANS => {}
             _ => return Err(ErrorCode::ArchiveInvalid),
         }
     }

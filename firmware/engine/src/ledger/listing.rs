@@ -3,7 +3,7 @@
 use super::{Book, Desk, Ledger, reading};
 use crate::backup::archive::Entry;
 use crate::backup::is_carried;
-use crate::record::{self, Kek, PartitionRecord, RecordKind};
+use crate::record::{self, CUSTODIANS, Kek, PartitionRecord, RecordKind};
 use crate::{Platform, RecordId};
 use alloc::vec::Vec;
 use coloa_wire::{ErrorCode, PartitionId};
@@ -36,7 +36,7 @@ impl<P: Platform> View<'_, P> {
     /// Every record that an archive carries, with its version, in the order of ids. What is staged is not carried.
     pub(crate) fn catalogue(&self) -> Vec<Entry> {
         let carried = |id: &RecordId| RecordKind::of(id).is_some_and(is_carried);
-        let seen = |id: &RecordId| self.desk.state.partition(PartitionId(id.partition)).is_ok();
+        let seen = |id: &RecordId| *id == CUSTODIANS || self.desk.state.partition(PartitionId(id.partition)).is_ok();
         let all = self.book.members.range(FIRST..=LAST);
         let mut all: Vec<Entry> = all.map(|(id, member)| (id, member.version)).collect();
         all.retain(|(id, _)| carried(id) && seen(id));

@@ -146,6 +146,7 @@ pub(crate) fn finish_restore<P: Platform>(
             return Ok(reply);
         }
         let mut changes = staging::switch(call.engine)?;
+        changes.extend(restore.custodians(call.engine)?);
         if let Some(key) = restore.key_record(call.engine)? {
             changes.push(key.change(call.engine, 0)?);
         }

@@ -2,10 +2,9 @@
 
 use super::archive::Archive;
 use crate::fault::Fault;
-use crate::screen::{Screen, hex};
+use crate::screen::{Screen, hex, moment};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use time::OffsetDateTime;
 
 pub fn show(screen: &Screen, file: &Path) -> Result<(), Fault> {
     report(screen, &Archive::read(file)?)
@@ -86,9 +85,4 @@ pub fn report(screen: &Screen, archive: &Archive) -> Result<(), Fault> {
         ],
     );
     Ok(())
-}
-
-fn moment(millis: u64) -> String {
-    let at = i64::try_from(millis / 1000).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
-    at.map_or_else(String::new, |t| format!("{} {:02}:{:02}:{:02} UTC", t.date(), t.hour(), t.minute(), t.second()))
 }
