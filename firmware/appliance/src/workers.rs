@@ -25,7 +25,8 @@ impl Pools {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Pools {
             commits: Workers::new(commits),
-            logins: Workers::new((cores / 2).max(1)),
+            // One waits for the disk while another computes.
+            logins: Workers::new((cores / 2).max(2)),
             computes: Workers::new(cores),
         }
     }
