@@ -49,11 +49,6 @@ pub(crate) fn permits(state: S, permission: A) -> Result<(), ErrorCode> {
     }
 }
 
-/// Whether a key in this state may be copied, wrapped or read: only where its copy could do no more than it.
-pub(crate) fn may_leave(state: S) -> Result<(), ErrorCode> {
-    permits(state, A::WRAP)
-}
-
 /// What a use does with data that was protected before.
 pub(crate) fn processes(permission: A) -> bool {
     matches!(permission, A::DECRYPT | A::VERIFY | A::UNWRAP | A::DECAPSULATE)

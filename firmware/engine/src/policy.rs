@@ -2,16 +2,17 @@
 
 use crate::keyring::Key;
 use crate::mechanism::{self, Service};
-use crate::object::Object;
+use crate::object::{Object, Search};
 use crate::session::Session;
 use crate::state::Partition;
 use crate::{Engine, Peer, Platform, attributes, life, period, profile};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
-use coloa_wire::command::{PartitionMode, Role};
+use coloa_wire::command::{KeyState, PartitionMode, Role};
 use coloa_wire::{AttributeType, ErrorCode, MechanismType, ObjectId, PartitionId, Template, UseTicket, Value};
 use core::cell::Cell;
 use core::marker::PhantomData;
+use subtle::ConstantTimeEq;
 
 /// A use of a key.
 pub trait Use {
@@ -121,6 +122,10 @@ fn in_state<P: Platform>(
 ) -> Result<(), ErrorCode> {
     let now = platform.now();
     life::permits(life::state(object, now), permission)?;
+    // A session's key that came from outside may be a stored one, carried round before that was suspended.
+    if !object.is_stored() && object.has_secret_value() && !object.flag(AttributeType::LOCAL) {
+        value_permits(&session.partition, object.secret(), permission)?;
+    }
     match object.origin() {
         Some(origin) => match session.partition.get(origin)? {
             Some(original) => life::permits(life::state(&original, now), permission),
@@ -128,6 +133,30 @@ fn in_state<P: Platform>(
         },
         None => Ok(()),
     }
+}
+
+/// Whether no stored key that has this value is in a state that forbids such a use. `Conflict` when some must be read first.
+pub(crate) fn value_permits<P: Platform>(
+    partition: &Partition<P>,
+    value: &[u8],
+    permission: AttributeType,
+) -> Result<(), ErrorCode> {
+    let mut unread = false;
+    for state in [KeyState::Suspended, KeyState::Deactivated, KeyState::Compromised] {
+        let template = Template::default().with(AttributeType::STATE, state.number());
+        let search = Search { template: &template, after: None, max: usize::MAX, sees_private: true };
+        let found = partition.objects.read().find(&search).unwrap_or_else(|unread| unread);
+        for id in found {
+            match partition.get(id) {
+                Err(ErrorCode::Conflict) => unread = true,
+                Ok(Some(key)) if key.has_secret_value() && bool::from(key.secret().as_slice().ct_eq(value)) => {
+                    life::permits(state, permission)?;
+                }
+                other => drop(other?),
+            }
+        }
+    }
+    if unread { Err(ErrorCode::Conflict) } else { Ok(()) }
 }
 
 /// Whether a key's value may be put into another object, or shown: not where the other could do more than the key (R11).

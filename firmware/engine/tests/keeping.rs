@@ -242,7 +242,6 @@ fn a_pair_is_replaced_whole_and_what_came_from_outside_is_not() {
     assert_eq!(rotate(imported).err(), Some(ErrorCode::KeyNotRotatable));
 }
 
-/// A key of a store that knew no states is active.
 #[test]
 fn state_is_found_by_its_value() {
     let engine = start(&RamStore::new()).unwrap();

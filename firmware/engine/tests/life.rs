@@ -233,15 +233,17 @@ fn no_way_leads_round_a_state() {
     let kek = caller.kek(Template::default());
     let carried = caller.wrap(kek, &kwp(), key).unwrap();
     let in_session = caller.copy(key, Template::default().with(A::TOKEN, false)).unwrap();
+    let like = of_class(class::SECRET_KEY, key_type::AES).with(A::ENCRYPT, true).with(A::EXTRACTABLE, true);
+    let carried_before = caller.unwrap(kek, &kwp(), &carried, like).unwrap();
     let of_copy = caller.copy(in_session, Template::default()).unwrap();
     let stored = caller.copy(key, Template::default()).unwrap();
     let encrypt = |key| caller.call_with(&Encrypt { key, mechanism: gcm(None) }, b"x").map(|_| ());
-    for fine in [key, in_session, of_copy, stored] {
+    for fine in [key, in_session, of_copy, stored, carried_before] {
         encrypt(fine).unwrap();
     }
     assert_eq!(set(&Caller::new(&engine, admin()), partition, key, KeyState::Suspended), Ok(2), "the key and its copy");
     let suspended = Some(ErrorCode::KeySuspended);
-    for barred in [key, in_session, of_copy, stored] {
+    for barred in [key, in_session, of_copy, stored, carried_before] {
         assert_eq!(encrypt(barred).err(), suspended, "an object made before");
         for token in [true, false] {
             assert_eq!(caller.copy(barred, Template::default().with(A::TOKEN, token)).err(), suspended);
@@ -265,7 +267,7 @@ fn no_way_leads_round_a_state() {
     let born = yes_on_token(&[A::ENCRYPT]).with(A::STATE, KeyState::Compromised.number());
     assert_eq!(caller.generate_aes(born).err(), Some(ErrorCode::AttributeValueInvalid));
     bring(&engine, partition, key, KeyState::Active);
-    for again in [key, in_session, of_copy, stored] {
+    for again in [key, in_session, of_copy, stored, carried_before] {
         encrypt(again).unwrap();
     }
 }
@@ -365,6 +367,23 @@ fn signed_in_batch(caller: &Caller<'_>, key: ObjectId) -> usize {
     let items = vec![item.clone(), item.clone(), item];
     let (reply, _) = caller.call_with(&Batch { items }, &[1; 96]).unwrap();
     reply.items.iter().filter(|item| item.code == 0).count()
+}
+
+/// So is what was wrapped before it, and unwrapped at that moment.
+#[test]
+fn a_carried_key_that_comes_too_late_is_refused() {
+    let engine = std::sync::Arc::new(start(&RamStore::new()).unwrap());
+    let partition = token(&engine, PartitionMode::Compatible);
+    let caller = user(&engine, partition);
+    let key = caller.generate_aes(yes_on_token(&[A::ENCRYPT, A::EXTRACTABLE])).unwrap();
+    let kek = caller.kek(Template::default());
+    let carried = caller.wrap(kek, &kwp(), key).unwrap();
+    let other = engine.clone();
+    engine.platform().crypto().at_random(0, move || {
+        set(&Caller::new(&other, admin()), partition, key, KeyState::Suspended).unwrap();
+    });
+    let template = of_class(class::SECRET_KEY, key_type::AES).with(A::ENCRYPT, true).with(A::TOKEN, true);
+    assert_eq!(caller.unwrap(kek, &kwp(), &carried, template).err(), Some(ErrorCode::KeySuspended));
 }
 
 /// A copy that was begun before the suspension and would be stored after it is not made.

@@ -1,6 +1,7 @@
 //! The index against a plain scan: whatever was put, changed and removed, both find the same, page by page.
 
 use super::{Base, Object, Objects, Search, Shape};
+use crate::record::ObjectRecord;
 use crate::root::{Member, SetHash};
 use crate::snapshot::{Pairs, Row, Snapshot};
 use alloc::collections::BTreeMap;
@@ -13,6 +14,17 @@ use proptest::collection::vec as many;
 use proptest::option::of;
 use proptest::prelude::*;
 use zeroize::Zeroizing;
+
+/// What an engine stored that knew no states.
+#[test]
+fn a_key_without_a_state_is_active() {
+    let read = |class: u64| {
+        let attributes = Template::default().with(A::CLASS, class);
+        Object::<()>::from_record(ObjectId([1; 16]), 1, ObjectRecord { attributes, secret: vec![] })
+    };
+    assert_eq!(read(class::SECRET_KEY).number(A::STATE), Some(2));
+    assert_eq!(read(class::CERTIFICATE).number(A::STATE), None);
+}
 
 /// What was put, by id: attributes and secret.
 type Model = BTreeMap<ObjectId, (Template, Vec<u8>)>;

@@ -8,13 +8,14 @@ mod rotate;
 pub(crate) use list::list;
 pub(crate) use rotate::rotate;
 
+use super::device::partition_change;
 use super::object::{object_change, relied};
 use crate::attributes::{MAX_PERIOD, MAX_TEXT};
 use crate::audit::{self, AuditRecord};
 use crate::call::{Call, Effect, removal};
 use crate::keyring::Key;
 use crate::ledger::Change;
-use crate::object::{Object, Search};
+use crate::object::Object;
 use crate::policy::{self, Governing};
 use crate::session::Session;
 use crate::state::Partition;
@@ -154,10 +155,10 @@ pub(crate) fn set_state<P: Platform>(
         return Err(ErrorCode::KeyTransitionIllegal);
     }
     let family = family(call, &partition, &key)?;
-    let (objects, changes) = moves(call, &partition, &family, (command.state, &reason))?;
+    let (objects, mut changes) = moves(call, &partition, &family, (command.state, &reason))?;
+    changes.push(announced(call, &partition)?);
     call.detail = Some(format!("{}: {reason}", command.state.name()));
-    let effect = Effect::on_partition(partition.id, changes);
-    let effect = Effect { object: Some(key.id), relies_on: vec![relied(&partition)], ..effect };
+    let effect = Effect { object: Some(key.id), ..Effect::on_partition(partition.id, changes) };
     call.commit(effect, KeyStateSetReply { objects })
 }
 
@@ -261,27 +262,19 @@ fn place_in_log<P: Platform>(call: &Call<'_, P>, object: ObjectId) -> Option<Aud
 /// Whether a value may become a key here: not when it is the value of one that is suspended, deactivated or compromised,
 /// which would be that key without its state (R11). What was drawn just now is nobody's.
 pub(super) fn admit<P: Platform>(
-    call: &Call<'_, P>,
     partition: &Partition<P>,
     template: &Template,
     secret: &[u8],
 ) -> Result<(), ErrorCode> {
     let drawn = template.value(A::LOCAL) != Some(&Value::Bool(false));
-    if drawn || secret.is_empty() {
-        return Ok(());
-    }
-    for state in [KeyState::Suspended, KeyState::Deactivated, KeyState::Compromised] {
-        let wanted = Template::default().with(A::STATE, state.number());
-        let search = Search { template: &wanted, after: None, max: usize::MAX, sees_private: true };
-        let found = partition.objects.read().find(&search).unwrap_or_else(|unread| unread);
-        for id in found {
-            let barred = stored_key(call, partition, id)?;
-            if barred.has_secret_value() && bool::from(barred.secret().as_slice().ct_eq(secret)) {
-                return life::may_leave(state);
-            }
-        }
-    }
-    Ok(())
+    if drawn || secret.is_empty() { Ok(()) } else { policy::value_permits(partition, secret, A::WRAP) }
+}
+
+/// What a change of state says to whoever is making a key at this moment: look again (see [`admit`]). Every new object relies
+/// on its partition's record, so that gets a new version.
+fn announced<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> Result<Change<Key<P>>, ErrorCode> {
+    let info = partition.info();
+    partition_change(call.engine, partition.id, info.version, (*info.record).clone())
 }
 
 /// Attributes that are not stored as they are shown: the state with its dates, the count of uses, and no value of a key

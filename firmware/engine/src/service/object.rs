@@ -30,8 +30,8 @@ pub(crate) struct Place<P: Platform> {
 pub(crate) struct Draft<P: Platform> {
     pub object: Arc<Object<Key<P>>>,
     pub(super) change: Option<Change<Key<P>>>,
-    /// What it was copied from, as it was then: a copy of a key that was suspended meanwhile is not made.
-    relies_on: Option<(RecordId, u64)>,
+    /// What it was copied from and its partition, as they were then: what was suspended meanwhile is not made again.
+    relies_on: Vec<(RecordId, u64)>,
 }
 
 /// Makes a draft of completed attributes and a secret; a token object is sealed already.
@@ -43,8 +43,11 @@ pub(crate) fn draft<P: Platform>(
 ) -> Result<Draft<P>, ErrorCode> {
     let template = check_value::settle(call.engine.platform().crypto(), template, &secret)?;
     let template = life::born(template, call.engine.platform().now());
-    super::life::admit(call, &place.partition, &template, &secret)?;
-    draft_from(call, place, template, None, |id, version, template| Object::new(id, version, template, secret))
+    let seen = relied(&place.partition);
+    super::life::admit(&place.partition, &template, &secret)?;
+    let made =
+        draft_from(call, place, template, None, |id, version, template| Object::new(id, version, template, secret))?;
+    Ok(Draft { relies_on: vec![seen], ..made })
 }
 
 fn draft_from<P: Platform>(
@@ -65,7 +68,8 @@ fn draft_from<P: Platform>(
     fits(call, place, &object, None)?;
     let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
     let original = original.filter(|original| original.is_stored());
-    let relies_on = original.map(|original| (record::object_id(place.partition.id, original.id), original.version));
+    let relied = |original: &Object<Key<P>>| (record::object_id(place.partition.id, original.id), original.version);
+    let relies_on = original.map(relied).into_iter().collect();
     Ok(Draft { object, change, relies_on })
 }
 
@@ -98,7 +102,7 @@ pub(crate) fn publish<P: Platform, R: minicbor::Encode<()>>(
     reply: R,
 ) -> Result<R, ErrorCode> {
     let object = drafts.first().map(|d| d.object.id);
-    let originals: Vec<_> = drafts.iter().filter_map(|d| d.relies_on).collect();
+    let originals: Vec<_> = drafts.iter().flat_map(|d| d.relies_on.clone()).collect();
     let (stored, passing): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.change.is_some());
     let changes: Vec<_> = stored.into_iter().filter_map(|d| d.change).collect();
     let passing: Vec<_> = passing.into_iter().map(|d| d.object).collect();

@@ -4,8 +4,8 @@
 //! [`A::STATE`] active: there is one. What it keeps of the old ciphertexts' keys it finds by label and state deactivated.
 
 use super::super::key::{make_pair, random_secret};
-use super::super::object::{Draft, Place, draft, place, relied};
-use super::{family, moves, reason, standing, stored_key};
+use super::super::object::{Draft, Place, draft, place};
+use super::{announced, family, moves, reason, standing, stored_key};
 use crate::attributes::{Origin, Wanted};
 use crate::call::{Call, Effect};
 use crate::keyring::Key;
@@ -35,13 +35,13 @@ pub(crate) fn rotate<P: Platform>(call: &mut Call<'_, P>, command: KeyRotate) ->
     let kin = family(call, &partition, &old)?;
     let drafts = successors(call, &place, &old, &kin)?;
     let version = version_after(&old);
-    let (ids, changes) = moves(call, &partition, &kin, (KeyState::Deactivated, &reason))?;
+    let (ids, mut changes) = moves(call, &partition, &kin, (KeyState::Deactivated, &reason))?;
+    changes.push(announced(call, &partition)?);
     let object = drafts.first().map(|draft| draft.object.id).ok_or(ErrorCode::Internal)?;
     let public = drafts.get(1).map(|draft| draft.object.id);
     let changes: Vec<_> = drafts.into_iter().filter_map(|draft| draft.change).chain(changes).collect();
     call.detail = Some(format!("rotated: {reason}"));
-    let effect = Effect::on_partition(partition.id, changes);
-    let effect = Effect { object: Some(object), relies_on: vec![relied(&partition)], ..effect };
+    let effect = Effect { object: Some(object), ..Effect::on_partition(partition.id, changes) };
     call.commit(effect, KeyRotateReply { object, public, version, old: ids })
 }
 
