@@ -36,7 +36,7 @@ fn has_begun(reply: &[u8]) -> bool {
 
 /// What the engine did may concern the channels.
 fn follow(service: &Arc<Service>, code: u16) {
-    use CommandCode::{Batch, ClientUnbind, DeviceInitialize, PartitionDestroy};
+    use CommandCode::{AuditorRemove, Batch, ClientUnbind, DeviceInitialize, PartitionDestroy};
     // A batch may have held any of them.
     let code = CommandCode::try_from(code);
     let in_service = service.engine().lifecycle() != coloa_wire::command::Lifecycle::Manufactured;
@@ -47,7 +47,7 @@ fn follow(service: &Arc<Service>, code: u16) {
         let why = fault.words(coloa_wire::error::Language::English);
         tracing::error!(why, "the TLS port stays closed");
     }
-    if matches!(code, Ok(ClientUnbind | PartitionDestroy | Batch)) {
+    if matches!(code, Ok(AuditorRemove | ClientUnbind | PartitionDestroy | Batch)) {
         service.channels().cut_unbound(service.engine());
     }
 }

@@ -136,6 +136,37 @@ pub fn verify_chain<C: Crypto>(crypto: &C, records: &[Vec<u8>]) -> Result<[u8; 3
     Ok(expected.map_or([0; 32], |(_, head)| head))
 }
 
+/// Finds the first record of an export that is not as it was, given the digest that the last one must have (a signed
+/// checkpoint's): the one whose content is other than what its successor holds, that is missing, or that is out of order.
+///
+/// # Errors
+/// Its number.
+pub fn verify_against<C: Crypto>(crypto: &C, records: &[Vec<u8>], last: &[u8; 32]) -> Result<(), u64> {
+    let mut before: Option<(u64, [u8; 32])> = None;
+    let mut rest = records.iter();
+    while let Some(bytes) = rest.next() {
+        let (number, link) = before.map_or((None, None), |(number, head)| (Some(number.saturating_add(1)), Some(head)));
+        let expected = number.unwrap_or(1);
+        let record: AuditRecord = minicbor::decode(bytes).map_err(|_| expected)?;
+        if number.is_some_and(|number| record.number != number) {
+            return Err(expected);
+        }
+        let own = digest(crypto, bytes);
+        // The first record of all holds zeros.
+        let wanted = link.or((record.number == 1).then_some([0; 32]));
+        if wanted.is_some_and(|wanted| record.previous != wanted) {
+            let next = rest.clone().next().map(|next| minicbor::decode::<AuditRecord>(next).map(|r| r.previous));
+            let vouched = next.map_or(own == *last, |next| next.is_ok_and(|previous| previous == own));
+            return Err(if vouched && record.number > 1 { record.number.saturating_sub(1) } else { record.number });
+        }
+        before = Some((record.number, own));
+    }
+    match before {
+        Some((number, head)) if head != *last => Err(number),
+        _ => Ok(()),
+    }
+}
+
 /// What is counted: an [`AuditEvent`] that costs no memory to make. What differs most comes first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Act {

@@ -67,6 +67,8 @@ pub(crate) fn is_carried(kind: RecordKind) -> bool {
         // Who must agree is still asked on the restored device.
         RecordKind::Custodians => true,
         RecordKind::Root | RecordKind::Audit => false,
+        // Who vouches for a device and who looks at it are the device's own too.
+        RecordKind::Witness | RecordKind::Auditors => false,
         // The device's own: its serial number, its body's TLS keys, the custodians' key, what they were asked.
         RecordKind::Device | RecordKind::Body | RecordKind::BackupKey | RecordKind::Proposal => false,
         RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged => false,

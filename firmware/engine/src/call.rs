@@ -9,7 +9,7 @@ use crate::record::{self, RetryRecord};
 use crate::retries::Turn;
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Engine, Peer, Platform, RecordId, policy, service};
+use crate::{Engine, Peer, Platform, RecordId, auditor, policy, service};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -346,6 +346,7 @@ pub(crate) fn serve<P: Platform>(
 ) -> Result<(), ErrorCode> {
     use CommandCode as C;
     quorum::admit(call, code)?;
+    auditor::admit(call, code)?;
     match code {
         C::DeviceInfo => run(call, head, reply, service::device::info),
         C::DeviceInitialize => run(call, head, reply, service::device::initialize),
@@ -380,6 +381,12 @@ pub(crate) fn serve<P: Platform>(
         C::KeyDescribe => run(call, head, reply, service::life::describe),
         C::KeyDestroy => run(call, head, reply, service::life::destroy),
         C::KeyRotate => run(call, head, reply, service::life::rotate),
+        C::DeviceCertificates => run(call, head, reply, service::witness::certificates),
+        C::AuditCheckpoint => run(call, head, reply, service::witness::checkpoint),
+        C::KeyAttest => run(call, head, reply, service::witness::attest),
+        C::AuditorAdd => run(call, head, reply, service::witness::add_auditor),
+        C::AuditorRemove => run(call, head, reply, service::witness::remove_auditor),
+        C::AuditorList => run(call, head, reply, service::witness::auditors),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),
         C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),

@@ -1,6 +1,6 @@
 //! The engine: its start, the one entry for frames, and what its services share.
 
-use crate::audit::{Act, PendingUses, STARTED, result_number};
+use crate::audit::{Act, Head, PendingUses, STARTED, result_number};
 use crate::backup::{Backups, staging};
 use crate::call::{Call, dispatch};
 use crate::keyring::{Key, Keyring};
@@ -8,6 +8,7 @@ use crate::ledger::{Change, Desk, Ledger, Request, View};
 use crate::record;
 use crate::session::Sessions;
 use crate::state::{Fact, Partition, State};
+use crate::witness::Mark;
 use crate::{Crypto, CryptoError, Epitaph, Hash, Peer, Platform, RecordId, ZeroizeError, selftest};
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -33,6 +34,8 @@ pub struct Engine<P: Platform> {
     failed: AtomicBool,
     /// It was zeroized: nothing is written any more.
     ended: AtomicBool,
+    /// How far the audit log was signed, and when that was looked at.
+    signed: RwLock<P::Lock, Mark>,
 }
 
 /// Why the engine did not start.
@@ -57,7 +60,8 @@ impl<P: Platform> Engine<P> {
         let ledger = Ledger::open(&desk).map_err(StartError::Store)?;
         let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
         let (backups, failed, ended) = (Backups::new(), AtomicBool::new(false), AtomicBool::new(false));
-        let engine = Engine { platform, keys, state, ledger, sessions, uses, backups, failed, ended };
+        let signed = RwLock::new(Mark { number: ledger.audit_head().0, time: platform.now() });
+        let engine = Engine { platform, keys, state, ledger, sessions, uses, backups, failed, ended, signed };
         staging::clear_leftovers(&engine);
         engine.ledger.keep_snapshot(&engine.desk());
         tracing::info!(lifecycle = ?engine.lifecycle(), "engine started");
@@ -85,6 +89,7 @@ impl<P: Platform> Engine<P> {
         if due {
             let _ = self.flush_uses();
         }
+        self.sign_log_if_due();
     }
 
     /// Brings everything into the store that is not there yet; call it before the body stops.
@@ -114,9 +119,9 @@ impl<P: Platform> Engine<P> {
         }
     }
 
-    /// Whether a client certificate is bound to any partition (R22).
+    /// Whether a client certificate is bound to any partition (R22), or an auditor's.
     pub fn is_bound(&self, identity: &Identity) -> bool {
-        self.state.partitions().iter().any(|p| p.is_bound_to(identity))
+        self.state.auditors().knows(identity) || self.state.partitions().iter().any(|p| p.is_bound_to(identity))
     }
 
     /// Every client that is bound to a partition, with its name, in the order of the partitions.
@@ -163,6 +168,18 @@ impl<P: Platform> Engine<P> {
 
     pub(crate) fn sessions(&self) -> &Sessions<P> {
         &self.sessions
+    }
+
+    pub(crate) fn signed(&self) -> &RwLock<P::Lock, Mark> {
+        &self.signed
+    }
+
+    pub(crate) fn has_ended(&self) -> &AtomicBool {
+        &self.ended
+    }
+
+    pub(crate) fn position(&self) -> (Head, u64) {
+        self.ledger.position()
     }
 
     pub(crate) fn audit_head(&self) -> (u64, [u8; 32]) {
@@ -320,7 +337,7 @@ impl<P: Platform> Engine<P> {
         outcome
     }
 
-    fn flush_uses(&self) -> Result<(), ErrorCode> {
+    pub(crate) fn flush_uses(&self) -> Result<(), ErrorCode> {
         self.flush_uses_now().inspect_err(|error| {
             tracing::error!(error = error.name(), "key uses could not be brought into the audit log");
         })

@@ -123,6 +123,12 @@ impl<P: Platform> Ledger<P> {
         (audit.number, audit.digest)
     }
 
+    /// The end of the audit log, and the generation of the store that holds it.
+    pub(crate) fn position(&self) -> (Head, u64) {
+        let book = self.book.read();
+        (book.audit, book.generation)
+    }
+
     /// A record that has no place in [`State`], as it stands in the store and in the set.
     pub(crate) fn read(&self, desk: &Desk<'_, P>, id: &RecordId) -> Result<Option<(u64, Vec<u8>)>, ErrorCode> {
         self.reading(desk, |book| reading::read(desk, book, id))

@@ -30,6 +30,7 @@ extern crate std;
 mod allowance;
 mod attributes;
 pub mod audit;
+mod auditor;
 mod backup;
 mod call;
 mod conversation;
@@ -60,6 +61,7 @@ mod snapshot;
 mod state;
 pub mod store;
 mod ticket;
+mod witness;
 
 pub use allowance::MAX_GCM_INVOCATIONS;
 pub use backup::archive;

@@ -45,13 +45,17 @@ pub(crate) enum RecordKind {
     /// A partition that is being restored and that nobody sees yet (see [`crate::backup::staging`]), sealed under the device
     /// key. Its objects are records like all objects: it is applied before them.
     Staged = 14,
+    /// [`crate::witness::WitnessRecord`], and the last [`coloa_wire::command::SignedCheckpoint`], sealed under the device key.
+    Witness = 16,
+    /// [`AuditorsRecord`], sealed under the device key.
+    Auditors = 17,
 }
 
 impl RecordKind {
     pub(crate) fn of(id: &RecordId) -> Option<Self> {
         use RecordKind::*;
         let old = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry];
-        let kinds = old.into_iter().chain([Custodians, Proposal, BackupKey, Staged]);
+        let kinds = old.into_iter().chain([Custodians, Proposal, BackupKey, Staged, Witness, Auditors]);
         kinds.into_iter().find(|k| *k as u8 == id.kind)
     }
 }
@@ -66,6 +70,12 @@ pub(crate) const BACKUP_KEY: RecordId = RecordId { partition: DEVICE, kind: Reco
 pub(crate) const DEVICE_RECORD: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Device as u8, id: [0; 16] };
 
 pub(crate) const CUSTODIANS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Custodians as u8, id: [0; 16] };
+
+/// The device's signing keys.
+pub(crate) const WITNESS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Witness as u8, id: [0; 16] };
+/// The last checkpoint of the audit log.
+pub(crate) const CHECKPOINT: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Witness as u8, id: [1; 16] };
+pub(crate) const AUDITORS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Auditors as u8, id: [0; 16] };
 
 pub(crate) fn proposal_id(id: RequestId) -> RecordId {
     RecordId { partition: DEVICE, kind: RecordKind::Proposal as u8, id: id.0 }
@@ -160,6 +170,14 @@ pub(crate) struct CustodiansRecord {
     pub threshold: u32,
     #[n(1)]
     pub custodians: Vec<Custodian>,
+}
+
+/// Who may read all and use nothing (R1).
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct AuditorsRecord {
+    #[n(0)]
+    pub auditors: Vec<Client>,
 }
 
 /// An act that was proposed, and what custodians said.

@@ -13,5 +13,6 @@ pub(crate) mod object;
 pub(crate) mod quorum;
 mod secret;
 pub(crate) mod token;
+pub(crate) mod witness;
 pub(crate) mod wrap;
 pub(crate) mod zeroize;

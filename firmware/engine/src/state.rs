@@ -1,11 +1,13 @@
 //! What the engine knows in memory: a view of the store's records, parsed. Readers take short read locks and leave with
 //! snapshots (`Arc`s); only the ledger writes, in the order of commits.
 
+use crate::auditor::Auditors;
 use crate::backup::staging::StagedRecord;
 use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
 use crate::record::{
-    AuthRecord, CustodiansRecord, DeviceRecord, PartitionRecord, ProposalRecord, RecordKind, RetryRecord, UsesRecord,
+    AuditorsRecord, AuthRecord, CustodiansRecord, DeviceRecord, PartitionRecord, ProposalRecord, RecordKind,
+    RetryRecord, UsesRecord,
 };
 use crate::retries::{Retries, Turn};
 use crate::snapshot::Snapshot;
@@ -155,6 +157,7 @@ pub(crate) enum Fact<K> {
     Uses(PartitionId, [u8; 16], UsesRecord),
     Custodians(CustodiansRecord),
     Proposal(RequestId, ProposalRecord),
+    Auditors(AuditorsRecord),
     /// It is only in the store.
     Opaque,
     Removed,
@@ -171,6 +174,7 @@ pub(crate) struct State<P: Platform> {
     retries: RwLock<P::Lock, Retries>,
     custodians: RwLock<P::Lock, Option<Versioned<CustodiansRecord>>>,
     proposals: RwLock<P::Lock, BTreeMap<RequestId, Versioned<ProposalRecord>>>,
+    auditors: Auditors<P::Lock>,
 }
 
 impl<P: Platform> State<P> {
@@ -183,7 +187,13 @@ impl<P: Platform> State<P> {
             retries: RwLock::new(Retries::default()),
             custodians: RwLock::new(None),
             proposals: RwLock::new(BTreeMap::new()),
+            auditors: Auditors::new(),
         }
+    }
+
+    /// Who may read all and use nothing (R1).
+    pub(crate) fn auditors(&self) -> &Auditors<P::Lock> {
+        &self.auditors
     }
 
     /// The custodians, and which set of them it is.
@@ -275,6 +285,7 @@ impl<P: Platform> State<P> {
         *self.retries.write() = fresh.retries.into_inner();
         *self.custodians.write() = fresh.custodians.into_inner();
         *self.proposals.write() = fresh.proposals.into_inner();
+        self.auditors.put(fresh.auditors.known());
     }
 
     /// Takes in what was committed. Within a batch, facts come in the order of [`RecordKind`].
@@ -295,6 +306,7 @@ impl<P: Platform> State<P> {
             Fact::Proposal(id, record) => {
                 self.proposals.write().insert(id, Versioned::new(version, record));
             }
+            Fact::Auditors(record) => self.auditors.put(Some(Versioned::new(version, record))),
             Fact::Opaque => {}
             Fact::Removed => self.remove(id),
         }

@@ -1,5 +1,6 @@
 //! Commands: one type a request, tied to the type of its reply, with a number that never changes.
 
+mod audit;
 mod backup;
 mod crypto;
 mod device;
@@ -9,6 +10,7 @@ mod object;
 mod quorum;
 mod token;
 
+pub use audit::*;
 pub use backup::*;
 pub use crypto::*;
 pub use device::*;
@@ -143,6 +145,19 @@ commands! {
     0x0133 KeyDestroy -> KeyDestroyReply, true;
     /// Replaces a key by a new one.
     0x0134 KeyRotate -> KeyRotateReply, true;
+
+    /// The certificates of the device's signing keys.
+    0x0140 DeviceCertificates -> DeviceCertificatesReply, false;
+    /// The present end of the audit log, signed.
+    0x0141 AuditCheckpoint -> SignedCheckpoint, false;
+    /// What the device knows of a key, signed.
+    0x0142 KeyAttest -> KeyAttestReply, false;
+    /// Names an auditor (R1).
+    0x0143 AuditorAdd -> Done, true;
+    /// Takes an auditor's right back.
+    0x0144 AuditorRemove -> Done, true;
+    /// The auditors there are.
+    0x0145 AuditorList -> AuditorListReply, false;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

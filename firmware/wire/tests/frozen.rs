@@ -454,3 +454,46 @@ fn every_error_says_what_and_what_next_in_both_languages() {
     }
     assert_eq!(ErrorCode::from_number(0), None);
 }
+
+#[test]
+fn bytes_of_what_the_device_vouches_for() {
+    let (identity, object) = (Identity([0x33; 32]), ObjectId([0x22; 16]));
+    let text = CheckpointText { serial: "00".into(), number: 7, digest: [8; 32], time: 9, generation: 10 };
+    let signed = hex(&text.signed());
+    let statement = KeyStatement {
+        serial: "00".into(),
+        version: "0.1.0".into(),
+        time: Some(1),
+        nonce: vec![2; 4],
+        partition: PartitionId([0x11; 16]),
+        partition_label: "court".into(),
+        mode: PartitionMode::Strict,
+        object,
+        class: class::PRIVATE_KEY,
+        key_type: key_type::EC,
+        mechanism: Some(0x1040),
+        flags: vec![0x163],
+        public: Some(vec![3; 4]),
+    };
+    let attested = KeyAttestReply { statement: vec![1; 4], signature: vec![2; 4], certificate: Some(vec![3; 4]) };
+    let certificates = DeviceCertificatesReply { device: vec![1; 4], audit: vec![2; 4], attestation: vec![3; 4] };
+    let auditor = AuditorAdd { identity, name: "An".into() };
+    let rows = [
+        ("DeviceCertificates", head(&DeviceCertificates {})),
+        ("DeviceCertificatesReply", head(&certificates)),
+        ("AuditCheckpoint", head(&AuditCheckpoint {})),
+        ("CheckpointText.signed", signed),
+        ("SignedCheckpoint", head(&SignedCheckpoint { text, signature: vec![4; 4] })),
+        ("KeyAttest", head(&KeyAttest { object, nonce: vec![2; 4] })),
+        ("KeyAttestReply", head(&attested)),
+        ("KeyStatement", head(&statement)),
+        ("statement_signed", hex(&statement_signed(&[1; 4]))),
+        ("AuditorAdd", head(&auditor)),
+        ("AuditorRemove", head(&AuditorRemove { identity })),
+        ("AuditorList", head(&AuditorList {})),
+        ("AuditorListReply", head(&AuditorListReply { auditors: vec![auditor] })),
+    ];
+    let mut out = String::new();
+    rows.iter().for_each(|(name, bytes)| writeln!(out, "{name} {bytes}").unwrap());
+    against("audit.txt", &out);
+}

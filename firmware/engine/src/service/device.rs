@@ -5,7 +5,7 @@ use crate::keyring::Key;
 use crate::ledger::Change;
 use crate::record::{self, Client, DEVICE_RECORD, DeviceRecord, Kek, PartitionRecord, RecordKind};
 use crate::state::{Fact, Partition};
-use crate::{Crypto, RecordId};
+use crate::{Crypto, RecordId, auditor};
 use crate::{Engine, KeyKind, Platform, Store, mechanism};
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -156,7 +156,7 @@ fn change_clients<P: Platform>(
 
 /// Records fill at most half a frame.
 pub(crate) fn read_audit<P: Platform>(call: &mut Call<'_, P>, command: AuditRead) -> Result<AuditReadReply, ErrorCode> {
-    call.require_administrator()?;
+    auditor::require_reader(call)?;
     call.engine.flush();
     let (last, _) = call.engine.audit_head();
     let room = call.engine.platform().limits().max_frame / 2;
