@@ -395,14 +395,43 @@ pub enum Audit {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Check a file's hash chain, without the appliance
-    Verify {
-        /// The file
-        file: PathBuf,
-        /// The digest its last record must have, as `coloa status` showed it: notices a missing end
-        #[arg(long, value_name = "HEX")]
-        head: Option<String>,
+    /// Check a file's hash chain and the device's signature on its end, without the appliance
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(AuditVerify),
+    /// Have the device sign the present end of the log, to be kept elsewhere: notices a log that is cut later
+    Checkpoint {
+        /// The file; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
+    /// Write the certificates of the device's signing keys: PREFIX-device.pem, PREFIX-audit.pem, PREFIX-attestation.pem
+    Certificates {
+        /// The beginning of the files' names
+        #[arg(long, value_name = "PREFIX")]
+        out: PathBuf,
+    },
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  coloa audit certificates --out rack-1                     # once, at the ceremony
+  coloa audit checkpoint --out monday.seal                  # kept by the auditor
+  coloa audit export --out audit.cbor
+  coloa audit verify audit.cbor --device-certificate rack-1-device.pem --checkpoint monday.seal";
+
+#[derive(Args)]
+pub struct AuditVerify {
+    /// The file
+    pub file: PathBuf,
+    /// The digest its last record must have, as `coloa status` showed it: notices a missing end
+    #[arg(long, value_name = "HEX")]
+    pub head: Option<String>,
+    /// An earlier checkpoint: the log must reach it and agree with it
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// The device's certificate, PEM, as it was taken at the ceremony; the signature must be this device's
+    #[arg(long, value_name = "FILE")]
+    pub device_certificate: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

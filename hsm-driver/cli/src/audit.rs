@@ -1,12 +1,16 @@
-//! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding.
+//! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding, then a [`Seal`]: a CBOR
+//! map with the end of the log as the device signed it.
 
+use crate::arguments::AuditVerify;
+use crate::client::{pem, write};
 use crate::fault::Fault;
 use crate::screen::{Screen, hex, moment};
+use crate::seal::Seal;
 use crate::socket::AdminSocket;
 use coloa_crypto_native::Native;
-use coloa_engine::audit::{AuditRecord, verify_chain};
+use coloa_engine::audit::{AuditRecord, CLOCK_STEPPED_BACK, verify_against, verify_chain};
 use coloa_wire::ErrorCode;
-use coloa_wire::command::{AuditRead, decode_head};
+use coloa_wire::command::{AuditRead, DeviceCertificates, decode_head};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,49 +20,114 @@ use std::path::Path;
 /// Records asked for at once.
 pub const PAGE: u32 = 1024;
 
+/// The end is signed first: what is logged meanwhile is no part of this file.
 pub fn export(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(), Fault> {
     let fault = |e: std::io::Error| Fault::file(out, e);
+    let seal = Seal::ask(socket)?;
+    let last = seal.checkpoint.text.number;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(fault)?;
-    let mut records = Vec::new();
+    let mut records: Vec<Vec<u8>> = Vec::new();
     let mut from = 1;
-    loop {
-        let page = socket.call(None, &AuditRead { from, max: PAGE })?;
-        let bulk = socket.bulk();
-        file.write_all(bulk).map_err(fault)?;
-        records.extend(split(bulk).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?);
-        let Some(last) = records.last().and_then(|r| parse(r)).map(|r| r.number) else { break };
-        if page.records == 0 || last >= page.last {
-            break;
-        }
-        from = last.saturating_add(1);
+    while from <= last {
+        let max = u32::try_from(last.saturating_sub(from).saturating_add(1)).unwrap_or(PAGE).min(PAGE);
+        socket.call(None, &AuditRead { from, max })?;
+        let (page, _) = split(socket.bulk()).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?;
+        file.write_all(socket.bulk()).map_err(fault)?;
+        let Some(number) = page.last().and_then(|r| parse(r)).map(|r| r.number) else { break };
+        records.extend(page);
+        from = number.saturating_add(1);
     }
+    file.write_all(&seal.encoded()).map_err(fault)?;
     file.sync_all().map_err(fault)?;
-    report(screen, out, &records)
+    report(screen, out, &records, Some(&seal))
 }
 
-pub fn verify(screen: &Screen, file: &Path, head: Option<&str>) -> Result<(), Fault> {
+pub fn verify(screen: &Screen, asked: &AuditVerify) -> Result<(), Fault> {
+    let file = asked.file.as_path();
     let bytes = std::fs::read(file).map_err(|e| Fault::file(file, e))?;
-    let records = split(&bytes).map_err(|record| Fault::Chain { file: file.to_path_buf(), record })?;
+    let broken = |record| Fault::Chain { file: file.to_path_buf(), record };
+    let (records, seal) = split(&bytes).map_err(broken)?;
+    let trusted = asked.device_certificate.as_deref();
+    if let Some(seal) = &seal {
+        seal.check(file, trusted)?;
+        verify_against(&Native::new(), &records, &seal.checkpoint.text.digest).map_err(broken)?;
+    }
     let digest = chain(file, &records)?;
-    if head.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hex(&digest))) {
+    let held = asked.checkpoint.as_deref().map(|path| held(file, &records, path, trusted)).transpose()?;
+    if trusted.is_some() && seal.is_none() && held.is_none() {
+        return Err(Fault::Unsealed { file: file.to_path_buf() });
+    }
+    if asked.head.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hex(&digest))) {
         return Err(Fault::Head { file: file.to_path_buf() });
     }
-    report(screen, file, &records)
+    report(screen, file, &records, seal.as_ref().or(held.as_ref()))
+}
+
+/// A checkpoint that somebody kept: its record is in the log, and is the one that was signed.
+fn held(file: &Path, records: &[Vec<u8>], path: &Path, trusted: Option<&Path>) -> Result<Seal, Fault> {
+    let seal = Seal::read(path)?;
+    seal.check(path, trusted)?;
+    let text = &seal.checkpoint.text;
+    let is_meant = |r: &&Vec<u8>| parse(r).is_some_and(|r| r.number == text.number);
+    let found = records.iter().rev().find(is_meant);
+    let short = || Fault::Short { file: file.to_path_buf(), record: text.number };
+    let up_to = found.ok_or_else(short)?;
+    let own = verify_against(&Native::new(), std::slice::from_ref(up_to), &text.digest);
+    own.map_err(|record| Fault::Chain { file: file.to_path_buf(), record })?;
+    Ok(seal)
+}
+
+/// The present end of the log, signed, to be kept where the appliance does not reach.
+pub fn checkpoint(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(), Fault> {
+    let seal = Seal::ask(socket)?;
+    write(out, &seal.encoded(), 0o644)?;
+    let text = &seal.checkpoint.text;
+    screen.facts(
+        &json!({ "file": out, "serial": text.serial, "number": text.number, "head": hex(&text.digest), "time": text.time }),
+        vec![
+            (screen.text("File", "Tệp"), out.display().to_string()),
+            (screen.text("Device", "Thiết bị"), text.serial.clone()),
+            (screen.text("Last record", "Bản ghi cuối"), text.number.to_string()),
+            (screen.text("Head", "Băm cuối"), hex(&text.digest)),
+            (screen.text("Signed at", "Ký lúc"), moment(text.time)),
+        ],
+    );
+    Ok(())
+}
+
+/// The certificates of the device's signing keys, as OpenSSL reads them.
+pub fn certificates(socket: &mut AdminSocket, screen: &Screen, prefix: &Path) -> Result<(), Fault> {
+    let all = socket.call(None, &DeviceCertificates {})?;
+    let named = [("device", &all.device), ("audit", &all.audit), ("attestation", &all.attestation)];
+    let mut files = Vec::new();
+    for (word, der) in named {
+        let mut name = prefix.as_os_str().to_owned();
+        name.push(format!("-{word}.pem"));
+        write(Path::new(&name), pem(der).as_bytes(), 0o644)?;
+        files.push((word, name.to_string_lossy().into_owned()));
+    }
+    let document = json!({ "files": files.iter().map(|(_, name)| name).collect::<Vec<_>>() });
+    screen.facts(&document, files);
+    Ok(())
 }
 
 fn chain(file: &Path, records: &[Vec<u8>]) -> Result<[u8; 32], Fault> {
     verify_chain(&Native::new(), records).map_err(|record| Fault::Chain { file: file.to_path_buf(), record })
 }
 
-fn report(screen: &Screen, file: &Path, records: &[Vec<u8>]) -> Result<(), Fault> {
+fn report(screen: &Screen, file: &Path, records: &[Vec<u8>], seal: Option<&Seal>) -> Result<(), Fault> {
     let digest = hex(&chain(file, records)?);
     let (first, last) = (records.first().and_then(|r| parse(r)), records.last().and_then(|r| parse(r)));
     let time = |r: &Option<AuditRecord>| r.as_ref().map_or_else(String::new, |r| moment(r.time));
     let number = |r: &Option<AuditRecord>| r.as_ref().map(|r| r.number);
     let document = json!({
         "file": file, "records": records.len(), "first": number(&first), "last": number(&last), "head": digest,
-        "chain": "whole",
+        "chain": "whole", "signed": seal.map(|s| s.checkpoint.text.number), "clock_steps": clock_steps(records),
     });
+    let nothing = || screen.text("nothing", "chưa").to_owned();
+    let signed = seal.map_or_else(nothing, |s| s.checkpoint.text.number.to_string());
+    let steps = clock_steps(records).iter().map(|n| format!("#{n}")).collect::<Vec<_>>().join(" ");
+    let steps = if steps.is_empty() { screen.text("never", "không").to_owned() } else { steps };
     let whole =
         screen.text("whole: each record follows from the one before", "liền mạch: mỗi bản ghi nối bản ghi trước");
     screen.facts(
@@ -70,20 +139,42 @@ fn report(screen: &Screen, file: &Path, records: &[Vec<u8>]) -> Result<(), Fault
             (screen.text("To", "Đến"), time(&last)),
             (screen.text("Chain", "Chuỗi"), whole.to_owned()),
             (screen.text("Head", "Băm cuối"), digest.clone()),
+            (screen.text("Signed up to", "Đã ký đến"), signed),
+            (screen.text("Clock set back", "Đồng hồ lùi"), steps),
         ],
     );
     Ok(())
 }
 
+/// The records before which the clock went back (R19): those that say so, and those whose time does.
+fn clock_steps(records: &[Vec<u8>]) -> Vec<u64> {
+    let mut before = 0;
+    let mut steps = Vec::new();
+    for record in records.iter().filter_map(|r| parse(r)) {
+        if record.time < before || record.event.action == CLOCK_STEPPED_BACK {
+            steps.push(record.number);
+        }
+        before = record.time;
+    }
+    steps
+}
+
+/// What a file holds: records, and the signed end where there is one.
+pub type Contents = (Vec<Vec<u8>>, Option<Seal>);
+
 /// The records of a file, or the number of the first that is cut.
-pub fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
+pub fn split(bytes: &[u8]) -> Result<Contents, u64> {
     let mut decoder = minicbor::Decoder::new(bytes);
-    let mut records = Vec::new();
+    let mut records: Vec<Vec<u8>> = Vec::new();
     while decoder.position() < bytes.len() {
-        let number = u64::try_from(records.len()).unwrap_or(u64::MAX).saturating_add(1);
+        let number = records.last().and_then(|r| parse(r)).map_or(0, |r| r.number).saturating_add(1);
+        if decoder.datatype().map_err(|_| number)? == minicbor::data::Type::Map {
+            let rest = bytes.get(decoder.position()..).unwrap_or_default();
+            return decode_head(rest).map(|seal| (records, Some(seal))).map_err(|_| number);
+        }
         records.push(decoder.bytes().map_err(|_| number)?.to_vec());
     }
-    Ok(records)
+    Ok((records, None))
 }
 
 /// A record, when it is one.

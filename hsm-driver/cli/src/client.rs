@@ -81,7 +81,7 @@ fn configuration(address: &str, made: &ClientEnrolReply) -> String {
     )
 }
 
-fn pem(der: &[u8]) -> String {
+pub fn pem(der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in der.chunks(48) {

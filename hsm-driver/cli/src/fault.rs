@@ -34,6 +34,12 @@ pub enum Fault {
     Chain { file: PathBuf, record: u64 },
     /// The last record is not the one that was expected.
     Head { file: PathBuf },
+    /// A checkpoint or its certificates are not the device's.
+    Seal { file: PathBuf },
+    /// The log ends before a record that its device signed, or has another one there.
+    Short { file: PathBuf, record: u64 },
+    /// Nothing in a file is signed.
+    Unsealed { file: PathBuf },
     /// A key or a request cannot be made.
     Key(String),
     /// The application's way to its token failed.
@@ -100,6 +106,18 @@ impl Fault {
                 "{}: its last record is not the one with that digest: the end is missing, or records were added since.",
                 file.display()
             ),
+            Fault::Seal { file } => format!(
+                "{}: the checkpoint is not signed by this device: it was changed, or is another device's. Trust neither it nor the log; export anew.",
+                file.display()
+            ),
+            Fault::Short { file, record } => format!(
+                "{}: record {record}, which the device signed, is not in it: the end was cut off. Keep the file and compare it with a new export.",
+                file.display()
+            ),
+            Fault::Unsealed { file } => format!(
+                "{}: it holds no checkpoint, so its end is not vouched for. Give --checkpoint, or export it anew.",
+                file.display()
+            ),
             Fault::Key(why) => format!("the client's key cannot be made: {why}. Check --name."),
             Fault::Call(error) => error.explain(Language::English),
             Fault::Backup(trouble) => trouble.words(Language::English),
@@ -144,6 +162,18 @@ impl Fault {
             ),
             Fault::Head { file } => format!(
                 "{}: bản ghi cuối không có giá trị băm đó: thiếu phần cuối, hoặc đã có thêm bản ghi.",
+                file.display()
+            ),
+            Fault::Seal { file } => format!(
+                "{}: điểm kiểm tra không do thiết bị này ký: đã bị sửa hoặc của thiết bị khác. Không tin tệp này; hãy xuất lại.",
+                file.display()
+            ),
+            Fault::Short { file, record } => format!(
+                "{}: thiếu bản ghi {record} mà thiết bị đã ký: phần cuối đã bị cắt. Giữ tệp và so với bản xuất mới.",
+                file.display()
+            ),
+            Fault::Unsealed { file } => format!(
+                "{}: không có điểm kiểm tra nên phần cuối không được bảo đảm. Dùng --checkpoint hoặc xuất lại.",
                 file.display()
             ),
             Fault::Key(why) => format!("không tạo được khóa cho máy khách: {why}. Kiểm tra --name."),

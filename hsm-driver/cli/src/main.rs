@@ -18,6 +18,7 @@ mod link;
 mod partition;
 mod quorum;
 mod screen;
+mod seal;
 mod secret;
 mod socket;
 mod status;
@@ -66,7 +67,9 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Report(asked) => inventory::report(&mut open()?, screen, asked),
         Command::Expiring(asked) => inventory::expiring(&mut open()?, screen, asked),
         Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
-        Command::Audit(Audit::Verify { file, head }) => audit::verify(screen, file, head.as_deref()),
+        Command::Audit(Audit::Verify(asked)) => audit::verify(screen, asked),
+        Command::Audit(Audit::Checkpoint { out }) => audit::checkpoint(&mut open()?, screen, out),
+        Command::Audit(Audit::Certificates { out }) => audit::certificates(&mut open()?, screen, out),
         Command::Backup(asked) => backup::run(open, screen, asked),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),

@@ -29,7 +29,7 @@ impl Chronicle {
         let (mut raw, mut from): (Vec<Vec<u8>>, u64) = (Vec::new(), 1);
         loop {
             let page = socket.call(None, &AuditRead { from, max: PAGE })?;
-            raw.extend(split(socket.bulk()).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?);
+            raw.extend(split(socket.bulk()).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?.0);
             let Some(last) = raw.last().and_then(|record| parse(record)).map(|record| record.number) else { break };
             if page.records == 0 || last >= page.last {
                 break;
