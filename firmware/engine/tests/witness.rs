@@ -193,6 +193,7 @@ fn an_auditor_reads_all_and_uses_nothing() {
         C::AuditCheckpoint,
         C::DeviceCertificates,
         C::AuditorList,
+        C::KeyList,
     ];
     for code in CommandCode::ALL {
         let mut reply = Vec::new();
