@@ -6,7 +6,7 @@ use crate::service::Service;
 use coloa_engine::Peer;
 use coloa_host::command;
 use coloa_wire::admin::*;
-use coloa_wire::command::{ClientBind, CommandCode, decode_head, encode_head};
+use coloa_wire::command::{AuditorAdd, ClientBind, CommandCode, decode_head, encode_head};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::{ErrorCode, Frame};
 use std::net::SocketAddr;
@@ -57,6 +57,7 @@ fn own(service: &Service, peer: &Peer, frame: &Frame<'_>, reply: &mut Vec<u8>) {
         ServiceInfo::CODE => run(frame, |c| info(service, &c)),
         ServiceStatus::CODE => run(frame, |_: ServiceStatus| Ok(figures::status(service))),
         ClientEnrol::CODE => run(frame, |c| enrol(service, peer, &c)),
+        AuditorEnrol::CODE => run(frame, |c| enrol_auditor(service, peer, &c)),
         ClientList::CODE => run(frame, |c| list(service, &c)),
         _ => Err(ErrorCode::CommandUnknown),
     };
@@ -94,15 +95,33 @@ fn info(service: &Service, _: &ServiceInfo) -> Result<ServiceInfoReply, ErrorCod
 
 /// The certificate is bound before anyone has it.
 fn enrol(service: &Service, peer: &Peer, asked: &ClientEnrol) -> Result<ClientEnrolReply, ErrorCode> {
+    let made = certify(service, &asked.request, &asked.name, (asked.days, asked.valid_from))?;
+    let (identity, name) = (made.identity, asked.name.clone());
+    command(service.engine(), peer, &ClientBind { partition: asked.partition, identity, name })?;
+    tracing::info!(peer = peer.name(), client = asked.name, %identity, "client enrolled");
+    Ok(made)
+}
+
+fn enrol_auditor(service: &Service, peer: &Peer, asked: &AuditorEnrol) -> Result<ClientEnrolReply, ErrorCode> {
+    let made = certify(service, &asked.request, &asked.name, (asked.days, None))?;
+    let (identity, name) = (made.identity, asked.name.clone());
+    command(service.engine(), peer, &AuditorAdd { identity, name })?;
+    tracing::info!(peer = peer.name(), auditor = asked.name, %identity, "auditor enrolled");
+    Ok(made)
+}
+
+fn certify(
+    service: &Service,
+    request: &[u8],
+    name: &str,
+    (days, valid_from): (u32, Option<u64>),
+) -> Result<ClientEnrolReply, ErrorCode> {
     let (authority, address) = service.authority().ok_or(ErrorCode::DeviceNotInitialized)?;
-    if asked.name.chars().any(char::is_control) {
+    if name.chars().any(char::is_control) {
         return Err(ErrorCode::AttributeValueInvalid);
     }
-    let certificate = authority.certify(&asked.request, &asked.name, asked.days, asked.valid_from)?;
+    let certificate = authority.certify(request, name, days, valid_from)?;
     let identity = identity(&certificate);
-    let binding = ClientBind { partition: asked.partition, identity, name: asked.name.clone() };
-    command(service.engine(), peer, &binding)?;
-    tracing::info!(peer = peer.name(), client = asked.name, %identity, "client enrolled");
     let server_name = service.config().server_names.first().cloned().unwrap_or_default();
     let address = reachable(address, &server_name);
     Ok(ClientEnrolReply { certificate, ca: authority.ca().to_vec(), identity, address, server_name })

@@ -400,6 +400,8 @@ impl Service {
         socket.close();
         self.channels.stop(STOP_PATIENCE);
         self.engine.flush();
+        // R17: what was logged to the end is signed, if anything ever asked the device to sign.
+        let _ = self.engine.checkpoint();
         if self.engine.platform().store().checkpoint().is_err() {
             tracing::warn!("the write-ahead log could not be emptied; it is at the next start");
         }

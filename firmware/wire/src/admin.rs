@@ -30,6 +30,11 @@ impl AdminCommand for ClientEnrol {
     type Reply = ClientEnrolReply;
 }
 
+impl AdminCommand for AuditorEnrol {
+    const CODE: u16 = 0x8004;
+    type Reply = ClientEnrolReply;
+}
+
 impl AdminCommand for ClientList {
     const CODE: u16 = 0x8003;
     type Reply = ClientListReply;
@@ -83,6 +88,21 @@ pub struct ClientEnrol {
     /// From when, in seconds since 1970-01-01T00:00:00Z; `None` is now.
     #[n(4)]
     pub valid_from: Option<u64>,
+}
+
+/// Certifies an auditor's key and names the certificate's holder an auditor of the device (R1).
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct AuditorEnrol {
+    /// The certificate's subject and the name in lists and logs: at most 64 bytes of UTF-8.
+    #[n(0)]
+    pub name: String,
+    /// A PKCS#10 request, DER: only its public key is taken from it.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub request: Vec<u8>,
+    /// How long the certificate is valid.
+    #[n(2)]
+    pub days: u32,
 }
 
 /// See [`ClientEnrol`].

@@ -427,6 +427,7 @@ fn administration() {
         ("ClientEnrolReply", head(&enrolled)),
         ("ClientList", head(&ClientList {})),
         ("ClientListReply", head(&ClientListReply { clients })),
+        ("AuditorEnrol", head(&AuditorEnrol { name: "au".into(), request: vec![0x30; 3], days: 365 })),
         ("ServiceStatus", head(&ServiceStatus {})),
         ("ServiceStatusReply", head(&status(partition))),
     ];
@@ -435,6 +436,7 @@ fn administration() {
         ("ServiceInfo", ServiceInfo::CODE),
         ("ClientEnrol", ClientEnrol::CODE),
         ("ClientList", ClientList::CODE),
+        ("AuditorEnrol", AuditorEnrol::CODE),
         ("ServiceStatus", ServiceStatus::CODE),
     ] {
         writeln!(out, "command {code:#06x} {name}").unwrap();

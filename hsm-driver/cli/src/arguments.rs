@@ -97,9 +97,11 @@ pub enum Command {
     Report(crate::inventory::Report),
     /// Keys and certificates that soon end
     Expiring(crate::inventory::Expiring),
-    /// The audit log
+    /// Auditors: who reads all and uses nothing
     #[command(subcommand)]
-    Audit(Audit),
+    Auditor(Auditor),
+    /// The audit log
+    Audit(AuditArguments),
     /// Tokens, as an application with this configuration sees them
     #[command(subcommand)]
     Token(Token),
@@ -385,6 +387,45 @@ pub struct Enrol {
     /// Start of the validity, in seconds since 1970; for tests
     #[arg(long, hide = true)]
     pub valid_from: Option<u64>,
+}
+
+#[derive(Subcommand)]
+pub enum Auditor {
+    /// Make an auditor's key here, and have it certified
+    Enrol(AuditorEnrol),
+    /// List the auditors
+    List,
+    /// Take an auditor's right back: live channels are cut
+    Remove {
+        /// The auditor's name, or the certificate's SHA-256
+        #[arg(long, value_name = "NAME|HEX")]
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub struct AuditorEnrol {
+    /// The auditor's name, at most 64 bytes
+    #[arg(long)]
+    pub name: String,
+    /// Folder for client.key (mode 0600), client.pem, ca.pem and coloa.toml
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How long the certificate is valid
+    #[arg(long, default_value_t = 365)]
+    pub days: u32,
+    /// Where the auditor reaches the appliance, when not where it listens
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+}
+
+#[derive(Args)]
+pub struct AuditArguments {
+    /// Over TLS with the auditor's configuration (COLOA_CONF), not on the local socket
+    #[arg(long)]
+    pub remote: bool,
+    #[command(subcommand)]
+    pub command: Audit,
 }
 
 #[derive(Subcommand)]

@@ -1,9 +1,10 @@
 //! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding, then a [`Seal`]: a CBOR
 //! map with the end of the log as the device signed it.
 
-use crate::arguments::AuditVerify;
+use crate::arguments::{Audit, AuditArguments, AuditVerify};
 use crate::client::{pem, write};
 use crate::fault::Fault;
+use crate::reads::{Auditor, Reads};
 use crate::screen::{Screen, hex, moment};
 use crate::seal::Seal;
 use crate::socket::AdminSocket;
@@ -20,19 +21,41 @@ use std::path::Path;
 /// Records asked for at once.
 pub const PAGE: u32 = 1024;
 
+/// On the local socket, or from afar.
+pub fn run(
+    open: impl Fn() -> Result<AdminSocket, Fault>,
+    screen: &Screen,
+    asked: &AuditArguments,
+) -> Result<(), Fault> {
+    match (&asked.command, asked.remote) {
+        (Audit::Verify(asked), _) => verify(screen, asked),
+        (command, false) => ask(&mut open()?, screen, command),
+        (command, true) => ask(&mut Auditor::open()?, screen, command),
+    }
+}
+
+fn ask(device: &mut impl Reads, screen: &Screen, command: &Audit) -> Result<(), Fault> {
+    match command {
+        Audit::Export { out } => export(device, screen, out),
+        Audit::Checkpoint { out } => checkpoint(device, screen, out),
+        Audit::Certificates { out } => certificates(device, screen, out),
+        Audit::Verify(asked) => verify(screen, asked),
+    }
+}
+
 /// The end is signed first: what is logged meanwhile is no part of this file.
-pub fn export(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(), Fault> {
+fn export(device: &mut impl Reads, screen: &Screen, out: &Path) -> Result<(), Fault> {
     let fault = |e: std::io::Error| Fault::file(out, e);
-    let seal = Seal::ask(socket)?;
+    let seal = Seal::ask(device)?;
     let last = seal.checkpoint.text.number;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(fault)?;
     let mut records: Vec<Vec<u8>> = Vec::new();
     let mut from = 1;
     while from <= last {
         let max = u32::try_from(last.saturating_sub(from).saturating_add(1)).unwrap_or(PAGE).min(PAGE);
-        socket.call(None, &AuditRead { from, max })?;
-        let (page, _) = split(socket.bulk()).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?;
-        file.write_all(socket.bulk()).map_err(fault)?;
+        let (_, bulk) = device.read(&AuditRead { from, max })?;
+        let (page, _) = split(&bulk).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?;
+        file.write_all(&bulk).map_err(fault)?;
         let Some(number) = page.last().and_then(|r| parse(r)).map(|r| r.number) else { break };
         records.extend(page);
         from = number.saturating_add(1);
@@ -42,7 +65,7 @@ pub fn export(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(
     report(screen, out, &records, Some(&seal))
 }
 
-pub fn verify(screen: &Screen, asked: &AuditVerify) -> Result<(), Fault> {
+fn verify(screen: &Screen, asked: &AuditVerify) -> Result<(), Fault> {
     let file = asked.file.as_path();
     let bytes = std::fs::read(file).map_err(|e| Fault::file(file, e))?;
     let broken = |record| Fault::Chain { file: file.to_path_buf(), record };
@@ -78,8 +101,8 @@ fn held(file: &Path, records: &[Vec<u8>], path: &Path, trusted: Option<&Path>) -
 }
 
 /// The present end of the log, signed, to be kept where the appliance does not reach.
-pub fn checkpoint(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Result<(), Fault> {
-    let seal = Seal::ask(socket)?;
+fn checkpoint(device: &mut impl Reads, screen: &Screen, out: &Path) -> Result<(), Fault> {
+    let seal = Seal::ask(device)?;
     write(out, &seal.encoded(), 0o644)?;
     let text = &seal.checkpoint.text;
     screen.facts(
@@ -96,8 +119,8 @@ pub fn checkpoint(socket: &mut AdminSocket, screen: &Screen, out: &Path) -> Resu
 }
 
 /// The certificates of the device's signing keys, as OpenSSL reads them.
-pub fn certificates(socket: &mut AdminSocket, screen: &Screen, prefix: &Path) -> Result<(), Fault> {
-    let all = socket.call(None, &DeviceCertificates {})?;
+fn certificates(device: &mut impl Reads, screen: &Screen, prefix: &Path) -> Result<(), Fault> {
+    let all = device.read(&DeviceCertificates {})?.0;
     let named = [("device", &all.device), ("audit", &all.audit), ("attestation", &all.attestation)];
     let mut files = Vec::new();
     for (word, der) in named {

@@ -18,20 +18,10 @@ use zeroize::Zeroizing;
 /// The key is made and written here; only the request goes to the appliance.
 pub fn enrol(socket: &mut AdminSocket, screen: &Screen, asked: &Enrol) -> Result<(), Fault> {
     let token = partition::find(socket, &asked.partition)?;
-    let (key, request) = key_and_request(&asked.name)?;
-    let folder = DirBuilder::new().recursive(true).mode(0o700).create(&asked.out);
-    folder.map_err(|e| Fault::file(&asked.out, e))?;
-    write(&asked.out.join("client.key"), key.as_bytes(), 0o600)?;
-    let (name, days) = (asked.name.clone(), asked.days);
-    let wanted = ClientEnrol { partition: token.partition, name, request, days, valid_from: asked.valid_from };
-    let made = socket.ask(&wanted).inspect_err(|_| {
-        // A key that nobody certified is of no use, and would stand in the way of the next try.
-        let _ = std::fs::remove_file(asked.out.join("client.key"));
-    })?;
-    let address = asked.address.clone().unwrap_or_else(|| made.address.clone());
-    write(&asked.out.join("client.pem"), pem(&made.certificate).as_bytes(), 0o644)?;
-    write(&asked.out.join("ca.pem"), pem(&made.ca).as_bytes(), 0o644)?;
-    write(&asked.out.join("coloa.toml"), configuration(&address, &made).as_bytes(), 0o644)?;
+    let (partition, name, days, valid_from) = (token.partition, asked.name.clone(), asked.days, asked.valid_from);
+    let enrolling = Enrolling { name: &asked.name, out: &asked.out, address: asked.address.as_deref() };
+    let certify = |request| socket.ask(&ClientEnrol { partition, name, request, days, valid_from });
+    let (made, address) = enrol_with(&enrolling, certify)?;
     let document = json!({
         "name": asked.name, "partition": token.partition.to_string(), "identity": made.identity.to_string(),
         "address": address, "server_name": made.server_name, "directory": asked.out,
@@ -50,6 +40,34 @@ pub fn enrol(socket: &mut AdminSocket, screen: &Screen, asked: &Enrol) -> Result
         ],
     );
     Ok(())
+}
+
+/// Who is enrolled, and where the files go.
+pub struct Enrolling<'a> {
+    pub name: &'a str,
+    pub out: &'a Path,
+    /// Where the appliance is reached, when not where it listens.
+    pub address: Option<&'a str>,
+}
+
+/// Makes a key, has it certified, and writes everything that its holder needs; where the appliance is reached.
+pub fn enrol_with(
+    asked: &Enrolling<'_>,
+    certify: impl FnOnce(Vec<u8>) -> Result<ClientEnrolReply, Fault>,
+) -> Result<(ClientEnrolReply, String), Fault> {
+    let (key, request) = key_and_request(asked.name)?;
+    let folder = DirBuilder::new().recursive(true).mode(0o700).create(asked.out);
+    folder.map_err(|e| Fault::file(asked.out, e))?;
+    write(&asked.out.join("client.key"), key.as_bytes(), 0o600)?;
+    let made = certify(request).inspect_err(|_| {
+        // A key that nobody certified is of no use, and would stand in the way of the next try.
+        let _ = std::fs::remove_file(asked.out.join("client.key"));
+    })?;
+    let address = asked.address.map_or_else(|| made.address.clone(), str::to_owned);
+    write(&asked.out.join("client.pem"), pem(&made.certificate).as_bytes(), 0o644)?;
+    write(&asked.out.join("ca.pem"), pem(&made.ca).as_bytes(), 0o644)?;
+    write(&asked.out.join("coloa.toml"), configuration(&address, &made).as_bytes(), 0o644)?;
+    Ok((made, address))
 }
 
 fn key_and_request(name: &str) -> Result<(Zeroizing<String>, Vec<u8>), Fault> {

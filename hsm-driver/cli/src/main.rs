@@ -6,6 +6,7 @@
 
 mod arguments;
 mod audit;
+mod auditor;
 mod backup;
 mod client;
 mod custodian;
@@ -17,6 +18,7 @@ mod key;
 mod link;
 mod partition;
 mod quorum;
+mod reads;
 mod screen;
 mod seal;
 mod secret;
@@ -25,7 +27,7 @@ mod status;
 mod token;
 mod zeroize;
 
-use arguments::{Arguments, Audit, Client, Command, Partition, PinCommand, Token};
+use arguments::{Arguments, Client, Command, Partition, PinCommand, Token};
 use clap::Parser;
 use fault::Fault;
 use screen::Screen;
@@ -66,10 +68,8 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Inventory(asked) => inventory::show(&mut open()?, screen, asked),
         Command::Report(asked) => inventory::report(&mut open()?, screen, asked),
         Command::Expiring(asked) => inventory::expiring(&mut open()?, screen, asked),
-        Command::Audit(Audit::Export { out }) => audit::export(&mut open()?, screen, out),
-        Command::Audit(Audit::Verify(asked)) => audit::verify(screen, asked),
-        Command::Audit(Audit::Checkpoint { out }) => audit::checkpoint(&mut open()?, screen, out),
-        Command::Audit(Audit::Certificates { out }) => audit::certificates(&mut open()?, screen, out),
+        Command::Auditor(asked) => auditor::run(&mut open()?, screen, asked),
+        Command::Audit(asked) => audit::run(open, screen, asked),
         Command::Backup(asked) => backup::run(open, screen, asked),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),

@@ -1,7 +1,7 @@
 //! The end of an audit log as its device signed it (R17), and whether that holds: checkpoint, certificate, device.
 
 use crate::fault::Fault;
-use crate::socket::AdminSocket;
+use crate::reads::Reads;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use coloa_wire::command::{AuditCheckpoint, DeviceCertificates, SignedCheckpoint, decode_head, encode_head};
 use minicbor::{Decode, Encode};
@@ -24,9 +24,9 @@ pub struct Seal {
 
 impl Seal {
     /// Has the device sign the end of its log.
-    pub fn ask(socket: &mut AdminSocket) -> Result<Self, Fault> {
-        let checkpoint = socket.call(None, &AuditCheckpoint {})?;
-        let certificates = socket.call(None, &DeviceCertificates {})?;
+    pub fn ask(device: &mut impl Reads) -> Result<Self, Fault> {
+        let checkpoint = device.read(&AuditCheckpoint {})?.0;
+        let certificates = device.read(&DeviceCertificates {})?.0;
         Ok(Seal { checkpoint, device: certificates.device, audit: certificates.audit })
     }
 
