@@ -400,7 +400,7 @@ impl Service {
         socket.close();
         self.channels.stop(STOP_PATIENCE);
         self.engine.flush();
-        // R17: what was logged to the end is signed, if anything ever asked the device to sign.
+        // R17: the end of the log is signed. Where it cannot be, the next start has it signed in time.
         let _ = self.engine.checkpoint();
         if self.engine.platform().store().checkpoint().is_err() {
             tracing::warn!("the write-ahead log could not be emptied; it is at the next start");

@@ -2,73 +2,12 @@
 
 mod rig;
 
-use coloa_crypto_native::Native;
-use coloa_engine::{Crypto, Curve, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
 use coloa_store_testkit::{Fault, RamStore};
 use coloa_wire::command::*;
-use coloa_wire::{Command, ErrorCode, PartitionId, RequestId};
+use coloa_wire::{ErrorCode, PartitionId};
+use rig::custody::*;
 use rig::*;
 use std::sync::Barrier;
-
-const KIND: PairKind = PairKind::Ec(Curve::P384);
-
-/// A custodian with the key that never comes near the engine.
-struct Holder {
-    custodian: Custodian,
-    key: KeyMaterial,
-}
-
-fn holder(name: &str) -> Holder {
-    let key = Native::new().generate(KIND).unwrap();
-    Holder { custodian: Custodian { name: name.into(), key: key.public.clone() }, key }
-}
-
-impl Holder {
-    fn sign(&self, text: &[u8]) -> Vec<u8> {
-        let crypto = Native::new();
-        let key = crypto.load(KeyKind::Pair(KIND), &self.key.secret).unwrap();
-        crypto.sign(&key, Scheme::Ecdsa, crypto.digest(Hash::Sha384, &[text]).as_ref()).unwrap()
-    }
-
-    fn vote(&self, text: &QuorumText, voice: Voice) -> QuorumVote {
-        let (custodian, signature) = (self.custodian.name.clone(), self.sign(&text.signed(voice)));
-        QuorumVote { id: text.id, custodian, voice, signature }
-    }
-}
-
-fn three() -> [Holder; 3] {
-    ["An", "Bình", "Chi"].map(holder)
-}
-
-fn named(holders: &[Holder]) -> CustodiansSet {
-    CustodiansSet { threshold: 2, custodians: holders.iter().map(|h| h.custodian.clone()).collect() }
-}
-
-/// A device with a partition, and two of three custodians as its quorum.
-fn governed(store: &RamStore) -> (RamEngine, PartitionId, [Holder; 3]) {
-    let engine = start(store).unwrap();
-    let partition = token(&engine, PartitionMode::Strict);
-    let holders = three();
-    Caller::new(&engine, admin()).call(&named(&holders)).unwrap();
-    (engine, partition, holders)
-}
-
-fn propose<C: Command>(engine: &RamEngine, act: &C) -> Result<QuorumText, ErrorCode> {
-    let mut head = Vec::new();
-    encode_head(act, &mut head);
-    let operator = Caller::new(engine, admin());
-    let proposal = QuorumPropose { code: C::CODE as u16, head, reason: "the organ is closed".into(), seconds: 3600 };
-    operator.call(&proposal).map(|reply| text_of(engine, reply.id))
-}
-
-fn text_of(engine: &RamEngine, id: RequestId) -> QuorumText {
-    let all = Caller::new(engine, admin()).call(&QuorumList {}).unwrap().proposals;
-    all.into_iter().find(|p| p.text.id == id).expect("the proposal").text
-}
-
-fn execute(engine: &RamEngine, id: RequestId) -> Result<QuorumExecuteReply, ErrorCode> {
-    Caller::new(engine, admin()).call(&QuorumExecute { id })
-}
 
 fn partitions(engine: &RamEngine) -> usize {
     Caller::new(engine, admin()).call(&TokenList {}).unwrap().tokens.len()
@@ -97,28 +36,6 @@ fn two_of_three_destroy_a_partition_and_one_does_not() {
         assert!(told.clone().count() >= 1, "{action:?}");
         assert!(told.clone().all(|r| r.event.object.map(|o| o.0) == Some(text.id.0)), "{action:?}");
     }
-}
-
-/// The first key and any other: who takes the shares of a key alone reads every backup under it.
-#[test]
-fn a_backup_key_is_drawn_and_replaced_by_a_quorum() {
-    let (engine, _, [an, binh, _]) = governed(&RamStore::new());
-    let operator = Caller::new(&engine, admin());
-    let create = BackupKeyCreate { threshold: 2, holders: ["An", "Bình", "Chi"].map(String::from).into() };
-    assert_eq!(operator.call(&create).err(), Some(ErrorCode::QuorumNeeded));
-    let mut keys = Vec::new();
-    for _ in 0..2 {
-        let text = propose(&engine, &create).unwrap();
-        assert_eq!(text.subject, "2 of An, Bình, Chi");
-        operator.call(&an.vote(&text, Voice::Approve)).unwrap();
-        operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
-        let head = execute(&engine, text.id).unwrap().head;
-        keys.push(decode_head::<BackupKeyInfoReply>(&head).unwrap().key);
-    }
-    assert_ne!(keys[0], keys[1]);
-    assert_eq!(operator.call(&BackupKeyInfo {}).unwrap().key, keys[1]);
-    let unsound = BackupKeyCreate { threshold: 3, holders: vec!["An".into()] };
-    assert_eq!(propose(&engine, &unsound).err(), Some(ErrorCode::BackupParameter));
 }
 
 /// In a batch as well.

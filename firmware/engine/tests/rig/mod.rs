@@ -5,6 +5,7 @@
 mod forward;
 pub mod backups;
 mod carry;
+pub mod custody;
 mod hooked;
 mod pairs;
 mod plans;

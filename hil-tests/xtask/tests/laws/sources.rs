@@ -8,7 +8,6 @@ const UNSAFE: &[&str] = &[
     "hsm-driver/pkcs11/src/abi",
     "hsm-driver/pkcs11/tests/",
     "firmware/crypto-native/src/ffi",
-    "firmware/appliance/src/sandbox",
     "firmware/store-sqlite/src/announce.rs",
     "daemon/link/tests/allocations.rs",
     "daemon/linkd/src/tun",
