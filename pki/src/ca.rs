@@ -5,6 +5,7 @@
 
 mod files;
 mod found;
+mod packages;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::token::{Key, Signer, Token, TokenAddress};
 use crate::{Error, Result, hex};
 pub use files::{Config, chain_and_root};
 pub use found::{Founding, RootTerms};
+pub use packages::{PackageTerms, Packaged};
 
 /// Bytes of a serial number: 158 random bits, always positive and of this length (RFC 5280 §4.1.2.2).
 const SERIAL_LEN: u32 = 20;

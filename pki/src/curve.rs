@@ -112,6 +112,11 @@ impl PublicKey {
         self.curve
     }
 
+    /// The uncompressed point.
+    pub fn point(&self) -> &[u8] {
+        &self.point
+    }
+
     /// SubjectPublicKeyInfo, encoded anew and not copied from anywhere.
     pub fn spki(&self) -> Result<SubjectPublicKeyInfoOwned> {
         let parameters = Some(der::Any::encode_from(&self.curve.oid())?);

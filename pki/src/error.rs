@@ -91,6 +91,13 @@ pub enum Error {
     // 5xx: this program
     LintFailed { rule: &'static str },
     Encoding,
+    // 6xx: packages for sites
+    PackageTable { line: usize, column: String, why: &'static str },
+    PackageUnknown { serial: String },
+    PackageDone { serial: String, state: &'static str },
+    PackageReceipt { why: String },
+    PackageAlarm { serial: String, why: String },
+    PackageSigner { why: &'static str },
 }
 
 impl Error {
@@ -160,6 +167,12 @@ impl Error {
             Error::Clock => 406,
             Error::LintFailed { .. } => 501,
             Error::Encoding => 502,
+            Error::PackageTable { .. } => 601,
+            Error::PackageUnknown { .. } => 602,
+            Error::PackageDone { .. } => 603,
+            Error::PackageReceipt { .. } => 604,
+            Error::PackageAlarm { .. } => 605,
+            Error::PackageSigner { .. } => 606,
         }
     }
 
@@ -178,6 +191,7 @@ impl Error {
             other => match other.number() {
                 100..=199 => Fault::Token,
                 200..=299 => Fault::Requester,
+                600..=699 => Fault::Operator,
                 _ => Fault::Store,
             },
         }

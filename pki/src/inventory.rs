@@ -134,6 +134,8 @@ impl Inventory {
                 self.last_list = *list;
                 self.next_update = Some(*next_update);
             }
+            // What became of packages is added up in `crate::package::stock`.
+            Event::PackageMade { .. } | Event::PackageVoided { .. } | Event::PackageReceived { .. } => {}
             Event::Repaired { .. } | Event::ClockSteppedBack { .. } => {}
         }
         Ok(())

@@ -24,6 +24,7 @@ pub mod lint;
 pub mod message;
 pub mod name;
 pub mod oid;
+pub mod package;
 pub mod pem;
 pub mod profile;
 pub mod request;

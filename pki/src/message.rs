@@ -1,6 +1,7 @@
 //! Sentences for people, in English and Vietnamese: what happened, and what to do next.
 
 mod english;
+mod package;
 mod vietnamese;
 
 use std::fmt;
@@ -47,6 +48,7 @@ impl fmt::Display for Message {
 /// The message of an error.
 pub fn of(error: &Error, language: Language) -> Message {
     let (what, next) = match language {
+        _ if error.number() >= 600 => package::of(error, language),
         Language::English => english::of(error),
         Language::Vietnamese => vietnamese::of(error),
     };

@@ -118,7 +118,8 @@ pub static JOURNAL: Profile = Profile {
     alt_names: NO_ALT_NAMES,
 };
 
-static LINK_DEVICE: Profile = Profile {
+/// Either end of a link.
+pub static LINK_DEVICE: Profile = Profile {
     name: "link-device",
     purpose: "a link encryptor: both ends of mutual TLS",
     issued_by: &[Role::Issuing],
@@ -174,8 +175,23 @@ static POLICY_SIGNER: Profile = Profile {
     alt_names: NO_ALT_NAMES,
 };
 
+static PACKAGE_SIGNER: Profile = Profile {
+    name: "package-signer",
+    purpose: "signs key packages for sites (R32)",
+    issued_by: &[Role::Issuing],
+    path_len: None,
+    key_usage: &[KeyUsages::DigitalSignature],
+    extended: &[oid::PACKAGE_SIGNING],
+    extended_critical: true,
+    default_days: 731,
+    max_days: 1096,
+    permitted: ORGAN,
+    alt_names: NO_ALT_NAMES,
+};
+
 /// Profiles a request can be issued under.
-pub static REQUESTABLE: [&Profile; 5] = [&ISSUING, &LINK_DEVICE, &TLS_SERVER, &TLS_CLIENT, &POLICY_SIGNER];
+pub static REQUESTABLE: [&Profile; 6] =
+    [&ISSUING, &LINK_DEVICE, &TLS_SERVER, &TLS_CLIENT, &POLICY_SIGNER, &PACKAGE_SIGNER];
 
 /// Every profile, the authority's own included.
 pub fn all() -> impl Iterator<Item = &'static Profile> {

@@ -4,6 +4,8 @@
 //! C_GenerateKeyPair (`CKM_EC_KEY_PAIR_GEN`), C_FindObjects, C_GetAttributeValue, C_Sign (`CKM_ECDSA` on a digest),
 //! C_GenerateRandom, and C_CloseSession with C_Finalize at the end. One process holds one open token at a time.
 
+mod site_key;
+
 use std::path::{Path, PathBuf};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -18,6 +20,7 @@ use der::{Decode, Encode};
 
 use crate::curve::{Curve, PublicKey, signature_to_der};
 use crate::{Error, Result};
+pub use site_key::SiteKey;
 
 /// CKA_ID of a key made here: random, so that two keys never share one.
 const KEY_ID_LEN: u32 = 16;

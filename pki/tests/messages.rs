@@ -75,6 +75,12 @@ fn errors() -> Vec<Error> {
         Error::Clock,
         Error::LintFailed { rule: "x" },
         Error::Encoding,
+        Error::PackageTable { line: 2, column: s(), why: "y" },
+        Error::PackageUnknown { serial: s() },
+        Error::PackageDone { serial: s(), state: "made" },
+        Error::PackageReceipt { why: s() },
+        Error::PackageAlarm { serial: s(), why: s() },
+        Error::PackageSigner { why: "y" },
     ]
 }
 
@@ -97,6 +103,7 @@ fn numbers_are_unique_and_sentences_are_their_own() {
 #[test]
 fn numbers_do_not_move() {
     let numbers: Vec<u16> = errors().iter().map(Error::number).collect();
-    let expected: Vec<u16> = (101..=114).chain(201..=220).chain(301..=316).chain(401..=406).chain(501..=502).collect();
+    let expected: Vec<u16> =
+        (101..=114).chain(201..=220).chain(301..=316).chain(401..=406).chain(501..=502).chain(601..=606).collect();
     assert_eq!(numbers, expected);
 }

@@ -105,6 +105,11 @@ Examples:
         #[command(subcommand)]
         command: JournalCommand,
     },
+    /// Sealed key packages for sites, in bulk.
+    Package {
+        #[command(subcommand)]
+        command: super::package::arguments::PackageCommand,
+    },
     /// List the profiles.
     Profiles,
 }
@@ -358,7 +363,7 @@ pub struct Expectation {
     pub hash: Hash,
 }
 
-fn serial(text: &str) -> Result<Serial, String> {
+pub fn serial(text: &str) -> Result<Serial, String> {
     coloa_pki::hex::decode(text).map(Serial).ok_or_else(|| "write it in hexadecimal, as `list` shows it".into())
 }
 

@@ -186,6 +186,12 @@ fn event_words(event: &Event) -> String {
         }
         Event::Revoked { serial, reason } => format!("revoked {} {reason:?}", hex::encode(serial)),
         Event::ListIssued { list, next_update, .. } => format!("list {list}, next {next_update}"),
+        Event::PackageMade { package, site, .. } => format!("package {} for {site}", hex::encode(package)),
+        Event::PackageVoided { package } => format!("package {} withdrawn", hex::encode(package)),
+        Event::PackageReceived { package, device, alarm, .. } => {
+            let alarm = alarm.as_deref().map(|why| format!(", ALARM: {why}")).unwrap_or_default();
+            format!("receipt for package {} from {}{alarm}", hex::encode(package), device.escape_default())
+        }
         Event::Repaired { dropped } => format!("repaired, {dropped} bytes"),
         Event::ClockSteppedBack { from } => format!("clock stepped back from {from}"),
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod found;
 mod look;
+mod package;
 mod pin;
 mod screen;
 mod work;
@@ -43,6 +44,7 @@ fn dispatch(command: &Command, screen: &Screen) -> Result<()> {
         Command::Verify(a) => look::verify(a, screen),
         Command::Journal { command: JournalCommand::Verify(a) } => look::journal_verify(a, screen),
         Command::Journal { command: JournalCommand::Show(a) } => look::journal_show(a, screen),
+        Command::Package { command } => package::run(command, screen),
         Command::Profiles => look::profiles(screen),
     }
 }

@@ -96,7 +96,7 @@ pub fn list(args: &Crl, screen: &Screen) -> Result<()> {
 }
 
 /// Opens authority and token, reports a repair, and does the work.
-fn with_authority<T>(
+pub fn with_authority<T>(
     directory: &Path,
     source: &PinSource,
     screen: &Screen,

@@ -109,6 +109,42 @@ pub enum Event {
         #[serde(with = "hex::serde_bytes")]
         digest: Vec<u8>,
     },
+    /// A key package was made for a site and is about to be released (R32).
+    PackageMade {
+        /// Serial of the package.
+        #[serde(with = "hex::serde_bytes")]
+        package: Vec<u8>,
+        /// For whom.
+        site: String,
+        /// The bulk that it belongs to.
+        batch: String,
+        /// Serial number of the site's certificate.
+        #[serde(with = "hex::serde_bytes")]
+        certificate: Vec<u8>,
+        /// SHA-256 of the package.
+        #[serde(with = "hex::serde_bytes")]
+        digest: Vec<u8>,
+        /// Last second in which it may be opened.
+        until: Moment,
+    },
+    /// A key package was withdrawn.
+    PackageVoided {
+        /// Its serial.
+        #[serde(with = "hex::serde_bytes")]
+        package: Vec<u8>,
+    },
+    /// A receipt for a key package came back.
+    PackageReceived {
+        /// Serial of the package.
+        #[serde(with = "hex::serde_bytes")]
+        package: Vec<u8>,
+        /// When it was opened, by the box's clock.
+        opened: Moment,
+        /// Where.
+        device: String,
+        /// What is wrong with it, if anything is.
+        alarm: Option<String>,
+    },
     /// An unfinished record that a power cut left behind was dropped.
     Repaired {
         /// Its bytes.
