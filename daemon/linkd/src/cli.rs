@@ -111,6 +111,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Explain a configuration before it is used: what will happen, what is wrong; exit code 3 if something is
     Check(CheckArgs),
+    /// Open a site's key package: key into the token, configuration into its folder, receipt for the authority
+    Join(crate::join::JoinArgs),
     /// Show the identity of a certificate (SHA-256 of its SubjectPublicKeyInfo)
     Identity {
         /// The certificate (PEM)

@@ -60,6 +60,8 @@ pub enum Fault {
     Test { site: String, why: String },
     /// The syslog socket cannot be used.
     Syslog { target: String, why: String },
+    /// A key package is refused.
+    Join(crate::join::Trouble),
 }
 
 impl Fault {
@@ -83,6 +85,7 @@ impl Fault {
             Fault::Neighbours { .. } => "LINKD-15",
             Fault::Test { .. } => "LINKD-16",
             Fault::Syslog { .. } => "LINKD-17",
+            Fault::Join(trouble) => trouble.code(),
         }
     }
 
@@ -101,6 +104,7 @@ impl Fault {
 
     fn english(&self) -> (String, String) {
         match self {
+            Fault::Join(trouble) => trouble.english(),
             Fault::File { path, why } => (
                 format!("the file {} cannot be used: {why}.", path.display()),
                 "check that it exists and that the daemon's user may use it.".into(),
@@ -181,6 +185,7 @@ impl Fault {
 
     fn vietnamese(&self) -> (String, String) {
         match self {
+            Fault::Join(trouble) => trouble.vietnamese(),
             Fault::File { path, why } => (
                 format!("không dùng được tệp {}: {why}.", path.display()),
                 "kiểm tra tệp có tồn tại và tiến trình có quyền sử dụng.".into(),

@@ -19,6 +19,7 @@ mod data;
 mod fault;
 mod hex;
 mod identity;
+mod join;
 mod keyholder;
 mod known_signatures;
 mod metrics;
@@ -88,6 +89,7 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
         Command::Top(args) => return top::show(&args, lang),
         Command::Test(args) => return quality::show(&args, lang),
         Command::Why(args) => return why::show(&args, lang),
+        Command::Join(args) => join::run(&args, lang)?,
         Command::Check(args) => return check::show(&args, lang),
         Command::Identity { certificate } => println!("{}", identity_of(&certificate)?),
         Command::Policy(PolicyCommand::Sign(args)) => sign_policy(&args)?,

@@ -144,13 +144,15 @@ fn counts_against_pin(error: &cryptoki::error::Error) -> bool {
     matches!(error, cryptoki::error::Error::Pkcs11(PinIncorrect | PinInvalid | PinLenRange | PinExpired | PinLocked, _))
 }
 
-fn read_pin(path: &Path) -> Result<AuthPin, String> {
+/// The PIN in a file.
+pub fn read_pin(path: &Path) -> Result<AuthPin, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("the PIN file {}: {e}", path.display()))?;
     let text = Zeroizing::new(text);
     Ok(AuthPin::from(text.trim_end_matches(['\r', '\n'])))
 }
 
-fn load(module: &Path) -> Result<Pkcs11, String> {
+/// Loads and starts a module.
+pub fn load(module: &Path) -> Result<Pkcs11, String> {
     let loaded = Pkcs11::new(module).map_err(|e| format!("the module {} cannot be loaded: {e}", module.display()))?;
     loaded
         .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
@@ -160,7 +162,7 @@ fn load(module: &Path) -> Result<Pkcs11, String> {
 
 /// Some tokens (SoftHSM2 among them) fail to list slots in the moment in which another process writes to the store. A login
 /// is never repeated: that would count against the PIN.
-fn find_token(module: &Pkcs11, label: &str) -> Result<Slot, String> {
+pub fn find_token(module: &Pkcs11, label: &str) -> Result<Slot, String> {
     let mut slots = module.get_slots_with_initialized_token();
     for _ in 0..LISTING_RETRIES {
         if slots.is_ok() {

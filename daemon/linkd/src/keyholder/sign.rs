@@ -53,6 +53,11 @@ impl Curve {
         }
     }
 
+    /// The digest that a token is given.
+    pub fn digest(self, message: &[u8]) -> digest::Digest {
+        digest::digest(self.hash(), message)
+    }
+
     fn hash(self) -> &'static digest::Algorithm {
         match self {
             Curve::P256 => &digest::SHA256,
@@ -120,7 +125,7 @@ impl Signer for TokenKey {
 }
 
 /// `ECDSA-Sig-Value` of r‖s, for curves whose signature fits the short length form.
-fn der_signature(raw: &[u8]) -> Option<Vec<u8>> {
+pub fn der_signature(raw: &[u8]) -> Option<Vec<u8>> {
     if raw.is_empty() || !raw.len().is_multiple_of(2) {
         return None;
     }
