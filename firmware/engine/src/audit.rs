@@ -73,7 +73,7 @@ pub struct AuditEvent {
     /// The client certificate of who asked: names need not be unique.
     #[n(7)]
     pub identity: Option<Identity>,
-    /// What the numbers do not say: what kind of object was made, the state of a key and why.
+    /// What the numbers do not say: what kind of object was made, the state of a key and why, whose voice a quorum heard.
     #[n(8)]
     pub detail: Option<String>,
 }

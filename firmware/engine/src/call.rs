@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use coloa_wire::attribute::class;
-use coloa_wire::command::{self, CommandCode, Lifecycle};
+use coloa_wire::command::{self, CommandCode, Lifecycle, QuorumExecuteReply};
 use coloa_wire::{Command, ErrorCode, Frame, MechanismType, ObjectId, RetryId, SessionId, UseTicket};
 use core::cell::Cell;
 use minicbor::Encode;
@@ -76,6 +76,11 @@ impl<'a, P: Platform> Call<'a, P> {
         Call { in_batch: true, ..Call::new(self.engine, self.peer, frame) }
     }
 
+    /// The act that a quorum approves: it runs as if it had been given now, and its answer is kept for retries of this call.
+    pub(crate) fn approved(&self, act: &Frame<'a>, approval: Approval) -> Self {
+        Call { approval: Some(approval), digest: self.digest, ..self.item(act) }
+    }
+
     pub(crate) fn is_item(&self) -> bool {
         self.in_batch
     }
@@ -127,6 +132,9 @@ impl<'a, P: Platform> Call<'a, P> {
             effect.relies_on.push(approval.relies_on());
             let executed = Act { action: CommandCode::QuorumExecute as u16, ..self.act_of_peer() };
             events.push(Act { object: Some(ObjectId(approval.id().0)), ..executed }.counted(1));
+        } else if quorum::is_governed(self.code) {
+            // Nobody was named custodian in the meantime.
+            effect.relies_on.push((record::CUSTODIANS, 0));
         }
         let Effect { relies_on, changes, empties, .. } = effect;
         self.engine.commit(Request { relies_on, changes, empties, answers, events })?;
@@ -156,6 +164,10 @@ impl<'a, P: Platform> Call<'a, P> {
         let Turn { order, place, version } = self.engine.state().retry_turn(self.engine.platform().limits().retries);
         let mut head = Vec::new();
         command::encode_head(reply, &mut head);
+        if self.approval.is_some() {
+            let act = core::mem::take(&mut head);
+            command::encode_head(&QuorumExecuteReply { head: act }, &mut head);
+        }
         let answer = RetryRecord { request, head, order, id };
         self.engine.device_change(record::retry_id(place), version, &answer, Fact::Retry(place, answer.clone()))
     }
@@ -365,6 +377,7 @@ pub(crate) fn serve<P: Platform>(
         C::QuorumVote => run(call, head, reply, service::quorum::vote),
         C::QuorumExecute => run(call, head, reply, service::quorum::execute),
         C::QuorumWithdraw => run(call, head, reply, service::quorum::withdraw),
+        C::KeyTrust => run(call, head, reply, service::trust::trust),
         C::BackupKeyCreate => run(call, head, reply, service::backup::create_key),
         C::BackupShareTake => run(call, head, reply, service::backup::take_share),
         C::BackupKeyInfo => run(call, head, reply, service::backup::key_info),

@@ -290,14 +290,19 @@ pub(crate) fn may_trust<P: Platform>(
     if session.role() != Some(Role::SecurityOfficer) {
         return Err(ErrorCode::AttributeReadOnly);
     }
-    let strict = session.partition.mode == PartitionMode::Strict;
+    if was || is_fit_for_trust(session.partition.mode, after) { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
+}
+
+/// See [`may_trust`].
+pub(crate) fn is_fit_for_trust<K>(mode: PartitionMode, after: &Object<K>) -> bool {
+    use AttributeType as A;
+    let strict = mode == PartitionMode::Strict;
     let drawn = after.flag(A::LOCAL) && after.number(A::KEY_GEN_MECHANISM) != Some(PBKD2);
     let held = strict || after.flag(A::NEVER_EXTRACTABLE);
     let unknown = !after.has_secret_value() || (drawn && after.flag(A::ALWAYS_SENSITIVE) && held);
     let (wrap, unwrap) = (after.template(A::WRAP_TEMPLATE), after.template(A::UNWRAP_TEMPLATE));
     let bound = !strict || !after.flag(A::UNWRAP) || attributes::mirrors(wrap, unwrap);
-    let sound = was || (unknown && bound && attributes::wraps_only(|kind| after.flag(kind)));
-    if sound { Ok(()) } else { Err(ErrorCode::TemplateInconsistent) }
+    unknown && bound && attributes::wraps_only(|kind| after.flag(kind))
 }
 
 const PBKD2: u64 = MechanismType::PKCS5_PBKD2.0 as u64;

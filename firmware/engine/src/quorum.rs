@@ -7,11 +7,12 @@
 use crate::call::{Call, removal};
 use crate::keyring::Key;
 use crate::ledger::Change;
+use crate::object::Object;
 use crate::record::{self, ProposalRecord};
 use crate::state::Versioned;
-use crate::{Platform, RecordId};
+use crate::{Engine, Platform, RecordId};
 use coloa_wire::command::CommandCode;
-use coloa_wire::{ErrorCode, RequestId};
+use coloa_wire::{AttributeType, ErrorCode, RequestId};
 
 /// Proof that a quorum approves the act that a call is about to do. Only [`crate::service::quorum::execute`] makes one.
 pub(crate) struct Approval {
@@ -47,11 +48,28 @@ pub(crate) fn admit<P: Platform>(call: &Call<'_, P>, code: CommandCode) -> Resul
     if alone && needs_quorum(code) { Err(ErrorCode::QuorumNeeded) } else { Ok(()) }
 }
 
+/// The same by the command's number.
+pub(crate) fn is_governed(code: u16) -> bool {
+    CommandCode::try_from(code).is_ok_and(needs_quorum)
+}
+
+/// Trust is what keys leave under (R9): where there are custodians, the SO does not give it.
+pub(crate) fn admit_trust<P: Platform>(
+    engine: &Engine<P>,
+    before: Option<&Object<Key<P>>>,
+    after: &Object<Key<P>>,
+) -> Result<(), ErrorCode> {
+    use AttributeType as A;
+    let was = before.is_some_and(|object| object.flag(A::TRUSTED));
+    let given = !was && after.flag(A::TRUSTED) && after.number(A::KEY_TYPE).is_some();
+    if given && engine.state().custodians().is_some() { Err(ErrorCode::QuorumNeeded) } else { Ok(()) }
+}
+
 /// Whether an act needs a quorum, where there are custodians.
 pub(crate) fn needs_quorum(code: CommandCode) -> bool {
     use CommandCode as C;
     match code {
-        C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet | C::BackupKeyCreate => true,
+        C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet | C::BackupKeyCreate | C::KeyTrust => true,
         C::DeviceInfo | C::DeviceInitialize | C::PartitionCreate | C::ClientBind | C::ClientUnbind => false,
         C::AuditRead | C::Batch | C::MechanismList => false,
         C::CustodiansRead | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,

@@ -13,6 +13,7 @@ pub(crate) mod object;
 pub(crate) mod quorum;
 mod secret;
 pub(crate) mod token;
+pub(crate) mod trust;
 pub(crate) mod witness;
 pub(crate) mod wrap;
 pub(crate) mod zeroize;

@@ -2,12 +2,14 @@
 
 mod rig;
 
+use coloa_engine::Platform;
+use coloa_engine::audit::AuditEvent;
 use coloa_store_testkit::{Fault, RamStore};
 use coloa_wire::command::*;
-use coloa_wire::{ErrorCode, PartitionId};
+use coloa_wire::{AttributeType as A, ErrorCode, PartitionId, RetryId, Template};
 use rig::custody::*;
 use rig::*;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 fn partitions(engine: &RamEngine) -> usize {
     Caller::new(engine, admin()).call(&TokenList {}).unwrap().tokens.len()
@@ -160,6 +162,139 @@ fn an_act_is_executed_once_by_however_many_at_once() {
         all.into_iter().map(|one| one.join().unwrap()).filter(|done| *done).count()
     });
     assert_eq!(done, 1);
+}
+
+/// Whoever brings a voice is not whose it is; who approved is known when the proposal is long gone.
+#[test]
+fn the_log_says_whose_voice_it_was_and_which() {
+    let (engine, partition, [an, binh, chi]) = governed(&RamStore::new());
+    let operator = Caller::new(&engine, admin());
+    let text = propose(&engine, &PartitionDestroy { partition }).unwrap();
+    operator.call(&chi.vote(&text, Voice::Reject)).unwrap();
+    operator.call(&an.vote(&text, Voice::Approve)).unwrap();
+    // Nobody is named for what he did not sign.
+    let forged = QuorumVote { custodian: "Bình".into(), ..an.vote(&text, Voice::Approve) };
+    assert_eq!(operator.call(&forged).err(), Some(ErrorCode::CustodianSignature));
+    operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
+    execute(&engine, text.id).unwrap();
+    engine.flush();
+    let log = audit_log(&engine);
+    let votes: Vec<_> = log.iter().map(|r| &r.event).filter(|e| e.action == CommandCode::QuorumVote as u16).collect();
+    let told = |e: &&AuditEvent| e.result == 0 && e.object.map(|o| o.0) == Some(text.id.0) && e.who == "operator";
+    let voices: Vec<_> = votes.iter().filter(|e| told(e)).map(|e| e.detail.as_deref()).collect();
+    assert_eq!(voices, [Some("Chi rejects"), Some("An approves"), Some("Bình approves")]);
+    let refused: Vec<_> = votes.iter().filter(|e| e.result != 0).map(|e| (e.result, e.detail.as_deref())).collect();
+    assert_eq!(refused, [(ErrorCode::CustodianSignature.number(), None)]);
+}
+
+/// The caller whose connection broke learns what became of it, from another run of the engine too.
+#[test]
+fn an_execution_whose_answer_was_lost_is_answered_again_and_done_once() {
+    let store = RamStore::new();
+    let (engine, _, [an, binh, _]) = governed(&store);
+    let key = BackupKeyCreate { threshold: 2, holders: ["An", "Bình", "Chi"].map(String::from).into() };
+    let fresh = named(&three());
+    let operator = Caller::new(&engine, admin());
+    let text = propose(&engine, &fresh).unwrap();
+    operator.call(&an.vote(&text, Voice::Approve)).unwrap();
+    operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
+    let retry = Some(RetryId([5; 16]));
+    let again =
+        |engine: &RamEngine| Caller { retry, ..Caller::new(engine, admin()) }.call(&QuorumExecute { id: text.id });
+    let first = again(&engine).unwrap();
+    decode_head::<Done>(&first.head).expect("what the act answered");
+    assert_eq!(again(&engine), Ok(first.clone()));
+    assert_eq!(execute(&engine, text.id).err(), Some(ErrorCode::ProposalUnknown));
+    drop(engine);
+    let engine = start(&store).unwrap();
+    assert_eq!(again(&engine), Ok(first));
+    let executed = audit_log(&engine)
+        .into_iter()
+        .filter(|r| (r.event.action, r.event.result) == (CommandCode::QuorumExecute as u16, 0));
+    assert_eq!(executed.count(), 1);
+    // Another command with the same retry id is not taken for it.
+    let other = Caller { retry, ..Caller::new(&engine, admin()) }.call(&key);
+    assert_eq!(other.err(), Some(ErrorCode::RetryIdReused));
+}
+
+/// What an administrator began while there were no custodians is not finished once there are.
+#[test]
+fn who_began_alone_does_not_finish_alone() {
+    let engine = Arc::new(start(&RamStore::new()).unwrap());
+    token(&engine, PartitionMode::Strict);
+    let (holders, hooked) = (three(), engine.clone());
+    engine.platform().crypto().at_random(0, move || {
+        Caller::new(&hooked, admin()).call(&named(&holders)).unwrap();
+    });
+    let key = BackupKeyCreate { threshold: 2, holders: ["An", "Bình", "Chi"].map(String::from).into() };
+    let operator = Caller::new(&engine, admin());
+    assert_eq!(operator.call(&key).err(), Some(ErrorCode::QuorumNeeded));
+    assert_eq!(operator.call(&CustodiansRead {}).unwrap().threshold, 2);
+}
+
+/// The power fails while custodians are replaced: the old ones with their proposals, or the new ones without.
+#[test]
+fn a_power_cut_leaves_the_old_custodians_or_the_new_ones() {
+    for fault in [Fault::CutBefore, Fault::CutAfter] {
+        let store = RamStore::new();
+        let (engine, partition, [an, binh, _]) = governed(&store);
+        let operator = Caller::new(&engine, admin());
+        let fresh = named(&["Dũng", "Giang", "Hà"].map(holder));
+        propose(&engine, &PartitionDestroy { partition }).unwrap();
+        let text = propose(&engine, &fresh).unwrap();
+        operator.call(&an.vote(&text, Voice::Approve)).unwrap();
+        operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
+        store.fail_commit(0, fault);
+        assert!(execute(&engine, text.id).is_err());
+        store.power_on();
+        let engine = start(&store).expect("the store opens after a cut");
+        let operator = Caller::new(&engine, admin());
+        let present = operator.call(&CustodiansRead {}).unwrap().custodians;
+        let open = operator.call(&QuorumList {}).unwrap().proposals;
+        match fault {
+            Fault::CutAfter => assert!(present == fresh.custodians && open.is_empty()),
+            _ => assert!(present[0] == an.custodian && open.len() == 2 && execute(&engine, text.id).is_ok()),
+        }
+        assert_eq!(Caller::new(&engine, admin()).call(&CustodiansRead {}).unwrap().custodians, fresh.custodians);
+    }
+}
+
+/// R2, R9: under a trusted key every key of the partition may leave. Its SO alone does not give that trust any more, an
+/// administrator alone never could, and nobody can be talked into trusting a key that is not fit for it.
+#[test]
+fn trust_in_a_wrapping_key_is_the_custodians_to_give() {
+    let (engine, partition, [an, binh, _]) = governed(&RamStore::new());
+    let (operator, caller) = (Caller::new(&engine, admin()), user(&engine, partition));
+    let key = caller.kek(Template::default().with(A::LABEL, &b"kek\x1b[2J"[..]));
+    let other = caller.generate_aes(Template::default().with(A::TOKEN, true).with(A::ENCRYPT, true)).unwrap();
+    drop(caller);
+    assert_eq!(trust(&engine, partition, key).err(), Some(ErrorCode::QuorumNeeded));
+    let act = KeyTrust { partition, object: key };
+    assert_eq!(operator.call(&act).err(), Some(ErrorCode::QuorumNeeded));
+    let unfit = KeyTrust { partition, object: other };
+    assert_eq!(propose(&engine, &unfit).err(), Some(ErrorCode::TemplateInconsistent));
+    let text = propose(&engine, &act).unwrap();
+    assert!(text.subject.starts_with("token: kek[2J, ") && text.subject.len() > 20, "{}", text.subject);
+    operator.call(&an.vote(&text, Voice::Approve)).unwrap();
+    assert_eq!(execute(&engine, text.id).err(), Some(ErrorCode::QuorumNotReached));
+    let is_trusted = || officer(&engine, partition).attribute(key, A::TRUSTED).is_ok_and(|value| value == true.into());
+    assert!(!is_trusted());
+    operator.call(&binh.vote(&text, Voice::Approve)).unwrap();
+    execute(&engine, text.id).unwrap();
+    assert!(is_trusted());
+    let log = audit_log(&engine);
+    assert!(log.iter().any(|r| r.event.object == Some(key) && r.event.detail.as_deref() == Some("trusted")));
+    // What the SO fears, the SO stops; and asks again to go on.
+    officer(&engine, partition).write(key, Template::default().with(A::TRUSTED, false)).unwrap();
+    assert!(!is_trusted());
+    assert_eq!(trust(&engine, partition, key).err(), Some(ErrorCode::QuorumNeeded));
+    // Without custodians it is the SO's, and still not the administrator's.
+    let bare = start(&RamStore::new()).unwrap();
+    let partition = token(&bare, PartitionMode::Strict);
+    let key = user(&bare, partition).kek(Template::default());
+    let alone = Caller::new(&bare, admin()).call(&KeyTrust { partition, object: key });
+    assert_eq!(alone.err(), Some(ErrorCode::NoQuorumAct));
+    trust(&bare, partition, key).unwrap();
 }
 
 /// The power fails at each commit: what was acknowledged is there, and an act and its proposal go together.

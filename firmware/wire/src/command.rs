@@ -111,6 +111,8 @@ commands! {
     0x0115 QuorumExecute -> QuorumExecuteReply, true;
     /// Takes a proposal back.
     0x0116 QuorumWithdraw -> Done, true;
+    /// Marks a wrapping key as trusted, by a quorum.
+    0x0117 KeyTrust -> Done, true;
 
     /// Draws the master backup key.
     0x0120 BackupKeyCreate -> BackupKeyInfoReply, true;

@@ -152,6 +152,7 @@ fn bytes() {
         ("QuorumExecute", head(&QuorumExecute { id: RequestId([0x66; 16]) })),
         ("QuorumExecuteReply", head(&QuorumExecuteReply { head: vec![0xa0] })),
         ("QuorumWithdraw", head(&QuorumWithdraw { id: RequestId([0x66; 16]) })),
+        ("KeyTrust", head(&KeyTrust { partition: PartitionId([0x11; 16]), object: ObjectId([0x22; 16]) })),
         ("PartitionCreate", head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict })),
         ("PartitionCreateReply", head(&PartitionCreateReply { partition })),
         ("PartitionDestroy", head(&PartitionDestroy { partition })),

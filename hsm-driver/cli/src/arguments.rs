@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  coloa init --label court-hsm-1
+  coloa init --label court-hsm-1 --custodian An=an.pub --custodian Bình=binh.pub --custodian Chi=chi.pub --threshold 2
   coloa partition create --label court --so-pin-file so.pin --user-pin-file user.pin
   coloa client enrol --partition court --name court-srv-1 --out court-srv-1
   COLOA_CONF=court-srv-1/coloa.toml coloa token list
@@ -27,7 +27,16 @@ Examples, with the custodian on the spot:
 with a custodian elsewhere:
   coloa quorum show 5b1f --out proposal.cbor
   coloa quorum sign proposal.cbor --custodian An --key an.key --out voice.cbor     # on An's machine
-  coloa quorum bring voice.cbor";
+  coloa quorum bring voice.cbor
+
+with the custodian's key in a smart card:
+  coloa quorum vote 5b1f --custodian An --module /usr/lib/opensc-pkcs11.so --token An --label quorum";
+
+const CUSTODIAN_EXAMPLES: &str = "\
+Examples:
+  coloa custodian new --out an.key                  # on An's machine; an.key.pub goes to the appliance
+  coloa custodian new --module /usr/lib/opensc-pkcs11.so --token An --label quorum --out an.pub
+  coloa custodian set --custodian An=an.pub --custodian Bình=binh.key.pub --custodian Chi=chi.key.pub --threshold 2";
 
 /// Runs a Cổ Loa appliance: initialise it, make partitions, let clients in, read the audit log
 #[derive(Parser)]
@@ -67,6 +76,12 @@ pub enum Command {
         /// The operator's name for the device, at most 32 bytes
         #[arg(long)]
         label: String,
+        /// A custodian and the file with the public key, PEM; several times. Without any, an administrator acts alone
+        #[arg(long = "custodian", value_name = "NAME=FILE", requires = "threshold")]
+        custodians: Vec<String>,
+        /// How many custodians are a quorum
+        #[arg(long, value_name = "M", requires = "custodians")]
+        threshold: Option<u32>,
     },
     /// What the device is and how it does
     Status,
@@ -77,7 +92,7 @@ pub enum Command {
         confirm: Option<String>,
     },
     /// Custodians: who has a voice in what one person must not do alone
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CUSTODIAN_EXAMPLES)]
     Custodian(Custodian),
     /// Acts that need a quorum: propose, vote, execute
     #[command(subcommand, after_help = QUORUM_EXAMPLES)]
@@ -124,13 +139,15 @@ pub enum Command {
 
 #[derive(Subcommand)]
 pub enum Custodian {
-    /// Make a custodian's key here: FILE (encrypted) and FILE.pub
+    /// Make a custodian's key here: FILE (encrypted) and FILE.pub; or in a token, whose public half FILE is
     New {
         /// The key's file; it must not exist
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
+        #[command(flatten)]
+        token: TokenKey,
     },
     /// List the custodians, with the check values of their keys
     List,
@@ -215,6 +232,8 @@ pub enum Act {
     },
     /// Name other custodians
     Custodians(CustodianSet),
+    /// Mark a wrapping key as trusted: strict keys may leave under it
+    Trust(crate::key::arguments::Chosen),
     /// Draw another master backup key; `coloa backup key hand-out` comes after
     BackupKey {
         /// How many shares restore
@@ -234,8 +253,8 @@ pub struct SignedBy {
     #[arg(long, value_name = "NAME")]
     pub custodian: String,
     /// The custodian's key, as `coloa custodian new` made it
-    #[arg(long, value_name = "FILE")]
-    pub key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "module", conflicts_with = "module")]
+    pub key: Option<PathBuf>,
     /// Against it
     #[arg(long)]
     pub reject: bool,
@@ -244,6 +263,24 @@ pub struct SignedBy {
     pub confirm: Option<String>,
     #[command(flatten)]
     pub passphrase: Passphrase,
+    #[command(flatten)]
+    pub token: TokenKey,
+}
+
+/// A custodian's key in a token.
+#[derive(Args)]
+pub struct TokenKey {
+    /// PKCS#11 module of the token with the custodian's key
+    #[arg(long, value_name = "FILE", requires_all = ["token", "label"])]
+    pub module: Option<PathBuf>,
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    pub token: Option<String>,
+    /// The key's label
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    pub label: Option<String>,
+    #[command(flatten)]
+    pub user: UserPin,
 }
 
 #[derive(Subcommand)]

@@ -1,9 +1,11 @@
 //! `coloa custodian`: who has a voice in the quorum (R2), and the key with which one speaks.
 //!
 //! A custodian's key is made on the custodian's own machine and stays there, encrypted under a passphrase (PKCS#8, PBES2 with
-//! scrypt). Only the public half, a SubjectPublicKeyInfo on P-384, goes to the appliance.
+//! scrypt), or in a token ([`held`]). Only the public half, a SubjectPublicKeyInfo on P-384, goes to the appliance.
 
-use crate::arguments::{Custodian as Command, CustodianSet, Passphrase};
+mod held;
+
+use crate::arguments::{Custodian as Command, CustodianSet, Passphrase, SignedBy};
 use crate::client::write;
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
@@ -13,8 +15,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use coloa_wire::command::{CUSTODIAN_KEY, Custodian, CustodiansRead, CustodiansSet};
+use held::Held;
 use pkcs8::der::Decode;
-use pkcs8::der::pem::LineEnding;
+use pkcs8::der::pem::{LineEnding, encode_string};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
 use serde_json::json;
@@ -27,7 +30,10 @@ const MIN_PASSPHRASE: usize = 8;
 
 pub fn run(open: impl Fn() -> Result<AdminSocket, Fault>, screen: &Screen, command: &Command) -> Result<(), Fault> {
     match command {
-        Command::New { out, passphrase } => new(screen, out, passphrase),
+        Command::New { out, passphrase, token } => match Held::open(screen, token)? {
+            Some(held) => new_in_token(screen, &held, out),
+            None => new(screen, out, passphrase),
+        },
         Command::List => list(&mut open()?, screen),
         Command::Set(asked) => {
             let mut socket = open()?;
@@ -59,6 +65,27 @@ fn new(screen: &Screen, out: &Path, passphrase: &Passphrase) -> Result<(), Fault
         vec![
             (screen.text("Key, for its holder alone", "Khóa, chỉ người giữ"), out.display().to_string()),
             (screen.text("Public half, for the ceremony", "Khóa công khai, cho buổi lễ"), public.display().to_string()),
+            (screen.text("Check value", "Giá trị kiểm tra"), check),
+        ],
+    );
+    Ok(())
+}
+
+/// Makes a key pair in a token, or takes the one that is there: `OUT` is its public half.
+fn new_in_token(screen: &Screen, held: &Held<'_>, out: &Path) -> Result<(), Fault> {
+    let (public, made) = held.public()?;
+    let pem = encode_string("PUBLIC KEY", LineEnding::LF, &public).map_err(|e| Fault::Key(e.to_string()))?;
+    write(out, pem.as_bytes(), 0o644)?;
+    let check = check_value(&point(out)?);
+    let said = match made {
+        true => screen.text("made in the token now", "vừa tạo trong token"),
+        false => screen.text("was in the token before", "đã có trong token"),
+    };
+    screen.facts(
+        &json!({ "public": out, "check_value": check, "made": made }),
+        vec![
+            (screen.text("Key", "Khóa"), said.to_owned()),
+            (screen.text("Public half, for the ceremony", "Khóa công khai, cho buổi lễ"), out.display().to_string()),
             (screen.text("Check value", "Giá trị kiểm tra"), check),
         ],
     );
@@ -125,8 +152,16 @@ pub fn check_value(bytes: &[u8]) -> String {
     digits.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// A signature by the key in the file.
-pub fn sign(screen: &Screen, file: &Path, passphrase: &Passphrase, text: &[u8]) -> Result<Vec<u8>, Fault> {
+/// A signature by the key that was named, in a token or a file.
+pub fn sign(screen: &Screen, by: &SignedBy, text: &[u8]) -> Result<Vec<u8>, Fault> {
+    match (Held::open(screen, &by.token)?, &by.key) {
+        (Some(held), _) => held.sign(text),
+        (None, Some(file)) => sign_by_file(screen, file, &by.passphrase, text),
+        (None, None) => Err(Fault::Key("no key was named".into())),
+    }
+}
+
+fn sign_by_file(screen: &Screen, file: &Path, passphrase: &Passphrase, text: &[u8]) -> Result<Vec<u8>, Fault> {
     let fault = |why: &dyn ToString| Fault::file(file, why.to_string());
     let pem = Zeroizing::new(std::fs::read_to_string(file).map_err(|e| fault(&e))?);
     let (label, sealed) = SecretDocument::from_pem(&pem).map_err(|e| fault(&e))?;

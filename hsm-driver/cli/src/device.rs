@@ -1,5 +1,7 @@
 //! `coloa init`, and what is told of a device.
 
+use crate::arguments::CustodianSet;
+use crate::custodian::named;
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
 use crate::socket::AdminSocket;
@@ -17,8 +19,22 @@ pub struct Seen {
     pub quorum: Option<CustodiansReadReply>,
 }
 
-pub fn init(socket: &mut AdminSocket, screen: &Screen, label: &str) -> Result<(), Fault> {
+/// Files that cannot be read are noticed before anything is done.
+pub fn init(
+    socket: &mut AdminSocket,
+    screen: &Screen,
+    label: &str,
+    custodians: Option<&CustodianSet>,
+) -> Result<(), Fault> {
+    let custodians = custodians.map(named).transpose()?;
     socket.call(None, &DeviceInitialize { label: label.into() })?;
+    if let Some(fault) = custodians.and_then(|set| socket.call(None, &set).err()) {
+        screen.note(screen.text(
+            "The device is initialised, but it has no custodians: `coloa custodian set` names them.",
+            "Thiết bị đã khởi tạo nhưng chưa có người giữ khóa: đặt bằng `coloa custodian set`.",
+        ));
+        return Err(fault);
+    }
     status::show(socket, screen)
 }
 

@@ -42,6 +42,8 @@ pub enum Fault {
     Unsealed { file: PathBuf },
     /// A key or a request cannot be made.
     Key(String),
+    /// A custodian's token.
+    Token(String),
     /// The application's way to its token failed.
     Call(CallError),
     /// The application's configuration is wrong.
@@ -119,6 +121,9 @@ impl Fault {
                 file.display()
             ),
             Fault::Key(why) => format!("the client's key cannot be made: {why}. Check --name."),
+            Fault::Token(why) => {
+                format!("the custodian's token cannot be used: {why}. Check --module, --token, --label and the PIN.")
+            }
             Fault::Call(error) => error.explain(Language::English),
             Fault::Backup(trouble) => trouble.words(Language::English),
             Fault::Config(error) => error.explain(Language::English),
@@ -177,6 +182,11 @@ impl Fault {
                 file.display()
             ),
             Fault::Key(why) => format!("không tạo được khóa cho máy khách: {why}. Kiểm tra --name."),
+            Fault::Token(why) => {
+                format!(
+                    "không dùng được token của người giữ khóa: {why}. Kiểm tra --module, --token, --label và mã PIN."
+                )
+            }
             Fault::Call(error) => error.explain(Language::Vietnamese),
             Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
             Fault::Config(error) => error.explain(Language::Vietnamese),

@@ -27,7 +27,7 @@ mod status;
 mod token;
 mod zeroize;
 
-use arguments::{Arguments, Client, Command, Partition, PinCommand, Token};
+use arguments::{Arguments, Client, Command, CustodianSet, Partition, PinCommand, Token};
 use clap::Parser;
 use fault::Fault;
 use screen::Screen;
@@ -49,7 +49,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
     let open = || AdminSocket::open(&arguments.socket);
     match &arguments.command {
-        Command::Init { label } => device::init(&mut open()?, screen, label),
+        Command::Init { label, custodians, threshold } => {
+            let asked = threshold.map(|threshold| CustodianSet { custodians: custodians.clone(), threshold });
+            device::init(&mut open()?, screen, label, asked.as_ref())
+        }
         Command::Status => status::show(&mut open()?, screen),
         Command::Zeroize { confirm } => zeroize::zeroize(&mut open()?, screen, confirm.as_deref()),
         Command::Custodian(asked) => custodian::run(open, screen, asked),

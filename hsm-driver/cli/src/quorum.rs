@@ -7,6 +7,7 @@ use crate::arguments::{Act, Quorum, SignedBy};
 use crate::client::write;
 use crate::custodian::{self, check_value, named};
 use crate::fault::Fault;
+use crate::key::pages::chosen;
 use crate::partition;
 use crate::screen::{Screen, moment};
 use crate::socket::AdminSocket;
@@ -54,6 +55,10 @@ fn propose(socket: &mut AdminSocket, screen: &Screen, act: &Act, (reason, hours)
         Act::Custodians(asked) => proposed(&named(asked)?),
         Act::BackupKey { threshold, holders } => {
             proposed(&BackupKeyCreate { threshold: *threshold, holders: holders.clone() })
+        }
+        Act::Trust(which) => {
+            let (token, key) = chosen(socket, which)?;
+            proposed(&KeyTrust { partition: token.partition, object: key.object })
         }
         Act::Zeroize => proposed(&DeviceZeroize { serial: socket.call(None, &DeviceInfo {})?.serial }),
     };
@@ -168,9 +173,9 @@ fn act_name(text: &QuorumText) -> &'static str {
 
 /// Whether this version can show the act.
 fn is_known(text: &QuorumText) -> bool {
-    use CommandCode::{BackupKeyCreate, CustodiansSet, DeviceZeroize, PartitionDestroy};
+    use CommandCode::{BackupKeyCreate, CustodiansSet, DeviceZeroize, KeyTrust, PartitionDestroy};
     let code = CommandCode::try_from(text.code);
-    matches!(code, Ok(PartitionDestroy | CustodiansSet | DeviceZeroize | BackupKeyCreate))
+    matches!(code, Ok(KeyTrust | PartitionDestroy | CustodiansSet | DeviceZeroize | BackupKeyCreate))
 }
 
 fn words(screen: &Screen, text: &QuorumText) -> String {
@@ -182,6 +187,10 @@ fn words(screen: &Screen, text: &QuorumText) -> String {
         Ok(CommandCode::BackupKeyCreate) => screen.text(
             "draw a master backup key; its shares open every later backup",
             "tạo khóa sao lưu chủ; các mảnh mở được mọi bản sao lưu sau đó",
+        ),
+        Ok(CommandCode::KeyTrust) => screen.text(
+            "trust a wrapping key: keys may leave under it",
+            "tin một khóa bọc: khóa khác được phép mang ra dưới khóa này",
         ),
         Ok(CommandCode::DeviceZeroize) => screen.text("destroy everything on the device", "xóa sạch thiết bị"),
         _ => screen.text(
@@ -197,6 +206,9 @@ fn particulars(text: &QuorumText) -> Vec<String> {
     match CommandCode::try_from(text.code) {
         Ok(CommandCode::PartitionDestroy) => {
             decode_head::<PartitionDestroy>(&text.head).map(|act| vec![act.partition.to_string()]).unwrap_or_default()
+        }
+        Ok(CommandCode::KeyTrust) => {
+            decode_head::<KeyTrust>(&text.head).map(|act| vec![act.object.to_string()]).unwrap_or_default()
         }
         Ok(CommandCode::CustodiansSet) => decode_head::<CustodiansSet>(&text.head).map_or_else(
             |_| Vec::new(),
@@ -236,7 +248,7 @@ fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVo
     if typed != word {
         return Err(Fault::NotSigned);
     }
-    let signature = custodian::sign(screen, &vote.key, &vote.passphrase, &text.signed(voice))?;
+    let signature = custodian::sign(screen, vote, &text.signed(voice))?;
     Ok(QuorumVote { id: text.id, custodian: vote.custodian.clone(), voice, signature })
 }
 

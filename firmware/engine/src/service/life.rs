@@ -5,6 +5,7 @@
 mod list;
 mod rotate;
 
+pub(super) use list::check_value;
 pub(crate) use list::list;
 pub(crate) use rotate::rotate;
 
@@ -49,7 +50,7 @@ fn standing<P: Platform>(call: &Call<'_, P>, id: PartitionId, act: Governing) ->
 }
 
 /// A stored key of a partition.
-fn stored_key<P: Platform>(
+pub(super) fn stored_key<P: Platform>(
     call: &Call<'_, P>,
     partition: &Partition<P>,
     id: ObjectId,
@@ -92,7 +93,7 @@ fn has_value_of<K>(key: &Object<K>, other: &Object<K>) -> bool {
 }
 
 /// The version of a key after this one, with such attributes.
-fn restated<P: Platform>(
+pub(super) fn restated<P: Platform>(
     call: &Call<'_, P>,
     partition: &Partition<P>,
     key: &Object<Key<P>>,

@@ -10,7 +10,7 @@ use crate::mechanism::{MAX_SECRET, hash_of_key_type};
 use crate::object::{Object, Search, secret_kind};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
-use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, life, policy, profile, record};
+use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, life, policy, profile, quorum, record};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -65,6 +65,7 @@ fn draft_from<P: Platform>(
     let object = Arc::new(make(id, u64::from(stored), template));
     policy::may_make(&place.session, &object)?;
     policy::may_trust(&place.session, original, &object)?;
+    quorum::admit_trust(call.engine, original, &object)?;
     fits(call, place, &object, None)?;
     let change = if stored { Some(object_change(call, &place.partition, 0, &object)?) } else { None };
     let original = original.filter(|original| original.is_stored());
@@ -316,6 +317,7 @@ pub(crate) fn write_attributes<P: Platform>(
     let version = if stored { object.version.saturating_add(1) } else { 0 };
     let next = Arc::new(Object::new(object.id, version, template, object.secret().clone()).sharing(&object));
     policy::may_trust(session, Some(&object), &next)?;
+    quorum::admit_trust(call.engine, Some(&object), &next)?;
     if !stored {
         session.put(vec![next], &call.engine.platform().limits())?;
         call.note(session, Some(object.id));

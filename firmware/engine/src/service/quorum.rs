@@ -7,6 +7,7 @@ use crate::ledger::Change;
 use crate::quorum::{Approval, needs_quorum};
 use crate::record::{self, CUSTODIANS, CustodiansRecord, ProposalRecord, VoteRecord};
 use crate::service::device::name;
+use crate::service::trust;
 use crate::state::{Fact, Versioned};
 use crate::{Crypto, Curve, Hash, PairKind, Platform, Scheme};
 use alloc::collections::BTreeSet;
@@ -114,6 +115,7 @@ fn subject<P: Platform>(call: &Call<'_, P>, code: u16, head: &[u8]) -> Result<St
                 Err(ErrorCode::BackupParameter)
             }
         }
+        CommandCode::KeyTrust => trust::subject(call, &decode_head(head)?),
         CommandCode::DeviceZeroize => {
             let act: DeviceZeroize = decode_head(head)?;
             Ok(act.serial)
@@ -191,8 +193,19 @@ pub(crate) fn vote<P: Platform>(call: &mut Call<'_, P>, command: QuorumVote) -> 
         true => removal(record::proposal_id(command.id), proposal.version),
         false => change(call, command.id, proposal.version, record)?,
     };
+    // Whoever brings a voice is not whose it is: the log names both.
+    call.detail = Some(told(&command));
     let effect = Effect { changes: vec![change], relies_on: vec![(CUSTODIANS, asked.version)], ..about(command.id) };
     call.commit(effect, QuorumVoteReply { approvals, threshold, rejected })
+}
+
+/// What the log says of a voice.
+fn told(vote: &QuorumVote) -> String {
+    let word = match vote.voice {
+        Voice::Approve => "approves",
+        Voice::Reject => "rejects",
+    };
+    format!("{} {word}", vote.custodian)
 }
 
 fn is_signed<P: Platform>(
@@ -220,8 +233,7 @@ pub(crate) fn execute<P: Platform>(
     }
     let ProposalRecord { code, head, .. } = &*proposal.record;
     let frame = Frame { head, ..Frame::status(FrameKind::Call, *code, 0) };
-    let mut act = call.item(&frame);
-    act.approval = Some(Approval::new(command.id, &proposal));
+    let mut act = call.approved(&frame, Approval::new(command.id, &proposal));
     let mut answer = Vec::new();
     call::serve(&mut act, CommandCode::try_from(*code)?, head, &mut answer)?;
     Ok(QuorumExecuteReply { head: answer })

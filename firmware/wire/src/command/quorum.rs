@@ -1,10 +1,10 @@
 //! Commands about custodians, and about acts that need a quorum of them (R2).
 //!
 //! Such an act is proposed, read by custodians as exact bytes ([`QuorumText`]), voted for with signatures over them, and
-//! executed once. Votes may come over anybody's channel: the signature is what counts.
+//! executed once. A custodian needs no channel: an administrator brings the vote, and its signature is what counts.
 
 use super::encode_head;
-use crate::id::RequestId;
+use crate::id::{ObjectId, PartitionId, RequestId};
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -241,4 +241,17 @@ pub struct QuorumWithdraw {
     /// The proposal.
     #[n(0)]
     pub id: RequestId,
+}
+
+/// Marks a stored wrapping key as trusted (`CKA_TRUSTED`), so that strict keys may leave under it (R2, R9). Where there are
+/// custodians it takes a quorum of them, and the security officer can only take the mark back.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct KeyTrust {
+    /// Where the key is.
+    #[n(0)]
+    pub partition: PartitionId,
+    /// The key: a secret or a public one.
+    #[n(1)]
+    pub object: ObjectId,
 }

@@ -1,8 +1,8 @@
 //! `coloa key`: a key's life, as an operator governs it. Nothing here uses a key or sees its value.
 
 mod acts;
-mod arguments;
-mod pages;
+pub mod arguments;
+pub mod pages;
 mod words;
 
 pub use arguments::Key;

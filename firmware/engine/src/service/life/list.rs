@@ -90,7 +90,7 @@ fn text<K>(key: &Object<K>, kind: A) -> Option<String> {
 }
 
 /// What tells a key from others: its check value, or a digest of its public half.
-pub(super) fn check_value<C: Crypto>(crypto: &C, key: &Object<C::Key>) -> Vec<u8> {
+pub(in crate::service) fn check_value<C: Crypto>(crypto: &C, key: &Object<C::Key>) -> Vec<u8> {
     let own = key.bytes(A::CHECK_VALUE).unwrap_or_default();
     let public = key.bytes(A::PUBLIC_KEY_INFO).filter(|info| own.is_empty() && !info.is_empty());
     let digest = public.map(|info| crypto.digest(Hash::Sha256, &[info]));
