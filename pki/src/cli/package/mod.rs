@@ -4,6 +4,7 @@ pub mod arguments;
 mod bulk;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use coloa_pki::ca::{Authority, PackageTerms, Unlocked};
 use coloa_pki::clock::Moment;
@@ -41,16 +42,22 @@ fn create(args: &Create, screen: &Screen) -> Result<()> {
 
 fn terms(args: &Create) -> Result<PackageTerms> {
     let now = Moment::now()?;
-    pem::decode_one(&pem::read_file(&args.policy_authority)?, Label::Certificate)?;
+    first_certificate(&args.policy_authority)?;
     Ok(PackageTerms {
         batch: args.batch.clone(),
         window: (now.minus_seconds(300), now.plus_days(args.days)?),
         signer_label: args.signer_label.clone(),
-        signer: pem::decode_one(&pem::read_file(&args.signer)?, Label::Certificate)?,
+        signer: first_certificate(&args.signer)?,
         policy_authority: pem::read_file(&args.policy_authority)?,
         policy: args.policy.as_deref().map(pem::read_file).transpose()?,
         lists: args.crl.as_deref().map(pem::read_file).transpose()?,
     })
+}
+
+/// Of a file that may hold its chain too.
+fn first_certificate(path: &Path) -> Result<Vec<u8>> {
+    let all = pem::decode(&pem::read_file(path)?, Label::Certificate)?;
+    all.into_iter().next().ok_or(Error::NotPem { expected: Label::Certificate.text() })
 }
 
 /// The first site that fails ends the work: what stopped it (token, disk) would stop the others. All before it are whole.
