@@ -124,9 +124,9 @@ fn an_edited_policy_replaces_the_old_one_only_when_it_is_valid_and_its_serial_ro
     let authority = Authority::make();
     let read = || std::fs::read_to_string(authority.path("policy.toml")).expect("policy.toml");
     let before = read();
-    let more = "sed -i 's|\"10.71.0.0/24\"|\"10.71.0.0/24\", \"10.79.0.0/24\"|'";
+    let more = "sed -i 's|\"10\\.71\\.0\\.0/24\"|\"10.71.0.0/24\", \"10.79.0.0/24\"|'";
     let refusals = [
-        ("sed -i 's/^serial = 6/serial = 5/; s/10.79/10.78/; s/10.71/10.79/'", "does not rise above 5"),
+        ("sed -i 's/^serial = 6/serial = 5/; s/10\\.79/10.78/; s/10\\.71/10.79/'", "does not rise above 5"),
         ("sed -i 's/between/betwene/'", "betwene"),
         ("false", "ended with exit status: 1"),
         ("/no/such/editor", "/no/such/editor"),
@@ -151,7 +151,7 @@ fn an_edited_policy_replaces_the_old_one_only_when_it_is_valid_and_its_serial_ro
     authority.write("policy.toml", &read().replace("serial = 9", "serial = 6"));
     let files = [authority.text_path("policy.bundle"), authority.text_path("policy.pem")];
     let words = ["--yes", "--bundle", &files[0], "--authority", &files[1]];
-    assert!(edit(&authority, "sed -i 's/10.79/10.78/'", &words).status.success());
+    assert!(edit(&authority, "sed -i 's/10\\.79/10.78/'", &words).status.success());
     assert!(read().starts_with("serial = 10\n"), "{}", read());
 }
 
