@@ -11,6 +11,7 @@ use anyhow::{Result, bail};
 /// Examples:
 ///   cargo xtask fuzz                          name the targets
 ///   cargo xtask fuzz wire_frame --seconds 60
+///   cargo xtask fuzz link_datagram --seconds 3600 --executions 100000000
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -19,6 +20,9 @@ pub struct Args {
     /// How long
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u32,
+    /// After so many inputs, if the time does not end first
+    #[arg(long, value_name = "N")]
+    executions: Option<u64>,
 }
 
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -52,6 +56,9 @@ pub fn main(args: &Args) -> Result<()> {
     c.args(["+nightly", "run", "--release", "--target", HOST, "--bin", target, "--"]);
     c.args([&format!("corpus/{target}"), &format!("-artifact_prefix=artifacts/{target}/")]);
     c.arg(format!("-max_total_time={}", args.seconds));
+    if let Some(executions) = args.executions {
+        c.arg(format!("-runs={executions}"));
+    }
     c.env("RUSTFLAGS", INSTRUMENTED.join(" ")).current_dir(run::root().join("hil-tests/fuzz"));
     if !run::streamed(&mut c, |_| {})?.success() {
         bail!(
