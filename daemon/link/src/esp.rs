@@ -37,8 +37,9 @@ pub const NEXT_NONE: u8 = 59;
 const MAX_PAD: usize = 255;
 
 /// A security parameters index chosen by its receiver: never 0, never one of the 255 that IANA reserves (RFC 4303 §2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Spi(u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct Spi(#[n(0)] u32);
 
 impl Spi {
     /// The lowest SPI that an implementation may choose.

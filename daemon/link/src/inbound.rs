@@ -8,6 +8,7 @@ use crate::aead::Aead;
 use crate::drops::{Counters, DropReason};
 use crate::encap::Datagram;
 use crate::esp::Spi;
+use crate::handover::{InboundState, Unusable};
 use crate::keys::{Epoch, InstallError, SaKeys};
 use crate::limits::Limits;
 use crate::open::{Inner, Open, Opened};
@@ -52,6 +53,34 @@ impl<A: Aead> Inbound<A> {
             limits,
             counters: Counters::new(),
         }
+    }
+
+    /// Moves out what it has; it is blocked from now on, and goes on elsewhere. What was counted stays.
+    pub fn hand_over(&mut self) -> InboundState {
+        let number = |epoch: Option<Epoch>| epoch.map(|epoch| epoch.0);
+        let epochs = core::mem::replace(&mut self.epochs, [const { None }; MAX_EPOCHS]);
+        InboundState {
+            epochs: epochs.into_iter().flatten().map(|r| r.open.hand_over(r.drained_at)).collect(),
+            newest: number(self.newest),
+            newest_heard: number(self.newest_heard),
+            newest_told: number(self.newest_told),
+        }
+    }
+
+    /// Goes on with what a predecessor had, on the same timeline.
+    pub fn take_over(state: InboundState, limits: Limits) -> Result<Self, Unusable> {
+        let mut half = Self::blocked(limits);
+        if state.epochs.len() > MAX_EPOCHS {
+            return Err(Unusable);
+        }
+        for (place, open) in half.epochs.iter_mut().zip(state.epochs) {
+            let drained_at = open.drained_at.map(Into::into);
+            *place = Some(Receiving { open: Open::take_over(open, limits)?, drained_at });
+        }
+        half.newest = state.newest.map(Epoch);
+        half.newest_heard = state.newest_heard.map(Epoch);
+        half.newest_told = state.newest_told.map(Epoch);
+        Ok(half)
     }
 
     /// Receives on a newer epoch from now on.

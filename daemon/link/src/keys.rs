@@ -12,6 +12,7 @@
 
 use crate::aead::{AeadError, KEY_LEN, SALT_LEN};
 use crate::esp::Spi;
+use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Exporter label (RFC 5705 §4: labels of one's own begin with EXPERIMENTAL). Carries the layout's version.
@@ -78,10 +79,13 @@ pub fn exporter_context(epoch: Epoch, queue: u16) -> [u8; 12] {
 }
 
 /// Key, salt and SPI of one direction.
-#[derive(Zeroize, ZeroizeOnDrop)]
+#[derive(Zeroize, ZeroizeOnDrop, Encode, Decode)]
 pub struct SaKeys {
+    #[cbor(n(0), with = "minicbor::bytes")]
     pub(crate) key: [u8; KEY_LEN],
+    #[cbor(n(1), with = "minicbor::bytes")]
     pub(crate) salt: [u8; SALT_LEN],
+    #[n(2)]
     #[zeroize(skip)]
     pub(crate) spi: Spi,
 }

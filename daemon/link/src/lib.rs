@@ -40,6 +40,7 @@ pub mod drops;
 pub mod encap;
 pub mod esp;
 pub mod fragment;
+pub mod handover;
 pub mod hop;
 pub mod icmp;
 mod inbound;

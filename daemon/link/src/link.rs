@@ -6,6 +6,7 @@
 
 use crate::aead::Aead;
 use crate::drops::DropReason;
+use crate::handover::{InboundState, OutboundState, Unusable};
 use crate::inbound::{Inbound, InboundEvent};
 use crate::keys::{Epoch, InstallError, KeyMaterial};
 use crate::limits::Limits;
@@ -38,6 +39,16 @@ impl<A: Aead> Link<A> {
     /// Without an SA: nothing leaves and nothing enters.
     pub const fn blocked(limits: Limits) -> Self {
         Self { outbound: Outbound::blocked(limits), inbound: Inbound::blocked(limits) }
+    }
+
+    /// Moves out what it has; it is blocked from now on, and goes on elsewhere.
+    pub fn hand_over(&mut self) -> (OutboundState, InboundState) {
+        (self.outbound.hand_over(), self.inbound.hand_over())
+    }
+
+    /// Goes on with what a predecessor had, on the same timeline.
+    pub fn take_over((outbound, inbound): (OutboundState, InboundState), limits: Limits) -> Result<Self, Unusable> {
+        Ok(Self { outbound: Outbound::take_over(outbound, limits)?, inbound: Inbound::take_over(inbound, limits)? })
     }
 
     /// Receives on the epoch of `keys` from now on and stages it for sending.

@@ -1,8 +1,9 @@
 //! One inbound SA: window, authentication, trailer. Owned by one data-plane thread.
 
-use crate::aead::{Aead, AeadError, SALT_LEN, TAG_LEN};
+use crate::aead::{Aead, AeadError, TAG_LEN};
 use crate::drops::DropReason;
 use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, Prefix, Spi, Trailer};
+use crate::handover::{OpenState, Unusable};
 use crate::ip;
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
@@ -42,8 +43,8 @@ struct Authentic<'b> {
 /// An inbound SA.
 pub struct Open<A> {
     aead: A,
-    salt: [u8; SALT_LEN],
-    spi: Spi,
+    /// Kept for a successor of this process.
+    keys: SaKeys,
     epoch: Epoch,
     window: Window,
     accepted: u64,
@@ -53,11 +54,32 @@ pub struct Open<A> {
 }
 
 impl<A: Aead> Open<A> {
-    /// Expands the key; `keys` are zeroized.
+    /// Expands the key; `keys` are zeroized with this value.
     pub fn new(now: Duration, epoch: Epoch, keys: SaKeys, limits: Limits) -> Result<Self, AeadError> {
         let aead = A::from_key(&keys.key)?;
         let window = Window::new();
-        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, window, accepted: 0, forgeries: 0, born: now, limits })
+        Ok(Self { aead, keys, epoch, window, accepted: 0, forgeries: 0, born: now, limits })
+    }
+
+    /// Ends here, to go on elsewhere.
+    pub(crate) fn hand_over(self, drained_at: Option<Duration>) -> OpenState {
+        OpenState {
+            epoch: self.epoch.0,
+            keys: self.keys,
+            highest: self.window.highest(),
+            window: self.window.octets().into(),
+            accepted: self.accepted,
+            forgeries: self.forgeries,
+            born: self.born.into(),
+            drained_at: drained_at.map(Into::into),
+        }
+    }
+
+    /// Goes on with what a predecessor had: what it accepted is not accepted again (R28).
+    pub(crate) fn take_over(state: OpenState, limits: Limits) -> Result<Self, Unusable> {
+        let window = Window::from_octets(state.highest, &state.window).ok_or(Unusable)?;
+        let open = Self::new(state.born.into(), Epoch(state.epoch), state.keys, limits).map_err(|AeadError| Unusable)?;
+        Ok(Self { window, accepted: state.accepted, forgeries: state.forgeries, ..open })
     }
 
     /// The generation of its key.
@@ -72,7 +94,7 @@ impl<A: Aead> Open<A> {
 
     /// The SPI that selects it.
     pub fn spi(&self) -> Spi {
-        self.spi
+        self.keys.spi
     }
 
     /// Packets that authenticated, dummies included.
@@ -112,12 +134,12 @@ impl<A: Aead> Open<A> {
 
     fn authenticate<'b>(&mut self, datagram: &'b mut [u8]) -> Result<Authentic<'b>, DropReason> {
         let (prefix, sealed) = Prefix::split(datagram)?;
-        if prefix.spi != self.spi {
+        if prefix.spi != self.keys.spi {
             return Err(DropReason::UnknownSpi);
         }
         let candidate = self.window.examine(prefix.sequence_low)?;
-        let aad = esp::associated_data(self.spi, candidate.sequence());
-        let nonce = esp::nonce(self.salt, prefix.iv);
+        let aad = esp::associated_data(self.keys.spi, candidate.sequence());
+        let nonce = esp::nonce(self.keys.salt, prefix.iv);
         self.aead.open_in_place(&nonce, &aad, sealed).map_err(|AeadError| self.count_forgery())?;
         let advanced = self.window.accept(candidate);
         self.accepted = self.accepted.saturating_add(1);

@@ -10,6 +10,7 @@
 
 use crate::aead::Aead;
 use crate::drops::DropReason;
+use crate::handover::{OutboundState, Unusable};
 use crate::keys::{Epoch, InstallError, SaKeys};
 use crate::limits::{Limits, STAGED};
 use crate::seal::Seal;
@@ -48,6 +49,37 @@ impl<A: Aead> Outbound<A> {
     pub const fn blocked(limits: Limits) -> Self {
         let shape = Shape::new(Padding::None, 0);
         Self { state: State::Blocked, staged: None, newest: None, peer_ready: None, limits, rekey_asked: None, shape }
+    }
+
+    /// Moves out what it has; it is blocked from now on, and goes on elsewhere.
+    pub fn hand_over(&mut self) -> OutboundState {
+        let number = |epoch: Option<Epoch>| epoch.map(|epoch| epoch.0);
+        let sending = match core::mem::replace(&mut self.state, State::Blocked) {
+            State::Blocked => None,
+            State::Established(seal) => Some(seal.hand_over()),
+        };
+        OutboundState {
+            sending,
+            staged: self.staged.take().map(|(end, seal)| (end.into(), seal.hand_over())),
+            newest: number(self.newest),
+            peer_ready: number(self.peer_ready),
+            rekey_asked: number(self.rekey_asked),
+        }
+    }
+
+    /// Goes on with what a predecessor had, on the same timeline.
+    pub fn take_over(state: OutboundState, limits: Limits) -> Result<Self, Unusable> {
+        let seal = |state| Seal::take_over(state, limits).map_err(|_| Unusable);
+        let sending = state.sending.map(seal).transpose()?;
+        let staged = state.staged.map(|(end, next)| seal(next).map(|next| (end.into(), next))).transpose()?;
+        Ok(Self {
+            state: sending.map_or(State::Blocked, State::Established),
+            staged,
+            newest: state.newest.map(Epoch),
+            peer_ready: state.peer_ready.map(Epoch),
+            rekey_asked: state.rekey_asked.map(Epoch),
+            ..Self::blocked(limits)
+        })
     }
 
     /// Stages the keys of a newer epoch. They seal nothing before [`Self::activate`] was called for that epoch.

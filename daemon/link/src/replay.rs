@@ -4,6 +4,7 @@
 //! only [`Window::accept`] does, and the caller may call it only after the ICV was verified.
 
 use crate::drops::DropReason;
+use alloc::vec::Vec;
 
 const WORDS: usize = 256;
 const RING: u64 = WORDS as u64;
@@ -48,6 +49,22 @@ impl Window {
     /// The highest accepted sequence number, 0 before the first.
     pub fn highest(&self) -> u64 {
         self.highest
+    }
+
+    /// Its words, big-endian.
+    pub(crate) fn octets(&self) -> Vec<u8> {
+        self.bits.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    /// From [`Self::highest`] and [`Self::octets`].
+    pub(crate) fn from_octets(highest: u64, octets: &[u8]) -> Option<Self> {
+        let (words, []) = octets.as_chunks::<8>() else { return None };
+        let mut bits = [0; WORDS];
+        if words.len() != bits.len() {
+            return None;
+        }
+        bits.iter_mut().zip(words).for_each(|(to, from)| *to = u64::from_be_bytes(*from));
+        Some(Self { highest, bits })
     }
 
     /// Reconstructs the sequence number and refuses one that was accepted before.

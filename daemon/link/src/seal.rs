@@ -1,8 +1,9 @@
 //! One outbound SA: counts, seals, stops at its hard limits. Owned by one data-plane thread.
 
-use crate::aead::{Aead, AeadError, SALT_LEN, TAG_LEN};
+use crate::aead::{Aead, AeadError, TAG_LEN};
 use crate::drops::DropReason;
 use crate::esp::{self, NEXT_IPV4, NEXT_IPV6, NEXT_NONE, PREFIX_LEN, Spi};
+use crate::handover::{RESERVE, SealState};
 use crate::keys::{Epoch, SaKeys};
 use crate::limits::Limits;
 use crate::measure::Measure;
@@ -46,8 +47,8 @@ impl Burst {
 /// An outbound SA. Cannot be cloned, so a sequence number cannot be used twice.
 pub struct Seal<A> {
     aead: A,
-    salt: [u8; SALT_LEN],
-    spi: Spi,
+    /// Kept for a successor of this process.
+    keys: SaKeys,
     epoch: Epoch,
     sequence: u64,
     bytes: u64,
@@ -57,11 +58,24 @@ pub struct Seal<A> {
 }
 
 impl<A: Aead> Seal<A> {
-    /// Expands the key; `keys` are zeroized.
+    /// Expands the key; `keys` are zeroized with this value.
     pub fn new(now: Duration, epoch: Epoch, keys: SaKeys, limits: Limits) -> Result<Self, AeadError> {
         let aead = A::from_key(&keys.key)?;
         let shape = Shape::default();
-        Ok(Self { aead, salt: keys.salt, spi: keys.spi, epoch, sequence: 0, bytes: 0, shape, born: now, limits })
+        Ok(Self { aead, keys, epoch, sequence: 0, bytes: 0, shape, born: now, limits })
+    }
+
+    /// Ends here, to go on elsewhere.
+    pub(crate) fn hand_over(self) -> SealState {
+        let (epoch, born) = (self.epoch.0, self.born.into());
+        SealState { epoch, keys: self.keys, sequence: self.sequence, bytes: self.bytes, born }
+    }
+
+    /// Goes on with what a predecessor had.
+    pub(crate) fn take_over(state: SealState, limits: Limits) -> Result<Self, AeadError> {
+        let mut seal = Self::new(state.born.into(), Epoch(state.epoch), state.keys, limits)?;
+        (seal.sequence, seal.bytes) = (state.sequence.saturating_add(RESERVE), state.bytes);
+        Ok(seal)
     }
 
     /// The generation of its key.
@@ -71,7 +85,7 @@ impl<A: Aead> Seal<A> {
 
     /// The peer's SPI.
     pub fn spi(&self) -> Spi {
-        self.spi
+        self.keys.spi
     }
 
     /// Packets and inner octets sealed so far.
@@ -207,12 +221,12 @@ impl<A: Aead> Seal<A> {
         let (prefix, rest) = out.split_first_chunk_mut::<PREFIX_LEN>().ok_or(DropReason::BufferTooSmall)?;
         let (body, icv) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(DropReason::BufferTooSmall)?;
         let sequence = self.next_sequence(inner)?;
-        esp::write_prefix(prefix, self.spi, sequence);
+        esp::write_prefix(prefix, self.keys.spi, sequence);
         esp::write_trailer(body.get_mut(inner..).unwrap_or_default(), inner, next_header);
-        let nonce = esp::nonce(self.salt, sequence.to_be_bytes());
+        let nonce = esp::nonce(self.keys.salt, sequence.to_be_bytes());
         *icv = self
             .aead
-            .seal_in_place(&nonce, &esp::associated_data(self.spi, sequence), body)
+            .seal_in_place(&nonce, &esp::associated_data(self.keys.spi, sequence), body)
             .map_err(|AeadError| DropReason::CipherFailed)?;
         Ok(len)
     }

@@ -16,7 +16,9 @@ mod message;
 mod search;
 
 use crate::esp;
+use crate::handover::PathState;
 use address::Address;
+use alloc::string::ToString;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 pub use message::{Kind, LEN as MESSAGE_LEN, Message, Token};
@@ -139,6 +141,23 @@ impl Path {
             silent: false,
             told_silent: false,
         }
+    }
+
+    /// What a successor of this process should know of the path.
+    pub fn hand_over(&self) -> PathState {
+        PathState { address: self.address().map(|at| at.to_string()), size: self.search.size() as u64 }
+    }
+
+    /// Goes on where a predecessor was: at the address that was proved, with the size that got there. Both are confirmed again
+    /// in time.
+    pub fn take_over(settings: Settings, state: &PathState, now: Duration) -> Self {
+        let mut path = Self::new(settings);
+        if let Some(at) = state.address.as_ref().and_then(|text| text.parse().ok()) {
+            path.hint(now, at);
+        }
+        path.search.assume(usize::try_from(state.size).unwrap_or_default());
+        path.resized = true;
+        path
     }
 
     /// Where the peer is.

@@ -87,6 +87,11 @@ impl Search {
         self.confirmed
     }
 
+    /// So much got there a moment ago.
+    pub(super) fn assume(&mut self, size: usize) {
+        self.confirmed = size.clamp(FLOOR, self.ceiling);
+    }
+
     /// The path is another one.
     pub(super) fn restart(&mut self) {
         *self = Self::new(self.start, self.ceiling);

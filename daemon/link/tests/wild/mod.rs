@@ -63,6 +63,7 @@ pub struct Seen {
     pub broken_off: u64,
     pub moves: u64,
     pub restarts: u64,
+    pub handovers: u64,
     pub jumps: u64,
     pub silences: u64,
     pub resized: u64,
@@ -70,7 +71,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn fields(&mut self) -> [&mut u64; 11] {
+    fn fields(&mut self) -> [&mut u64; 12] {
         [
             &mut self.delivered,
             &mut self.epochs,
@@ -79,6 +80,7 @@ impl Seen {
             &mut self.broken_off,
             &mut self.moves,
             &mut self.restarts,
+            &mut self.handovers,
             &mut self.jumps,
             &mut self.silences,
             &mut self.resized,
@@ -237,6 +239,13 @@ impl Wild {
                 self.seen.jumps += 1;
             }
             9..20 => self.session = false,
+            20..30 => {
+                let now = self.now;
+                self.sites[index].give_way_to_a_successor(now);
+                // Connections end with the process, SAs do not.
+                self.due.retain(|_, due| !matches!(due, Due::Control(..)));
+                (self.session, self.seen.handovers) = (false, self.seen.handovers + 1);
+            }
             _ => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{CANARY, Chance, Seen, Wire, limits};
 use crate::packets::{internet_checksum, transport_checksum, udp};
+use coloa_link::handover::{decode, encode};
 use coloa_link::path::{Action, Kind, Path, Settings};
 use coloa_link::{DropReason, Event, Inner, KeyMaterial, Link, Opened};
 use std::collections::HashSet;
@@ -27,12 +28,11 @@ pub struct Site {
 
 impl Site {
     pub fn new(at: SocketAddr) -> Self {
-        let settings = Settings { path_mtu: 1500, inner_mtu: 1438, local: at, behind_nat: false };
         Self {
             at,
             clock: Duration::ZERO,
             link: Link::blocked(limits()),
-            path: Path::new(settings),
+            path: Path::new(settings(at)),
             newest: 0,
             delivered: HashSet::new(),
             proved: HashSet::new(),
@@ -42,6 +42,16 @@ impl Site {
     /// What the red side has got does not vanish with the daemon.
     pub fn take_delivered(&mut self) -> HashSet<Vec<u8>> {
         std::mem::take(&mut self.delivered)
+    }
+
+    /// Another process goes on with its SAs; what stays behind seals and opens nothing.
+    pub fn give_way_to_a_successor(&mut self, now: Duration) {
+        let (time, (outbound, inbound)) = (self.time(now), self.link.hand_over());
+        let (outbound, inbound, path) = (encode(&outbound), encode(&inbound), encode(&self.path.hand_over()));
+        assert!(self.link.outbound().seal().is_err() && self.link.inbound().spis().next().is_none());
+        let halves = (decode(&outbound).expect("its own"), decode(&inbound).expect("its own"));
+        self.link = Link::take_over(halves, limits()).expect("it was in use");
+        self.path = Path::take_over(settings(self.at), &decode(&path).expect("its own"), time);
     }
 
     pub fn time(&self, now: Duration) -> Duration {
@@ -140,6 +150,10 @@ impl Site {
         }
         sent
     }
+}
+
+fn settings(at: SocketAddr) -> Settings {
+    Settings { path_mtu: 1500, inner_mtu: 1438, local: at, behind_nat: false }
 }
 
 /// The checksums that the sender made: nothing was changed on the way.
