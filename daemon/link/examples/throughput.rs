@@ -1,6 +1,7 @@
 //! How fast one core seals, opens and coalesces: `cargo run --release -p coloa-link --example throughput`.
 //!
-//! One line per step, in Gbit/s of inner packets; single packets of 1400 octets, and TCP super-packets of 44 segments.
+//! One line per step, in Gbit/s of inner packets; single packets of 1400 octets, and TCP super-packets of 44 segments. Then the
+//! whole pipeline into a sink, with one queue and with two: each queue is a thread with SAs of its own, and shares nothing.
 
 #[path = "../tests/packets/mod.rs"]
 mod packets;
@@ -56,7 +57,48 @@ impl Meter {
 
 fn main() -> Outcome {
     single_packets()?;
-    super_packets()
+    print(&super_packets(ROUNDS)?);
+    two_queues()
+}
+
+/// Runs of one queue and of two in turn; the medians count.
+fn two_queues() -> Outcome {
+    const TURNS: usize = 7;
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (queues, rates) in [1, 2].into_iter().zip(&mut rates) {
+            let begun = Instant::now();
+            let done = std::thread::scope(|scope| -> Outcome<usize> {
+                let threads: Vec<_> = (0..queues).map(|_| scope.spawn(|| super_packets(ROUNDS))).collect();
+                let done = threads.into_iter().map(|thread| thread.join().map_err(|_| "a queue failed".to_owned())?);
+                done.map(|steps| steps.map(|steps| steps.octets)).sum()
+            })?;
+            rates.push(done as f64 * 8.0 / begun.elapsed().as_nanos() as f64);
+        }
+    }
+    let [one, two] = rates.map(|mut rates| {
+        rates.sort_by(f64::total_cmp);
+        rates[TURNS / 2]
+    });
+    println!("{:<44} {one:7.2} Gbit/s", "the pipeline into a sink, one queue");
+    println!("{:<44} {two:7.2} Gbit/s, {:.2} times as much", "two queues", two / one);
+    Ok(())
+}
+
+/// What a run has done, and in what time each step.
+struct Steps {
+    octets: usize,
+    sealing: Meter,
+    opening: Meter,
+    joining: Meter,
+}
+
+fn print(steps: &Steps) {
+    let Steps { octets, sealing, opening, joining } = steps;
+    sealing.print("segment + checksum + seal, 44 segments", *octets);
+    opening.print("open, 44 segments", *octets);
+    joining.print("verify checksums + join, 44 segments", *octets);
+    Meter(sealing.0 + opening.0 + joining.0).print("all of it, one core", *octets);
 }
 
 fn single_packets() -> Outcome {
@@ -74,7 +116,7 @@ fn single_packets() -> Outcome {
     Ok(())
 }
 
-fn super_packets() -> Outcome {
+fn super_packets(rounds: usize) -> Outcome<Steps> {
     let (payload, mss) = (vec![0x5a; BATCH * (PACKET - 52)], PACKET - 52);
     let packet = Tcp { payload: &payload, ..Tcp::default() }.build_partial();
     let header = Header {
@@ -88,7 +130,7 @@ fn super_packets() -> Outcome {
     let (mut seal, mut open, mut coalescer) = (seal()?, open()?, Coalescer::new());
     let (mut sealing, mut opening, mut joining) = (Meter::default(), Meter::default(), Meter::default());
     let mut arena = vec![0; 65_536];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut outgoing = Outgoing::with_header(header, &packet).map_err(failed("a super-packet"))?;
         let burst = sealing.run(|| seal.seal_burst(&mut outgoing, &mut arena)).map_err(failed("seal"))?;
         assert!(outgoing.is_done() && burst.count == BATCH);
@@ -108,10 +150,5 @@ fn super_packets() -> Outcome {
             assert_eq!(coalescer.frames(&arena).count(), 1);
         });
     }
-    let octets = ROUNDS * packet.len();
-    sealing.print("segment + checksum + seal, 44 segments", octets);
-    opening.print("open, 44 segments", octets);
-    joining.print("verify checksums + join, 44 segments", octets);
-    Meter(sealing.0 + opening.0 + joining.0).print("all of it, one core", octets);
-    Ok(())
+    Ok(Steps { octets: rounds * packet.len(), sealing, opening, joining })
 }

@@ -78,7 +78,8 @@ impl<A: Aead> Open<A> {
     /// Goes on with what a predecessor had: what it accepted is not accepted again (R28).
     pub(crate) fn take_over(state: OpenState, limits: Limits) -> Result<Self, Unusable> {
         let window = Window::from_octets(state.highest, &state.window).ok_or(Unusable)?;
-        let open = Self::new(state.born.into(), Epoch(state.epoch), state.keys, limits).map_err(|AeadError| Unusable)?;
+        let open =
+            Self::new(state.born.into(), Epoch(state.epoch), state.keys, limits).map_err(|AeadError| Unusable)?;
         Ok(Self { window, accepted: state.accepted, forgeries: state.forgeries, ..open })
     }
 

@@ -11,6 +11,7 @@ use crate::keyholder::process::KeySpec;
 const EXAMPLES: &str = "\
 Examples:
   coloa-linkd run --config /etc/coloa/linkd.toml      run the link encryptor (SIGTERM stops it)
+  coloa-linkd upgrade                                 this program takes over from the one that runs; no link waits
   coloa-linkd status --config /etc/coloa/linkd.toml   each link: connected, encrypting | not encrypting, blocked
   coloa-linkd why 10.1.2.3 10.9.8.7 --port 443        which rule decides, and what would happen
   coloa-linkd top                                     the same, each second, until q
@@ -100,7 +101,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the link encryptor
-    Run(ConfigArg),
+    Run(RunArgs),
+    /// Take over from the daemon that runs another version: links live on without a new handshake. Where it is this very
+    /// program, it only looks at its files again
+    Upgrade(ConfigArg),
     /// Show each link of a running daemon; exit code 3 unless all of them encrypt
     Status(StatusArgs),
     /// Show each link on one line, refreshed every second, until q or Ctrl-C
@@ -132,6 +136,17 @@ pub struct ConfigArg {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/coloa/linkd.toml")]
     pub config: PathBuf,
+}
+
+/// How to run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Take the links over from the daemon that runs with this configuration, and go on in its place (see upgrade)
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// What to show.

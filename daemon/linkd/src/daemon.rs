@@ -3,14 +3,16 @@
 //! Nothing passes before the last step: the data plane starts blocked, the policy comes before the first peer.
 
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use coloa_link::{Limits, Organ, Prefix, esp};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 
 use crate::admission::{Admission, Trust};
 use crate::config::{Config, MetricsAddress, Token};
@@ -18,6 +20,10 @@ use crate::control::handing::Held;
 use crate::control::{Control, Parts};
 use crate::data::{KeyEvent, Plane, Settings};
 use crate::fault::Fault;
+use crate::handover::Inherited;
+use crate::handover::giving::Giver;
+use crate::handover::taking::{Predecessor, Taken};
+use crate::handover::upgrade::READY;
 use crate::identity::{Identity, read_certificates};
 use crate::keyholder::client::Keyholder;
 use crate::keyholder::process::KeySpec;
@@ -37,8 +43,8 @@ use crate::tun::{Routes, Tun};
 use crate::udp::{self, BlackSocket};
 use crate::watch;
 
-/// Runs until SIGTERM or SIGINT; SIGHUP has the files looked at.
-pub fn run(path: &Path) -> Result<(), Fault> {
+/// Runs until SIGTERM or SIGINT, or until a successor takes over; SIGHUP has the files looked at.
+pub fn run(path: &Path, take_over: bool) -> Result<(), Fault> {
     // Before any thread exists, so that none of them is ended by a signal.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| system("signals", e))?;
     let config = Config::load(path)?;
@@ -49,8 +55,18 @@ pub fn run(path: &Path) -> Result<(), Fault> {
         tracing::warn!(%why, "memory is not locked: give CAP_IPC_LOCK and CAP_SYS_RESOURCE, or run without swap");
     }
     privileges::raise_file_limit();
-    let running = Running::start(config, path)?;
+    if take_over {
+        // What stands in the way is better said before a PIN is used.
+        Predecessor::find(&config)?;
+    }
+    let running = Running::start(config, path, take_over)?;
+    let waiting = running.await_successor(signals.handle());
     privileges::drop_all().map_err(|e| system("privileges", e))?;
+    waiting?;
+    if take_over {
+        // For `upgrade`, which waits for it.
+        println!("{READY}");
+    }
     let signal = signals.forever().find(|signal| match *signal {
         SIGHUP => {
             running.control.look_again();
@@ -58,7 +74,10 @@ pub fn run(path: &Path) -> Result<(), Fault> {
         }
         _ => true,
     });
-    tracing::info!(?signal, "stopping: the links end, red loses its routes");
+    match signal {
+        Some(signal) => tracing::info!(signal, "stopping: the links end, red loses its routes"),
+        None => tracing::info!("ending: a successor has the links"),
+    }
     running.stop();
     Ok(())
 }
@@ -67,6 +86,37 @@ pub fn run(path: &Path) -> Result<(), Fault> {
 struct Running {
     control: Arc<Control>,
     metrics: Option<MetricsAddress>,
+    control_port: TcpListener,
+    /// To a successor; its end is that of this process.
+    succession: Arc<Mutex<Option<UnixStream>>>,
+}
+
+/// The sockets on both sides, and the links of a predecessor.
+struct Ends {
+    listener: TcpListener,
+    black: BlackSocket,
+    tun: Tun,
+    taken: Option<Taken>,
+}
+
+impl Ends {
+    fn open(sides: &Sides, config: &Config) -> Result<Self, Fault> {
+        let (listener, black) = sides.black.run(|| open_black(config))?;
+        let tun = sides.red.run(|| Tun::open(&config.red, inner_mtu(config)))?;
+        Ok(Self { listener, black, tun, taken: None })
+    }
+
+    /// From here on the predecessor is at its end.
+    fn take(config: &Config) -> Result<Self, Fault> {
+        let taken = Predecessor::find(config)?.take()?;
+        let again = |fd: &OwnedFd| fd.try_clone().map_err(|e| Fault::Handover { why: e.to_string() });
+        Ok(Self {
+            listener: again(&taken.control_port)?.into(),
+            black: BlackSocket::adopt(again(&taken.black)?, config.black.listen)?,
+            tun: Tun::adopt(again(&taken.red)?, &config.red)?,
+            taken: Some(taken),
+        })
+    }
 }
 
 /// The two sides, and whether they are one.
@@ -95,7 +145,7 @@ impl Sides {
 }
 
 impl Running {
-    fn start(config: Config, path: &Path) -> Result<Self, Fault> {
+    fn start(config: Config, path: &Path, take_over: bool) -> Result<Self, Fault> {
         let sides = Sides::open(&config)?;
         let chain = read_certificates(&config.identity.certificate)?;
         let own = own_identity(&config, &chain)?;
@@ -109,24 +159,29 @@ impl Running {
         }
         warn_of_organ(&admission, chain.first().and_then(organ::of));
         let metrics = config.metrics.as_ref().and_then(|m| MetricsAddress::parse(&m.listen).ok());
-        let served = metrics.as_ref().map(Listener::open).transpose()?;
-
-        let (listener, black) = sides.black.run(|| open_black(&config))?;
-        let tun = sides.red.run(|| Tun::open(&config.red, inner_mtu(&config)))?;
-        let far = Far::default();
-        let neighbours = sides.red.run(|| neighbours::open(&config.red))?;
         let keyholder = Keyholder::start(key_spec(&config.token)?, config.token.deadline())?;
         let key = TokenKey::new(keyholder.clone(), &leaf(&config, &chain)?)?;
         let tls = Tls::new(key.certified(chain), admission.clone()).map_err(|e| system("TLS", e))?;
-
+        let far = Far::default();
+        let open_neighbours = || sides.red.run(|| neighbours::open(&config.red));
+        // They need the interface, which is there already when it is taken over: before anything is at stake.
+        let early = take_over.then(open_neighbours).transpose()?;
+        let Ends { listener, black, tun, taken } = match take_over {
+            false => Ends::open(&sides, &config)?,
+            true => Ends::take(&config)?,
+        };
+        let neighbours = early.map_or_else(open_neighbours, Ok)?;
+        let control_port = listener.try_clone().map_err(|e| system("control", e))?;
         let fixed = Fixed { shared_namespace: sides.shared, tun_offload: format!("{:?}", tun.offload()) };
         tracing::info!(identity = %own, offload = fixed.tun_offload, segments = black.max_segments(), "ready");
-        let (plane, events) = Plane::start(tun, black, settings(&config))?;
+        let age = taken.as_ref().map(|taken| taken.elapsed).unwrap_or_default();
+        let (plane, events) = Plane::start((tun, black), settings(&config), age)?;
         for wire in neighbours {
             let far = far.clone();
             spawn("neighbours", move || wire.answer(&far))?;
         }
         let routes = keep_routes(sides.red, config.red.name.clone(), far)?;
+        let (inherited, waits) = inheritance(taken);
         let control = Control::new(Parts {
             config,
             path: path.to_owned(),
@@ -137,13 +192,38 @@ impl Running {
             tls,
             serials,
             routes,
+            inherited,
         });
         start_control(&control, sides.black, listener, events)?;
-        if let Some(served) = served {
+        // Now that the links go on, there is time for the ports that the predecessor still has.
+        waits();
+        if let Some(served) = metrics.as_ref().map(Listener::open).transpose()? {
             let control = control.clone();
             spawn("metrics", move || serve_metrics(&served, &control, &fixed))?;
         }
-        Ok(Self { control, metrics })
+        Ok(Self { control, metrics, control_port, succession: Arc::default() })
+    }
+
+    /// Waits on a thread for a successor, and ends the wait for signals when one has everything.
+    fn await_successor(&self, end: Handle) -> Result<(), Fault> {
+        let port = self.control_port.try_clone().map_err(|e| system("control", e))?;
+        let giver = match Giver::open(&self.control.config, port) {
+            Ok(giver) => giver,
+            Err(why) => {
+                tracing::warn!(%why, "no successor can take over: an upgrade will need a restart");
+                return Ok(());
+            }
+        };
+        let (control, succession) = (self.control.clone(), self.succession.clone());
+        spawn("succession", move || {
+            if let Err(why) = privileges::drop_all() {
+                tracing::error!(%why, "no successor can take over: this thread cannot give up its rights");
+                return;
+            }
+            let stream = giver.serve(&control);
+            *succession.lock().unwrap_or_else(|e| e.into_inner()) = Some(stream);
+            end.close();
+        })
     }
 
     fn stop(&self) {
@@ -153,6 +233,22 @@ impl Running {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// The links of a predecessor, and the wait for its end.
+fn inheritance(taken: Option<Taken>) -> (Vec<Inherited>, impl FnOnce()) {
+    let (peers, taken) = match taken {
+        None => (Vec::new(), None),
+        Some(mut taken) => (std::mem::take(&mut taken.peers), Some(taken)),
+    };
+    if taken.is_some() {
+        tracing::info!(links = peers.len(), "the links of a predecessor go on");
+    }
+    (peers, move || {
+        if let Some(mut taken) = taken {
+            taken.wait_for_its_end();
+        }
+    })
 }
 
 /// Peers will refuse us: better said here than found there.

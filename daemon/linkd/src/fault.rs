@@ -60,6 +60,8 @@ pub enum Fault {
     Test { site: String, why: String },
     /// The syslog socket cannot be used.
     Syslog { target: String, why: String },
+    /// The links cannot be taken over from the daemon that runs.
+    Handover { why: String },
     /// A key package is refused.
     Join(crate::join::Trouble),
 }
@@ -85,6 +87,7 @@ impl Fault {
             Fault::Neighbours { .. } => "LINKD-15",
             Fault::Test { .. } => "LINKD-16",
             Fault::Syslog { .. } => "LINKD-17",
+            Fault::Handover { .. } => "LINKD-18",
             Fault::Join(trouble) => trouble.code(),
         }
     }
@@ -180,6 +183,10 @@ impl Fault {
                 format!("the log cannot be sent to {target}: {why}."),
                 "check [log] syslog: the socket or the address of the collector.".into(),
             ),
+            Fault::Handover { why } => (
+                format!("the links cannot be taken over from the daemon that runs: {why}."),
+                "see `coloa-linkd status`; a restart always works, and blocks until the handshakes are done.".into(),
+            ),
         }
     }
 
@@ -253,6 +260,10 @@ impl Fault {
             Fault::Syslog { target, why } => (
                 format!("không gửi được nhật ký tới {target}: {why}."),
                 "kiểm tra [log] syslog: socket hoặc địa chỉ máy thu nhật ký.".into(),
+            ),
+            Fault::Handover { why } => (
+                format!("không tiếp quản được các đường truyền từ tiến trình đang chạy: {why}."),
+                "xem `coloa-linkd status`; khởi động lại luôn được, nhưng bị chặn đến khi bắt tay xong.".into(),
             ),
         }
     }

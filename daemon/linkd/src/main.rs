@@ -17,6 +17,7 @@ mod control;
 mod daemon;
 mod data;
 mod fault;
+mod handover;
 mod hex;
 mod identity;
 mod join;
@@ -26,6 +27,7 @@ mod metrics;
 mod neighbours;
 mod netlink;
 mod netns;
+mod notify;
 mod organ;
 mod policy;
 mod privileges;
@@ -84,7 +86,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
     match command {
-        Command::Run(args) => daemon::run(&args.config)?,
+        Command::Run(args) => daemon::run(&args.config.config, args.take_over)?,
+        Command::Upgrade(args) => handover::upgrade::run(&args.config, lang)?,
         Command::Status(args) => return show_status(&args, lang),
         Command::Top(args) => return top::show(&args, lang),
         Command::Test(args) => return quality::show(&args, lang),

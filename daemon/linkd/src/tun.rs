@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use libc::{
@@ -60,6 +60,13 @@ impl Tun {
         attach(&file, &red.name)?;
         let offload = negotiate(&file).map_err(|e| fault(&red.name, e))?;
         bring_up(red, mtu).map_err(|e| fault(&red.name, e))?;
+        Ok(Self { file, offload })
+    }
+
+    /// The interface of a predecessor, with its routes and what waits in it.
+    pub fn adopt(descriptor: OwnedFd, red: &Red) -> Result<Self, Fault> {
+        let file = File::from(descriptor);
+        let offload = negotiate(&file).map_err(|e| fault(&red.name, e))?;
         Ok(Self { file, offload })
     }
 

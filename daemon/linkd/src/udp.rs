@@ -5,7 +5,7 @@ mod system;
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -29,7 +29,15 @@ pub struct BlackSocket {
 impl BlackSocket {
     /// Opens the socket in the calling thread's namespace.
     pub fn open(listen: SocketAddr) -> Result<Self, Fault> {
-        let socket = UdpSocket::bind(listen).map_err(|e| listen_fault(listen, &e))?;
+        Self::prepare(UdpSocket::bind(listen).map_err(|e| listen_fault(listen, &e))?, listen)
+    }
+
+    /// The socket of a predecessor, with what waits in it.
+    pub fn adopt(descriptor: OwnedFd, listen: SocketAddr) -> Result<Self, Fault> {
+        Self::prepare(descriptor.into(), listen)
+    }
+
+    fn prepare(socket: UdpSocket, listen: SocketAddr) -> Result<Self, Fault> {
         let state = UdpSocketState::new((&socket).into())
             .map_err(|e| Fault::Socket { listen: listen.to_string(), why: e.to_string() })?;
         enlarge(&socket);

@@ -3,8 +3,7 @@
 //! taken reads the same when it is printed.
 #![no_main]
 
-use coloa_package::receipt::Receipt;
-use coloa_package::{Body, Code, Header, Item, Keys, Package, SUITE, seal};
+use coloa_package::{Body, Code, Header, Item, Keys, Package, Receipt, SUITE, seal};
 use std::sync::OnceLock;
 
 const SERIAL: [u8; 16] = [3; 16];

@@ -19,6 +19,7 @@ mod peer;
 mod places;
 pub mod reload;
 mod session;
+mod succession;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -37,6 +38,7 @@ use crate::admission::{self, Admission, Shown};
 use crate::blame::{Ourselves, OwnCertificate};
 use crate::config::Config;
 use crate::data::{KeyEvent, PeerNumber, Plane, Routing};
+use crate::handover::Inherited;
 use crate::identity::Identity;
 use crate::keyholder::client::Keyholder;
 use crate::policy::received::Sources;
@@ -78,6 +80,8 @@ pub struct Control {
     pub tester: Tester,
     addresses: Mutex<Addresses>,
     peers: Mutex<Roll>,
+    /// Links of a predecessor, until the policy has said which of them go on.
+    inherited: Mutex<HashMap<Identity, Inherited>>,
     runtime: OnceLock<Handle>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -110,12 +114,15 @@ pub struct Parts {
     pub serials: SerialStore,
     /// To whoever keeps the red routes.
     pub routes: Sender<Vec<Prefix>>,
+    /// Links of a predecessor.
+    pub inherited: Vec<Inherited>,
 }
 
 impl Control {
     /// Nobody is dialled or accepted yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, path, admission, held, plane, keyholder, tls, serials, routes } = parts;
+        let Parts { config, path, admission, held, plane, keyholder, tls, serials, routes, inherited } = parts;
+        let inherited = inherited.into_iter().map(|link| (Identity(link.identity), link)).collect();
         let directory = Directory::new(&config.peer);
         let addresses = Mutex::new(Addresses::new(directory.endpoints().map(|endpoint| endpoint.ip())));
         Arc::new(Self {
@@ -135,6 +142,7 @@ impl Control {
             tester: Tester::default(),
             addresses,
             peers: Mutex::default(),
+            inherited: Mutex::new(inherited),
             runtime: OnceLock::new(),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
@@ -155,6 +163,7 @@ impl Control {
         // What is started from here on finds the runtime.
         let _inside = handle.enter();
         self.apply_policy();
+        self.drop_inherited();
         let control = self.clone();
         watched("guard", move || guard::run(&control))?;
         let control = self.clone();
@@ -322,6 +331,7 @@ impl Control {
             let peer = Arc::new(Peer::new(number, *identity, name.clone()));
             roll.all.push(peer.clone());
             roll.by_identity.insert(*identity, number);
+            self.inherit(&peer);
             self.plane.shape(number, self.directory().shaping(name));
             self.direct(&peer, endpoint);
         }

@@ -112,6 +112,12 @@ impl Peer {
         starts
     }
 
+    /// What a predecessor of this process knew of it.
+    pub fn inherit(&self, newest: u64, evidence: Evidence) {
+        let mut state = self.state();
+        (state.newest, state.evidence) = (newest, Some(evidence));
+    }
+
     /// The changing part.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())

@@ -5,11 +5,12 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender};
 use std::time::{Duration, Instant};
 
 use coloa_link::encap::Datagram;
 use coloa_link::esp::PREFIX_LEN;
+use coloa_link::handover::InboundState;
 use coloa_link::keys::SaKeys;
 use coloa_link::limiter::Bucket;
 use coloa_link::marking::{self, Ecn};
@@ -137,10 +138,11 @@ impl Inward {
         let mut receives = 0u32;
         loop {
             while let Some(order) = orders.take() {
-                if matches!(order, InOrder::Stop) {
-                    return;
+                match order {
+                    InOrder::Stop => return,
+                    InOrder::HandOver(to) => return self.hand_over(&to),
+                    order => self.obey(order),
                 }
-                self.obey(order);
             }
             match receive(&self.black, &mut arena, &mut metas) {
                 Ok(count) => {
@@ -298,7 +300,8 @@ impl Inward {
             InOrder::Report(done) => {
                 let _ = done.send(self.report());
             }
-            InOrder::Stop => {}
+            InOrder::Adopt { peer, state } => self.adopt(peer, *state),
+            InOrder::HandOver(_) | InOrder::Stop => {}
         }
     }
 
@@ -307,23 +310,30 @@ impl Inward {
         if self.by_spi.contains_key(&spi) {
             return Err(InstallFailed::SpiInUse(spi));
         }
-        let vacant = || Peer {
-            inbound: Inbound::blocked(limits),
-            mtu,
-            address: None,
-            heard: false,
-            strange: Bucket::full(),
-            messages: Bucket::full(),
-            questions: Bucket::full(),
-            octets: 0,
-            traffic: Traffic::default(),
-            trend: Trend::default(),
-        };
-        let half = self.peers.admit(peer, vacant).ok_or(InstallFailed::Cipher)?;
+        let half = self.peers.admit(peer, || vacant(limits, mtu)).ok_or(InstallFailed::Cipher)?;
         half.inbound.install(now, epoch, keys).map_err(|_| InstallFailed::Cipher)?;
         self.by_spi.insert(spi, peer);
         self.forget_spis(peer);
         Ok(())
+    }
+
+    /// The end of this thread.
+    fn hand_over(&mut self, to: &SyncSender<Vec<InboundState>>) {
+        let _ = to.send(self.peers.iter().map(|(_, peer)| peer.inbound.hand_over()).collect());
+    }
+
+    fn adopt(&mut self, number: PeerNumber, state: InboundState) {
+        let (limits, mtu) = (self.limits, self.mtu);
+        let taken = state.spis().any(|spi| self.by_spi.contains_key(&spi));
+        match Inbound::take_over(state, limits) {
+            Ok(inbound) if !taken => {
+                self.by_spi.extend(inbound.spis().map(|spi| (spi, number)));
+                if let Some(peer) = self.peers.admit(number, || vacant(limits, mtu)) {
+                    peer.inbound = inbound;
+                }
+            }
+            _ => tracing::error!(peer = number.0, "what the predecessor received with cannot be used: blocked"),
+        }
     }
 
     /// Keys that are gone leave no SPI behind.
@@ -376,6 +386,22 @@ impl Inward {
         for peer in gone {
             self.forget_spis(peer);
         }
+    }
+}
+
+/// A peer without keys.
+fn vacant(limits: Limits, mtu: usize) -> Peer {
+    Peer {
+        inbound: Inbound::blocked(limits),
+        mtu,
+        address: None,
+        heard: false,
+        strange: Bucket::full(),
+        messages: Bucket::full(),
+        questions: Bucket::full(),
+        octets: 0,
+        traffic: Traffic::default(),
+        trend: Trend::default(),
     }
 }
 

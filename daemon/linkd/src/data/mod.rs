@@ -23,12 +23,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use coloa_link::handover::{InboundState, OutboundState, PathState};
 use coloa_link::keys::SaKeys;
 use coloa_link::measure::{Measure, Tally, Token};
 use coloa_link::path::Message;
 use coloa_link::{Counters, Epoch, KeyMaterial, Limits, Padding, SiteIndex, Spd, Spi};
 
 use crate::fault::Fault;
+use crate::handover::Halves;
 use crate::tun::Tun;
 use crate::udp::BlackSocket;
 use crate::watch;
@@ -157,6 +159,11 @@ enum OutOrder {
         to: SocketAddr,
         done: SyncSender<Result<(), InstallFailed>>,
     },
+    /// What a predecessor had.
+    Adopt {
+        peer: PeerNumber,
+        state: Box<(OutboundState, PathState)>,
+    },
     Activate {
         peer: PeerNumber,
         epoch: Epoch,
@@ -191,6 +198,8 @@ enum OutOrder {
         count: u32,
     },
     Report(SyncSender<Report>),
+    /// The end, for a successor that goes on: by peer number.
+    HandOver(SyncSender<Vec<(OutboundState, PathState)>>),
     Stop,
 }
 
@@ -202,6 +211,11 @@ enum InOrder {
         epoch: Epoch,
         keys: SaKeys,
         done: SyncSender<Result<(), InstallFailed>>,
+    },
+    /// What a predecessor had.
+    Adopt {
+        peer: PeerNumber,
+        state: Box<InboundState>,
     },
     DrainBefore {
         peer: PeerNumber,
@@ -219,6 +233,8 @@ enum InOrder {
         mtu: usize,
     },
     Report(SyncSender<Report>),
+    /// The end, for a successor that goes on: by peer number.
+    HandOver(SyncSender<Vec<InboundState>>),
     Stop,
 }
 
@@ -241,14 +257,26 @@ pub struct Plane {
     outward: Mailbox<OutOrder>,
     inward: Mailbox<InOrder>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    origin: Instant,
+    /// Open until [`Self::stop`], whatever becomes of the threads.
+    sockets: Mutex<Option<Sockets>>,
 }
 
+/// The red and the black end.
+pub type Sockets = (Arc<Tun>, Arc<BlackSocket>);
+
 impl Plane {
-    /// Starts both threads, blocked and without policy: nothing passes yet.
-    pub fn start(tun: Tun, black: BlackSocket, settings: Settings) -> Result<(Self, Receiver<KeyEvent>), Fault> {
+    /// Starts both threads, blocked and without policy: nothing passes yet. `age`: of the timeline, where it is a predecessor's.
+    pub fn start(
+        (tun, black): (Tun, BlackSocket),
+        settings: Settings,
+        age: Duration,
+    ) -> Result<(Self, Receiver<KeyEvent>), Fault> {
         let (tun, black) = (Arc::new(tun), Arc::new(black));
+        let sockets = Mutex::new(Some((tun.clone(), black.clone())));
         let (events, heard) = channel();
-        let origin = Instant::now();
+        let now = Instant::now();
+        let origin = now.checked_sub(age).unwrap_or(now);
         let words = |e: std::io::Error| Fault::Tun { name: "data plane".into(), why: e.to_string() };
         let (feeder, drain) = relay::relay();
         let (outward, out_box) = mailbox().map_err(words)?;
@@ -260,7 +288,7 @@ impl Plane {
             spawn("outward", move || sender.run(&out_box, &drain)).map_err(words)?,
             spawn("inward", move || receiver.run(&in_box, feeder)).map_err(words)?,
         ];
-        Ok((Self { outward, inward, threads: Mutex::new(threads) }, heard))
+        Ok((Self { outward, inward, threads: Mutex::new(threads), origin, sockets }, heard))
     }
 
     /// Puts a policy in force, in both directions.
@@ -285,6 +313,31 @@ impl Plane {
         let (done, wait) = sync_channel(1);
         self.outward.send(OutOrder::Install { peer, epoch, keys: outbound, to, done });
         wait.recv_timeout(ORDER_DEADLINE).unwrap_or(Err(InstallFailed::Silent))
+    }
+
+    /// Goes on with what a predecessor had of this peer.
+    pub fn adopt(&self, peer: PeerNumber, halves: Halves) {
+        let Halves { outbound, inbound, path } = halves;
+        self.inward.send(InOrder::Adopt { peer, state: Box::new(inbound) });
+        self.outward.send(OutOrder::Adopt { peer, state: Box::new((outbound, path)) });
+    }
+
+    /// Ends both threads and moves out what they had, by peer number, with the age of their timeline.
+    pub fn hand_over(&self) -> (Duration, Vec<Halves>) {
+        let (done, inw) = sync_channel(1);
+        self.inward.send(InOrder::HandOver(done));
+        let inbound = inw.recv_timeout(ORDER_DEADLINE).unwrap_or_default();
+        // After the receiving half, which may have told the sending half something.
+        let (done, out) = sync_channel(1);
+        self.outward.send(OutOrder::HandOver(done));
+        let outbound = out.recv_timeout(ORDER_DEADLINE).unwrap_or_default();
+        let whole = |((outbound, path), inbound)| Halves { outbound, inbound, path };
+        (self.origin.elapsed(), outbound.into_iter().zip(inbound).map(whole).collect())
+    }
+
+    /// The TUN interface and the UDP socket, until [`Self::stop`].
+    pub fn sockets(&self) -> Option<Sockets> {
+        self.sockets.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// The peer receives on `epoch`: send on it, and let older ones drain.
@@ -327,6 +380,7 @@ impl Plane {
         for thread in threads {
             let _ = thread.join();
         }
+        *self.sockets.lock().unwrap_or_else(|e| e.into_inner()) = None;
     }
 }
 

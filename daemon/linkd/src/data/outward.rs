@@ -7,9 +7,10 @@ mod relay;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender};
 use std::time::{Duration, Instant};
 
+use coloa_link::handover::{OutboundState, PathState};
 use coloa_link::path::Settings as PathSettings;
 use coloa_link::{
     Counters, Cover, DropReason, Fit, Limits, Narrow, Outbound, OutboundEvent, Outgoing, Path, marking, mss, virtio,
@@ -111,11 +112,12 @@ impl Outward {
         let mut reads = 0u32;
         loop {
             while let Some(order) = orders.take() {
-                if matches!(order, OutOrder::Stop) {
-                    return;
-                }
                 self.bursts.flush();
-                self.obey(order);
+                match order {
+                    OutOrder::Stop => return,
+                    OutOrder::HandOver(to) => return self.hand_over(&to),
+                    order => self.obey(order),
+                }
             }
             self.relay(relayed);
             match rustix::io::read(&*self.tun, packet.as_mut_slice()) {
@@ -245,8 +247,27 @@ impl Outward {
             OutOrder::Report(done) => {
                 let _ = done.send(self.report());
             }
-            OutOrder::Stop => {}
+            OutOrder::Adopt { peer, state } => self.adopt(peer, *state),
+            OutOrder::HandOver(_) | OutOrder::Stop => {}
         }
+    }
+
+    /// The end of this thread.
+    fn hand_over(&mut self, to: &SyncSender<Vec<(OutboundState, PathState)>>) {
+        let peers = self.peers.iter().map(|(_, peer)| (peer.outbound.hand_over(), peer.path.hand_over()));
+        let _ = to.send(peers.collect());
+    }
+
+    fn adopt(&mut self, number: PeerNumber, (outbound, path): (OutboundState, PathState)) {
+        let (now, limits, settings) = (self.origin.elapsed(), self.limits, self.path);
+        let Ok(outbound) = Outbound::take_over(outbound, limits) else {
+            tracing::error!(peer = number.0, "what the predecessor sent with cannot be used: blocked");
+            return;
+        };
+        if let Some(peer) = self.admit(number) {
+            (peer.outbound, peer.path) = (outbound, Path::take_over(settings, &path, now));
+        }
+        self.follow_path(number, now);
     }
 
     fn admit(&mut self, peer: PeerNumber) -> Option<&mut Peer> {

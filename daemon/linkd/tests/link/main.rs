@@ -18,6 +18,7 @@ mod reloads;
 mod renews;
 mod sites;
 mod storm;
+mod succession;
 mod syslog;
 mod transparent;
 mod why;
