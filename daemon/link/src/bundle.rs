@@ -7,6 +7,7 @@
 //! refused: an unknown field could be a restriction that this version would not honour. A field that is not used is not
 //! written, so that a bundle signed before the field existed reads as it did.
 
+use crate::bypass::Custodians;
 use crate::organ::Organ;
 use crate::prefix::{Prefix, Table};
 use crate::rule::Rule;
@@ -121,6 +122,9 @@ pub struct Bundle {
     /// What organs and groups may do; they grant beside the pairs.
     #[n(4)]
     pub rules: Option<Vec<Rule>>,
+    /// Who may order a bypass; without it nobody can.
+    #[n(5)]
+    pub bypass: Option<Custodians>,
 }
 
 /// Why a bundle is not taken.
@@ -144,6 +148,8 @@ pub enum BundleError {
     BadMembership,
     /// A port range that ends before it begins.
     BadPorts,
+    /// A quorum for bypass that is none: fewer than two, more than there are, or for too long.
+    BadBypass,
     /// The serial is not above the one in force: an old bundle, put back.
     StaleSerial {
         /// In force.
@@ -169,6 +175,9 @@ impl core::fmt::Display for BundleError {
                 "a site's hub does not exist or is itself, or its groups are unnamed, repeated or unordered",
             ),
             Self::BadPorts => f.write_str("a port range ends before it begins"),
+            Self::BadBypass => {
+                f.write_str("a bypass takes two of its custodians at least, each named once, and a day at most")
+            }
             Self::StaleSerial { current, offered } => {
                 write!(f, "the policy bundle has serial {offered}, but {current} is in force already")
             }
@@ -231,6 +240,9 @@ impl Bundle {
         }
         if self.rules.is_some() && rules.is_empty() {
             return Err(BundleError::Encoding);
+        }
+        if self.bypass.as_ref().is_some_and(|custodians| !custodians.is_sound()) {
+            return Err(BundleError::BadBypass);
         }
         verify_sites(&self.sites)?;
         verify_pairs(&self.pairs, self.sites.len())?;

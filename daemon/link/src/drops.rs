@@ -68,6 +68,8 @@ reasons! {
     HopsExhausted = "hops_exhausted",
     /// More came in to be relayed than could be sent on.
     RelayFull = "relay_full",
+    /// A packet came in clear, and no order in force lets it (R27).
+    ClearNotOrdered = "clear_not_ordered",
 }
 
 /// One counter for each [`DropReason`]. Owned by one thread; add snapshots to sum over threads.

@@ -33,6 +33,7 @@ extern crate alloc;
 
 pub mod aead;
 pub mod bundle;
+pub mod bypass;
 mod checksum;
 pub mod coalesce;
 pub mod discovery;

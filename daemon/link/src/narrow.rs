@@ -54,6 +54,20 @@ impl Narrow {
         Ok(())
     }
 
+    /// Gives `each` every packet of `outgoing`, whole.
+    pub fn one_by_one(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        mut each: impl FnMut(&mut Outgoing<'_>) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        while let Some(len) = outgoing.next_len() {
+            let whole = self.whole.get_mut(..len).ok_or(DropReason::BufferTooSmall)?;
+            outgoing.write_next(whole)?;
+            each(&mut Outgoing::single(whole)?)?;
+        }
+        Ok(())
+    }
+
     /// The answer to a packet that does not fit and may not be fragmented, as it goes to the TUN device; of a super-packet
     /// its first packet is answered. `None` where no answer may be given, or this sender got enough of them lately.
     pub fn tell_sender(&mut self, mut outgoing: Outgoing<'_>, mtu: usize, now: Duration) -> Option<&[u8]> {

@@ -6,6 +6,7 @@
 //! A hub relays what came from its sender's own SA and never what another relayed, so that nothing can circle.
 
 use crate::bundle::{Accepted, Filter, Identity, PortRange, Site};
+use crate::bypass::Custodians;
 use crate::drops::DropReason;
 use crate::ip::Selector;
 use crate::prefix::{Prefix, Table};
@@ -55,6 +56,7 @@ pub struct Spd {
     us: SiteIndex,
     table: Table,
     sites: Vec<Site>,
+    bypass: Option<Custodians>,
     /// Those that concern us.
     rules: Vec<Rule>,
     partners: Vec<Partner>,
@@ -70,12 +72,13 @@ impl Spd {
     pub fn new(accepted: Accepted, identity: &Identity) -> Option<Self> {
         let (bundle, table) = accepted.into_parts();
         let us = find(&bundle.sites, identity)?;
-        let (serial, sites) = (bundle.serial, bundle.sites);
+        let (serial, sites, bypass) = (bundle.serial, bundle.sites, bundle.bypass);
         let mut spd = Self {
             serial,
             us,
             table,
             sites,
+            bypass,
             rules: Vec::new(),
             partners: Vec::new(),
             far: Vec::new(),
@@ -168,6 +171,11 @@ impl Spd {
     /// The serial of the bundle.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// Who may order a bypass.
+    pub fn bypass(&self) -> Option<&Custodians> {
+        self.bypass.as_ref()
     }
 
     /// The site that this policy is for.
@@ -331,7 +339,7 @@ fn find(sites: &[Site], identity: &Identity) -> Option<SiteIndex> {
     (0..).zip(sites).find(|(_, site)| site.identity == *identity).map(|(index, _)| SiteIndex(index))
 }
 
-fn lets_pass(filters: &[Filter], selector: &Selector, from_a: bool) -> bool {
+pub(crate) fn lets_pass(filters: &[Filter], selector: &Selector, from_a: bool) -> bool {
     filters.is_empty() || filters.iter().any(|filter| admits(filter, selector, from_a))
 }
 

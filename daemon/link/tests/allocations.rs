@@ -182,7 +182,7 @@ fn the_policy_decides_and_a_hub_takes_its_hop_without_an_allocation() {
     let rules =
         vec![rule(Members::Organ(Organ::Court), Members::TheirHub, None), rule(north(), north(), Some(Via::CommonHub))];
     let sites = vec![site(0, None), site(1, Some(0)), site(2, Some(0))];
-    let bundle = Bundle { version: bundle::VERSION, serial: 1, sites, pairs: vec![], rules: Some(rules) };
+    let bundle = Bundle { version: bundle::VERSION, serial: 1, sites, pairs: vec![], rules: Some(rules), bypass: None };
     let spd = |n: u8| Spd::new(bundle.clone().accept(None).unwrap(), &[n; 32]).unwrap();
     let [hub, near, far] = [0, 1, 2].map(spd);
     let mut packet = udp("10.1.0.1".parse().unwrap(), "10.2.0.1".parse().unwrap(), (1, 2), &[7; 100]);

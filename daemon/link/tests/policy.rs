@@ -38,6 +38,7 @@ fn network() -> Bundle {
         ],
         pairs: vec![pair(0, 1), Pair { filters: vec![dns], ..pair(0, 2) }],
         rules: None,
+        bypass: None,
     }
 }
 

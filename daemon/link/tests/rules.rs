@@ -39,7 +39,7 @@ fn courts() -> Members {
 
 fn bundle(pairs: Vec<Pair>, rules: Vec<Rule>) -> Bundle {
     let rules = (!rules.is_empty()).then_some(rules);
-    Bundle { version: VERSION, serial: 1, sites: (0..6).map(site).collect(), pairs, rules }
+    Bundle { version: VERSION, serial: 1, sites: (0..6).map(site).collect(), pairs, rules, bypass: None }
 }
 
 fn spd(bundle: &Bundle, number: u8) -> Spd {

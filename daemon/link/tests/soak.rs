@@ -32,6 +32,7 @@ impl Drop for Seed {
     }
 }
 
+/// R26, R28.
 #[test]
 fn every_link_survives_what_the_black_side_does() {
     let (first, count) = (number("COLOA_LINK_FIRST_SEED", 1), number("COLOA_LINK_SEEDS", 1000));

@@ -82,6 +82,10 @@ A description:
   [[rule]]                                            # through the hub that both have; `via` may name a site too
   between = [\"organ:court\", \"group:north\"]
   via = \"hub\"
+  [bypass]                                            # who may order one; without this nobody can
+  threshold = 2
+  custodians = [\"3a91...\", \"77be...\", \"c04d...\"]    # coloa-linkd identity custodian.pem
+  hours = 8                                           # no order is longer
 What nothing grants is denied; a rule adds to a link and takes nothing away.
 ";
 
@@ -125,6 +129,9 @@ pub enum Command {
     /// Make and read signed link policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Order, in a quorum and for a limited time, that some sites may talk in clear where they have no keys
+    #[command(subcommand)]
+    Bypass(crate::bypass::command::BypassCommand),
     /// Sign digests for the daemon; it starts this by itself
     #[command(hide = true)]
     Keyholder(KeySpec),

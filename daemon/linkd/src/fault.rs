@@ -62,6 +62,8 @@ pub enum Fault {
     Syslog { target: String, why: String },
     /// The links cannot be taken over from the daemon that runs.
     Handover { why: String },
+    /// A bypass order is refused.
+    Bypass { why: String },
     /// A key package is refused.
     Join(crate::join::Trouble),
 }
@@ -88,6 +90,7 @@ impl Fault {
             Fault::Test { .. } => "LINKD-16",
             Fault::Syslog { .. } => "LINKD-17",
             Fault::Handover { .. } => "LINKD-18",
+            Fault::Bypass { .. } => "LINKD-19",
             Fault::Join(trouble) => trouble.code(),
         }
     }
@@ -183,6 +186,10 @@ impl Fault {
                 format!("the log cannot be sent to {target}: {why}."),
                 "check [log] syslog: the socket or the address of the collector.".into(),
             ),
+            Fault::Bypass { why } => (
+                format!("the bypass order is refused: {why}."),
+                "nothing goes in clear by it; see [bypass] of the signed policy, and `coloa-linkd bypass show`.".into(),
+            ),
             Fault::Handover { why } => (
                 format!("the links cannot be taken over from the daemon that runs: {why}."),
                 "see `coloa-linkd status`; a restart always works, and blocks until the handshakes are done.".into(),
@@ -260,6 +267,11 @@ impl Fault {
             Fault::Syslog { target, why } => (
                 format!("không gửi được nhật ký tới {target}: {why}."),
                 "kiểm tra [log] syslog: socket hoặc địa chỉ máy thu nhật ký.".into(),
+            ),
+            Fault::Bypass { why } => (
+                format!("lệnh truyền rõ bị từ chối: {why}."),
+                "không có gì được truyền rõ; xem mục [bypass] của chính sách đã ký và `coloa-linkd bypass show`."
+                    .into(),
             ),
             Fault::Handover { why } => (
                 format!("không tiếp quản được các đường truyền từ tiến trình đang chạy: {why}."),

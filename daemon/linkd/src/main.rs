@@ -10,6 +10,7 @@
 mod address;
 mod admission;
 mod blame;
+mod bypass;
 mod check;
 mod cli;
 mod config;
@@ -95,6 +96,7 @@ fn run(command: Command, lang: Lang) -> Result<ExitCode, Fault> {
         Command::Join(args) => join::run(&args, lang)?,
         Command::Check(args) => return check::show(&args, lang),
         Command::Identity { certificate } => println!("{}", identity_of(&certificate)?),
+        Command::Bypass(command) => bypass::command::run(&command, lang)?,
         Command::Policy(PolicyCommand::Sign(args)) => sign_policy(&args)?,
         Command::Policy(PolicyCommand::Show { authority, json, bundle }) => show_policy(&authority, json, &bundle)?,
         Command::Policy(PolicyCommand::Edit(args)) => policy::edit::run(&args, lang)?,

@@ -173,6 +173,14 @@ fn prometheus(status: &Status) -> String {
         "We send and hear nothing for so long; 0 while the peer lives.",
         &|l| l.silent_seconds.unwrap_or(0),
     );
+    family("coloa_link_bypass", "gauge", "1 while an order lets packets of this link go in clear.", &|l| {
+        gauge(l.bypassed)
+    });
+    let (sent, received) = status.bypass.as_ref().map_or((0, 0), |bypass| bypass.packets);
+    let _ = writeln!(out, "# HELP coloa_link_clear_packets Packets in clear while an order is in force.");
+    let _ = writeln!(out, "# TYPE coloa_link_clear_packets gauge");
+    let _ = writeln!(out, "coloa_link_clear_packets{{direction=\"outward\"}} {sent}");
+    let _ = writeln!(out, "coloa_link_clear_packets{{direction=\"inward\"}} {received}");
     let _ =
         writeln!(out, "# HELP coloa_link_policy_serial The policy in force.\n# TYPE coloa_link_policy_serial gauge");
     let _ = writeln!(out, "coloa_link_policy_serial {}", status.policy_serial.unwrap_or(0));

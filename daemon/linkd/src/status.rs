@@ -33,10 +33,26 @@ pub struct Status {
     /// How the configuration file stands to what is in force.
     #[serde(default)]
     pub pending: Pending,
+    /// The order by which something may go in clear (R27).
+    #[serde(default)]
+    pub bypass: Option<Bypass>,
     /// Every peer that the policy grants.
     pub links: Vec<LinkStatus>,
     /// Every drop by name, over all links.
     pub drops: Vec<(String, u64)>,
+}
+
+/// A bypass order in force.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Bypass {
+    /// Its number.
+    pub serial: u64,
+    /// Its end, RFC 3339.
+    pub until: String,
+    /// Why.
+    pub reason: String,
+    /// Packets that were sent in clear, and that came in clear, since the daemon started.
+    pub packets: (u64, u64),
 }
 
 /// One link.
@@ -50,6 +66,9 @@ pub struct LinkStatus {
     pub encrypting: bool,
     /// The control connection lives.
     pub connected: bool,
+    /// Without keys its packets go in clear, by an order (R27).
+    #[serde(default)]
+    pub bypassed: bool,
     /// The epoch that sends.
     pub epoch: Option<u64>,
     /// What went wrong last.
@@ -97,6 +116,14 @@ impl Status {
     pub fn of(control: &Control, fixed: &Fixed) -> Self {
         let (out, inw) = control.plane.report();
         let policy = control.admission.policy();
+        // The lock is not held beyond this line: `links` takes it as well.
+        let ordered = control.bypass().clone();
+        let bypass = ordered.map(|shown| Bypass {
+            serial: shown.serial,
+            until: shown.until,
+            reason: shown.reason,
+            packets: (out.in_clear.packets, inw.in_clear.packets),
+        });
         let spd = policy.as_ref().as_ref();
         Status {
             identity: control.admission.own().to_string(),
@@ -106,6 +133,7 @@ impl Status {
             tun_offload: fixed.tun_offload.clone(),
             token: control.keyholder.away().map(|why| Trouble::new(Kind::OwnToken, why)),
             pending: control.pending().clone(),
+            bypass,
             links: links(control, &out, &inw),
             drops: drops(&out, &inw),
         }
@@ -131,6 +159,9 @@ impl Status {
             );
             let _ = writeln!(out, "!!! {warning}");
         }
+        if let Some(bypass) = &self.bypass {
+            let _ = writeln!(out, "!!! {}", bypass.words(lang));
+        }
         if let Some(trouble) = &self.token {
             let _ = writeln!(out, "!!! {}", trouble.words(lang));
         }
@@ -148,6 +179,22 @@ impl Status {
             link.write_words(&mut out, lang);
         }
         out
+    }
+}
+
+impl Bypass {
+    fn words(&self, lang: Lang) -> String {
+        let Bypass { serial, until, reason, packets: (sent, received) } = self;
+        match lang {
+            Lang::En => format!(
+                "BYPASS until {until} (order {serial}: {reason}): what has no keys goes IN CLEAR; {sent} packets out, {received} in. \
+                 `coloa-linkd bypass cancel` ends it"
+            ),
+            Lang::Vi => format!(
+                "TRUYỀN RÕ, KHÔNG MÃ HÓA, đến {until} (lệnh {serial}: {reason}): gửi {sent} gói, nhận {received} gói. \
+                 Chấm dứt bằng `coloa-linkd bypass cancel`"
+            ),
+        }
     }
 }
 
@@ -172,6 +219,8 @@ impl LinkStatus {
         let state = match (lang, self.encrypting, self.connected) {
             (Lang::En, true, true) => "connected, encrypting",
             (Lang::En, true, false) => "encrypting; control connection lost, dialling",
+            (Lang::En, false, _) if self.bypassed => "BYPASS: IN CLEAR, not encrypting",
+            (Lang::Vi, false, _) if self.bypassed => "KHÔNG MÃ HÓA / BYPASS",
             (Lang::En, false, _) => "not encrypting, blocked",
             (Lang::Vi, true, true) => "ĐÃ MÃ HÓA",
             (Lang::Vi, true, false) => "ĐÃ MÃ HÓA; mất kết nối điều khiển, đang nối lại",
@@ -253,6 +302,7 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
     let peers = control.peers();
     let granted = peers.iter().filter(|peer| peer.state().granted());
     let (now, ourselves) = (admission::now(), control.ourselves());
+    let bypassed = control.bypass().as_ref().map(|shown| shown.peers.clone()).unwrap_or_default();
     granted
         .map(|peer| {
             let (sending, receiving) = (out.peers.get(peer.number.0), inw.peers.get(peer.number.0));
@@ -272,6 +322,7 @@ fn links(control: &Control, out: &Report, inw: &Report) -> Vec<LinkStatus> {
                 identity: peer.identity.to_string(),
                 encrypting: epoch.is_some(),
                 connected: state.session.is_some(),
+                bypassed: bypassed.contains(&peer.number),
                 epoch,
                 trouble: state.trouble.clone(),
                 sent: traffic(sending),

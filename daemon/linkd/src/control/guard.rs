@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 
 use super::Control;
+use super::bypass::Vigil;
 use super::handing::Held;
 use super::peer::Peer;
 use super::reload::Reloader;
@@ -29,7 +30,7 @@ pub fn run(control: &Arc<Control>) {
     // Nothing is taken for seen: a file may have been replaced since the start read it.
     let (mut tried, mut told) = (None, String::new());
     let (mut last, mut patience) = (admission::now(), 0u32);
-    let mut reloader = Reloader::new(control.path.clone());
+    let (mut reloader, mut vigil) = (Reloader::new(control.path.clone()), Vigil::default());
     while !control.is_stopping() {
         std::thread::sleep(ROUND);
         let (stamps, now) = (stamps(control), admission::now());
@@ -46,6 +47,7 @@ pub fn run(control: &Arc<Control>) {
         }
         reloader.look(control);
         judge(control, now, everyone);
+        vigil.look(control);
         last = now;
     }
 }

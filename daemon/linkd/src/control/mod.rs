@@ -8,6 +8,7 @@
 
 mod accept;
 mod addresses;
+pub mod bypass;
 mod channel;
 mod dial;
 mod guard;
@@ -75,6 +76,7 @@ pub struct Control {
     held: watch::Sender<Held>,
     directory: RwLock<Directory>,
     pending: Mutex<Pending>,
+    bypass: Mutex<Option<bypass::Shown>>,
     wish: AtomicBool,
     /// Measures links on request.
     pub tester: Tester,
@@ -138,6 +140,7 @@ impl Control {
             held: watch::Sender::new(held),
             directory: RwLock::new(directory),
             pending: Mutex::default(),
+            bypass: Mutex::default(),
             wish: AtomicBool::new(false),
             tester: Tester::default(),
             addresses,
@@ -260,6 +263,11 @@ impl Control {
     /// How the configuration file stands to what is in force.
     pub fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// The bypass order in force.
+    pub fn bypass(&self) -> MutexGuard<'_, Option<bypass::Shown>> {
+        self.bypass.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Puts other `[[peer]]` entries in force: only what differs is touched.

@@ -1,5 +1,7 @@
 //! Black to red: receives a batch, finds the SA by SPI, opens, asks the policy, joins, writes to the TUN.
 
+mod clear;
+
 use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 use std::time::{Duration, Instant};
 
+use coloa_link::bypass;
 use coloa_link::encap::Datagram;
 use coloa_link::esp::PREFIX_LEN;
 use coloa_link::handover::InboundState;
@@ -21,6 +24,7 @@ use coloa_link::{
 };
 use quinn_udp::RecvMeta;
 
+use super::clear::Clear;
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
 use super::relay::Feeder;
@@ -99,6 +103,9 @@ pub struct Inward {
     by_spi: HashMap<Spi, PeerNumber>,
     drops: Counters,
     refused_by_kernel: u64,
+    /// An order in force.
+    clear: Option<Arc<Clear>>,
+    received_in_clear: Traffic,
 }
 
 impl Inward {
@@ -127,6 +134,8 @@ impl Inward {
             by_spi: HashMap::new(),
             drops: Counters::new(),
             refused_by_kernel: 0,
+            clear: None,
+            received_in_clear: Traffic::default(),
         }
     }
 
@@ -190,13 +199,16 @@ impl Inward {
         arrival: Arriving,
         relay: &mut Feeder,
     ) -> Result<Range<usize>, Option<DropReason>> {
-        let start = datagram.start.saturating_add(PREFIX_LEN);
-        let length = datagram.len();
+        let (begin, length) = (datagram.start, datagram.len());
+        let start = begin.saturating_add(PREFIX_LEN);
         let octets = arena.get_mut(datagram).ok_or(DropReason::MalformedEsp)?;
         let spi = match Datagram::parse(octets)? {
             Datagram::Esp(spi) => spi,
             Datagram::Keepalive => return Err(None),
-            Datagram::NonEsp(_) => return Err(Some(DropReason::MalformedEsp)),
+            Datagram::NonEsp(_) => {
+                let start = begin.saturating_add(bypass::MARK.len());
+                return Ok(start..start.saturating_add(self.take_clear(octets, arrival.from)?));
+            }
         };
         let number = *self.by_spi.get(&spi).ok_or(DropReason::UnknownSpi)?;
         let peer = self.peers.get(number).ok_or(DropReason::UnknownSpi)?;
@@ -281,6 +293,7 @@ impl Inward {
                     peer.inbound.drain_before(now, epoch);
                 }
             }
+            InOrder::Clear(clear) => self.clear = clear,
             InOrder::Block(peer) => {
                 if let Some(peer) = self.peers.get(peer) {
                     peer.inbound.block();
@@ -356,7 +369,7 @@ impl Inward {
                 path: None,
             });
         }
-        Report { peers, drops, refused_by_kernel: self.refused_by_kernel }
+        Report { peers, drops, refused_by_kernel: self.refused_by_kernel, in_clear: self.received_in_clear }
     }
 
     /// Looks at every peer, but not more often than [`TICK`], however much is received: a hub has thousands of them.

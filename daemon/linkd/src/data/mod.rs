@@ -10,6 +10,7 @@
 
 mod burst;
 mod cipher;
+pub mod clear;
 mod inward;
 pub mod mailbox;
 mod outward;
@@ -35,6 +36,7 @@ use crate::tun::Tun;
 use crate::udp::BlackSocket;
 use crate::watch;
 use cipher::Cipher;
+use clear::Clear;
 use mailbox::{Mailbox, mailbox};
 
 /// A peer's place in the tables of the data plane; kept as long as the daemon runs.
@@ -134,6 +136,8 @@ pub struct Report {
     pub drops: Counters,
     /// Writes that the kernel refused: UDP sends outward, TUN writes inward.
     pub refused_by_kernel: u64,
+    /// What passed in clear, by an order (R27).
+    pub in_clear: Traffic,
 }
 
 /// What happens to the keys of one peer, told to the control side.
@@ -172,6 +176,7 @@ enum OutOrder {
         peer: PeerNumber,
         shaping: Shaping,
     },
+    Clear(Option<Arc<Clear>>),
     Block(PeerNumber),
     /// Something authenticated came from these.
     Heard(Vec<PeerNumber>),
@@ -221,6 +226,7 @@ enum InOrder {
         peer: PeerNumber,
         epoch: Epoch,
     },
+    Clear(Option<Arc<Clear>>),
     Block(PeerNumber),
     /// The peer is here now.
     Address {
@@ -295,6 +301,12 @@ impl Plane {
     pub fn set_policy(&self, routing: Arc<Routing>) {
         self.outward.send(OutOrder::Policy(routing.clone()));
         self.inward.send(InOrder::Policy(routing));
+    }
+
+    /// Follows an order that lets some peers talk in clear, or none any more (R27).
+    pub fn set_clear(&self, clear: Option<Arc<Clear>>) {
+        self.outward.send(OutOrder::Clear(clear.clone()));
+        self.inward.send(InOrder::Clear(clear));
     }
 
     /// Disguises the traffic to a peer from now on. The peer needs nothing for it: every receiver drops dummies and cuts padding.

@@ -1,5 +1,6 @@
 //! Red to black: reads the TUN, finds the peer, seals, sends. It also keeps the path to each peer.
 
+mod clear;
 mod cover;
 mod measure;
 mod path;
@@ -17,6 +18,7 @@ use coloa_link::{
 };
 
 use super::burst::{Bursts, Heading};
+use super::clear::Clear;
 use super::mailbox::{Inbox, Mailbox};
 use super::peers::Peers;
 use super::relay::Drain;
@@ -76,6 +78,9 @@ pub struct Outward {
     narrow: Narrow,
     /// Those with a constant rate.
     covered: Vec<PeerNumber>,
+    /// An order in force.
+    clear: Option<Arc<Clear>>,
+    sent_in_clear: Traffic,
 }
 
 impl Outward {
@@ -103,6 +108,8 @@ impl Outward {
             drops: Counters::new(),
             narrow: Narrow::new(),
             covered: Vec::new(),
+            clear: None,
+            sent_in_clear: Traffic::default(),
         }
     }
 
@@ -154,13 +161,21 @@ impl Outward {
         let spd = self.routing.spd.as_ref().ok_or(DropReason::NoPolicy)?;
         let site = spd.outbound(outgoing.selector())?;
         let number = self.routing.peer_of(site).ok_or(DropReason::NoSa)?;
-        let (to, mtu) = self.way(number)?;
+        let (way, in_clear) = match self.way(number) {
+            Err(DropReason::NoSa) => (self.way_in_clear(number, outgoing.selector())?, true),
+            way => (way?, false),
+        };
+        let (to, mtu) = way;
         if mss::opens_connection(outgoing.packet()) {
             let checksum = outgoing.checksum();
             mss::clamp(read.get_mut(virtio::LEN..).unwrap_or_default(), mtu, checksum);
             outgoing = Outgoing::parse(read)?;
         }
-        match self.pass(number, to, &mut outgoing)? {
+        let passed = match in_clear {
+            false => self.pass(number, to, &mut outgoing)?,
+            true => self.pass_in_clear(way, &mut outgoing)?,
+        };
+        match passed {
             Passed::Sent => Ok(()),
             Passed::TooBig => Err(self.refuse(outgoing, mtu)),
         }
@@ -236,6 +251,7 @@ impl Outward {
             OutOrder::Message { peer, from, message } => {
                 self.with_path(peer, |path, now| path.message(now, from, &message));
             }
+            OutOrder::Clear(clear) => self.clear = clear,
             OutOrder::Shape { peer, shaping } => self.shape(peer, shaping),
             OutOrder::Block(peer) => {
                 if let Some(peer) = self.peers.get(peer) {
@@ -312,7 +328,8 @@ impl Outward {
             path: Some(path(&peer.path)),
         };
         let peers = self.peers.iter().map(|(_, peer)| standing(peer)).collect();
-        Report { peers, drops: self.drops, refused_by_kernel: self.bursts.refused_by_kernel() }
+        let (refused_by_kernel, in_clear) = (self.bursts.refused_by_kernel(), self.sent_in_clear);
+        Report { peers, drops: self.drops, refused_by_kernel, in_clear }
     }
 
     /// Looks at every peer, but not more often than [`TICK`], however busy the interface: a hub has thousands of them.

@@ -29,27 +29,35 @@ pub enum Suite {
 }
 
 impl Suite {
-    fn name(self) -> &'static str {
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
             Suite::P256 => "ecdsa-p256-sha256",
             Suite::P384 => "ecdsa-p384-sha384",
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// The suite of this name.
+    pub fn parse(name: &str) -> Option<Self> {
         [Suite::P256, Suite::P384].into_iter().find(|s| s.name() == name)
     }
 
-    fn algorithm(self) -> &'static dyn SignatureVerificationAlgorithm {
+    /// How webpki calls it.
+    pub fn algorithm(self) -> &'static dyn SignatureVerificationAlgorithm {
         match self {
             Suite::P256 => webpki::aws_lc_rs::ECDSA_P256_SHA256,
             Suite::P384 => webpki::aws_lc_rs::ECDSA_P384_SHA384,
         }
     }
 
-    /// The octets that a signature with this suite covers.
+    /// The octets that a policy's signature with this suite covers.
     pub fn message(self, octets: &[u8]) -> Vec<u8> {
-        let header = format!("{MAGIC}\nsuite: {}\n\n", self.name());
+        self.covering(MAGIC, octets)
+    }
+
+    /// The octets that a signature with this suite covers, of something that begins with `magic`.
+    pub fn covering(self, magic: &str, octets: &[u8]) -> Vec<u8> {
+        let header = format!("{magic}\nsuite: {}\n\n", self.name());
         [header.as_bytes(), octets].concat()
     }
 

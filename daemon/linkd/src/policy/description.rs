@@ -19,6 +19,7 @@ use coloa_link::Bundle;
 use coloa_link::Organ;
 use coloa_link::Prefix;
 use coloa_link::bundle::{Filter, Pair, PortRange, Site, VERSION};
+use coloa_link::bypass::Custodians;
 use serde::Deserialize;
 
 use super::rules::{self, RuleText};
@@ -35,6 +36,16 @@ struct Text {
     link: Vec<LinkText>,
     #[serde(default)]
     rule: Vec<RuleText>,
+    bypass: Option<BypassText>,
+}
+
+/// Who may order a bypass.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BypassText {
+    threshold: u8,
+    custodians: Vec<String>,
+    hours: u8,
 }
 
 #[derive(Deserialize)]
@@ -86,9 +97,21 @@ pub fn parse(text: &str) -> Result<Bundle, String> {
     pairs.sort_by_key(|p| (p.a, p.b));
     let rules = text.rule.iter().map(|rule| rules::parse(rule, &sites)).collect::<Result<Vec<_>, _>>()?;
     let rules = (!rules.is_empty()).then_some(rules);
-    let bundle = Bundle { version: VERSION, serial: text.serial, sites, pairs, rules };
+    let bypass = text.bypass.as_ref().map(custodians).transpose()?;
+    let bundle = Bundle { version: VERSION, serial: text.serial, sites, pairs, rules, bypass };
     bundle.clone().resume(bundle.serial).map_err(|e| e.to_string())?;
     Ok(bundle)
+}
+
+fn custodians(text: &BypassText) -> Result<Custodians, String> {
+    let key = |key: &String| {
+        let octets = hex::decode(key).and_then(|octets| <[u8; 32]>::try_from(octets).ok());
+        octets.ok_or_else(|| format!("the bypass custodian `{key}` is not 64 hexadecimal digits"))
+    };
+    let mut keys = text.custodians.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    keys.sort_unstable();
+    let keys = keys.into_iter().map(Into::into).collect();
+    Ok(Custodians { threshold: text.threshold, keys, most_seconds: u32::from(text.hours).saturating_mul(3600) })
 }
 
 fn site(text: &SiteText) -> Result<Site, String> {
@@ -184,7 +207,18 @@ pub fn show(bundle: &Bundle) -> String {
         let (between, what) = rules::words(bundle, rule);
         let _ = writeln!(out, "rule {between}: {what}");
     }
+    if let Some(words) = bypass_words(bundle) {
+        let _ = writeln!(out, "bypass {words}");
+    }
     out
+}
+
+/// Who may order a bypass: nothing where nobody can.
+pub fn bypass_words(bundle: &Bundle) -> Option<String> {
+    bundle.bypass.as_ref().map(|Custodians { threshold, keys, most_seconds }| {
+        let keys: Vec<String> = keys.iter().map(|key| hex::encode(&key[..])).collect();
+        format!("{threshold} of {}, {most_seconds} s at most", keys.join(", "))
+    })
 }
 
 /// A site's organ, hub and groups, as far as it says them.

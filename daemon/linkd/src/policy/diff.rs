@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coloa_link::bundle::{Bundle, Pair, Site};
 use serde::Serialize;
 
-use super::description::{membership, pair_words, site_names};
+use super::description::{bypass_words, membership, pair_words, site_names};
 use super::rules;
 use crate::hex;
 
@@ -51,7 +51,9 @@ pub fn between(old: &Bundle, new: &Bundle) -> Vec<Change> {
     let rules = changes(&named_rules(old), &named_rules(new), Clone::clone, arrow);
     let [sites, links, rules] = [("site ", sites), ("link ", links), ("rule ", rules)]
         .map(|(word, changes)| changes.into_iter().map(move |change| prefixed(word, change)));
-    sites.chain(links).chain(rules).collect()
+    let one = |bundle: &Bundle| bypass_words(bundle).map(|words| ("bypass".to_owned(), words)).into_iter().collect();
+    let bypass = changes(&one(old), &one(new), Clone::clone, arrow);
+    sites.chain(links).chain(rules).chain(bypass).collect()
 }
 
 fn prefixed(word: &str, change: Change) -> Change {

@@ -1,4 +1,5 @@
-//! The newest policy this site ever accepted, on disk, so that an older bundle is not taken back after a restart (R37).
+//! The newest policy this site ever accepted, on disk, so that an older bundle is not taken back after a restart (R37); and
+//! the last bypass order, so that none is used twice (R27).
 //! Whoever can write the state folder can reset it: a board's counter is the remedy, and there is none here.
 
 use std::fs::{self, File};
@@ -31,6 +32,11 @@ impl SerialStore {
     /// The record in this folder.
     pub fn new(folder: &Path) -> Self {
         Self { path: folder.join("policy-serial") }
+    }
+
+    /// The record of bypass orders in this folder.
+    pub fn of_orders(folder: &Path) -> Self {
+        Self { path: folder.join("bypass-serial") }
     }
 
     /// Accepts `serial` for the text with this digest, durably, or says why not.

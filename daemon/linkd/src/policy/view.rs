@@ -15,6 +15,15 @@ pub struct View {
     sites: Vec<SiteView>,
     links: Vec<Grant>,
     rules: Vec<Grant>,
+    /// Who may order a bypass.
+    bypass: Option<Bypass>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bypass {
+    threshold: u8,
+    custodians: Vec<String>,
+    most_seconds: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +60,11 @@ pub fn of(bundle: &Bundle) -> View {
         sites: bundle.sites.iter().map(|site| site_view(bundle, site)).collect(),
         links: bundle.pairs.iter().map(|pair| pair_view(bundle, pair)).collect(),
         rules: bundle.rules.iter().flatten().map(|rule| rule_view(bundle, rule)).collect(),
+        bypass: bundle.bypass.as_ref().map(|custodians| Bypass {
+            threshold: custodians.threshold,
+            custodians: custodians.keys.iter().map(|key| hex::encode(&key[..])).collect(),
+            most_seconds: custodians.most_seconds,
+        }),
     }
 }
 

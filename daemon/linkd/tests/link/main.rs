@@ -3,6 +3,7 @@
 
 mod authority;
 mod blame;
+mod bypass;
 mod carries;
 mod check;
 mod daemon;
