@@ -396,6 +396,7 @@ pub(crate) fn serve<P: Platform>(
         C::KeyRotate => run(call, head, reply, service::life::rotate),
         C::DeviceCertificates => run(call, head, reply, service::witness::certificates),
         C::AuditCheckpoint => run(call, head, reply, service::witness::checkpoint),
+        C::AuditNote => run(call, head, reply, service::witness::note),
         C::KeyAttest => run(call, head, reply, service::witness::attest),
         C::AuditorAdd => run(call, head, reply, service::witness::add_auditor),
         C::AuditorRemove => run(call, head, reply, service::witness::remove_auditor),

@@ -79,7 +79,7 @@ pub(crate) fn needs_quorum(code: CommandCode) -> bool {
         // The shares that these ask for are a quorum's.
         C::BackupRestoreBegin | C::BackupShareGive | C::BackupRestorePage | C::BackupRestoreFinish => false,
         C::BackupRestoreAbort => false,
-        C::DeviceCertificates | C::AuditCheckpoint | C::KeyAttest => false,
+        C::DeviceCertificates | C::AuditCheckpoint | C::AuditNote | C::KeyAttest => false,
         C::AuditorAdd | C::AuditorRemove | C::AuditorList => false,
         C::TokenList | C::TokenInitialize | C::UserPinInitialize | C::PinChange | C::SessionOpen => false,
         C::SessionClose | C::Login | C::Logout | C::ContextLogin | C::TicketIssue | C::TicketLogin => false,

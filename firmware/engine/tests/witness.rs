@@ -239,3 +239,28 @@ fn the_auditors_role_outweighs_a_binding_and_ends_when_it_is_taken() {
     let log: Vec<AuditRecord> = audit_log(&engine);
     assert!(log.iter().any(|r| r.event.action == CommandCode::AuditorAdd as u16 && r.event.result == 0));
 }
+
+/// A digest that an administrator notes is in the log, and the next checkpoint covers it; others note nothing.
+// R1, R17, R18
+#[test]
+fn an_administrator_notes_a_digest_that_checkpoints_cover() {
+    let (engine, _) = device(&RamStore::new());
+    name_auditor(&engine);
+    let note = AuditNote { subject: "ceremony 5b1f".into(), digest: [0xa5; 32] };
+    for peer in [client(1), auditor()] {
+        assert_eq!(Caller::new(&engine, peer).call(&note).err(), Some(ErrorCode::ChannelForbidden));
+    }
+    let operator = Caller::new(&engine, admin());
+    for subject in [String::new(), "a\nb".into(), "x".repeat(MAX_NOTE + 1)] {
+        let refused = operator.call(&AuditNote { subject, ..note.clone() });
+        assert_eq!(refused.err(), Some(ErrorCode::AttributeValueInvalid));
+    }
+    operator.call(&note).unwrap();
+    let end = checkpoint(&engine).text;
+    let log = audit_log(&engine);
+    let noted = log.iter().find(|r| r.event.action == CommandCode::AuditNote as u16 && r.event.result == 0).unwrap();
+    assert_eq!(noted.event.detail.as_deref(), Some(format!("ceremony 5b1f {}", "a5".repeat(32)).as_str()));
+    assert_eq!(noted.event.who, "operator");
+    assert!(noted.number <= end.number);
+    assert_eq!(verify_against(&Native::new(), &records(&engine), &end.digest), Ok(()));
+}

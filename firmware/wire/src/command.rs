@@ -161,6 +161,9 @@ commands! {
     /// The auditors there are.
     0x0145 AuditorList -> AuditorListReply, false;
 
+    /// Puts a digest into the audit log, so that signed checkpoints cover what has it.
+    0x0150 AuditNote -> Done, true;
+
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;
     /// `C_InitToken`.

@@ -481,6 +481,7 @@ fn bytes_of_what_the_device_vouches_for() {
     let attested = KeyAttestReply { statement: vec![1; 4], signature: vec![2; 4], certificate: Some(vec![3; 4]) };
     let certificates = DeviceCertificatesReply { device: vec![1; 4], audit: vec![2; 4], attestation: vec![3; 4] };
     let auditor = AuditorAdd { identity, name: "An".into() };
+    let note = AuditNote { subject: "lễ".into(), digest: [0x5a; 32] };
     let rows = [
         ("DeviceCertificates", head(&DeviceCertificates {})),
         ("DeviceCertificatesReply", head(&certificates)),
@@ -495,6 +496,8 @@ fn bytes_of_what_the_device_vouches_for() {
         ("AuditorRemove", head(&AuditorRemove { identity })),
         ("AuditorList", head(&AuditorList {})),
         ("AuditorListReply", head(&AuditorListReply { auditors: vec![auditor] })),
+        ("AuditNote", head(&note)),
+        ("AuditNote.detail", note.detail()),
     ];
     let mut out = String::new();
     rows.iter().for_each(|(name, bytes)| writeln!(out, "{name} {bytes}").unwrap());

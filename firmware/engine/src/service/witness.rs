@@ -35,6 +35,17 @@ pub(crate) fn checkpoint<P: Platform>(
     call.engine.checkpoint()
 }
 
+/// What was noted is in the log when this returns.
+pub(crate) fn note<P: Platform>(call: &mut Call<'_, P>, command: AuditNote) -> Result<Done, ErrorCode> {
+    call.require_administrator()?;
+    let fits = (1..=MAX_NOTE).contains(&command.subject.len()) && !command.subject.chars().any(char::is_control);
+    if !fits {
+        return Err(ErrorCode::AttributeValueInvalid);
+    }
+    call.detail = Some(command.detail());
+    call.commit(Effect::on_device(), Done {})
+}
+
 /// Whoever sees a key may have the device say what it is.
 pub(crate) fn attest<P: Platform>(call: &mut Call<'_, P>, command: KeyAttest) -> Result<KeyAttestReply, ErrorCode> {
     if command.nonce.len() > MAX_NONCE {

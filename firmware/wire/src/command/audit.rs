@@ -6,6 +6,7 @@ use crate::command::PartitionMode;
 use crate::{Identity, ObjectId, PartitionId};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
 use minicbor::{Decode, Encode};
 
 /// Bytes of a nonce at most.
@@ -31,6 +32,33 @@ pub struct DeviceCertificatesReply {
     /// Signs what the device knows of keys; signed by the identity.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub attestation: Vec<u8>,
+}
+
+/// Bytes of an [`AuditNote::subject`] at most.
+pub const MAX_NOTE: usize = 64;
+
+/// Puts a digest into the audit log: what has it was there before the next checkpoint was signed (R17). Only an administrator's,
+/// and a record like any other: it says who noted it, and vouches for nothing else.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct AuditNote {
+    /// What it is a digest of, for people: 1 to [`MAX_NOTE`] bytes of UTF-8.
+    #[n(0)]
+    pub subject: String,
+    /// SHA-256.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub digest: [u8; 32],
+}
+
+impl AuditNote {
+    /// What the log says of it: the subject, a space, the digest in lower-case hexadecimal.
+    pub fn detail(&self) -> String {
+        let mut said = self.subject.clone();
+        said.push(' ');
+        // Writing to a `String` cannot fail.
+        self.digest.iter().for_each(|byte| drop(write!(said, "{byte:02x}")));
+        said
+    }
 }
 
 /// The present end of the audit log, signed.

@@ -1,6 +1,8 @@
 //! What can be said of an archive without its key: that its chunks follow from one another as its end says.
 
+use super::super::share;
 use super::*;
+use coloa_wire::command::ShareVerdict;
 
 /// What an archive is, as far as anybody can see.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +27,17 @@ pub struct Damage {
 }
 
 impl Outline {
+    /// Whether a share is the one that this archive's header lists, and whose (R3): nothing is joined. `given` are the names
+    /// of those who gave theirs.
+    pub fn judge<C: Crypto>(&self, crypto: &C, share: &[u8], given: &[String]) -> (ShareVerdict, String) {
+        let Header { key, threshold, holders, .. } = &self.header;
+        let judged = share::judge(crypto, share, (*key, *threshold, holders), &[]);
+        match judged.verdict {
+            ShareVerdict::Accepted if given.contains(&judged.holder) => (ShareVerdict::Repeated, judged.holder),
+            verdict => (verdict, judged.holder),
+        }
+    }
+
     /// Reads a whole archive. Who changes one and mends its chain is only found with the key.
     ///
     /// # Errors
