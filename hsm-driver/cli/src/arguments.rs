@@ -123,6 +123,8 @@ pub enum Command {
     /// Backups under a key that custodians hold together, and restoring them
     #[command(subcommand, after_help = crate::backup::arguments::EXAMPLES)]
     Backup(crate::backup::arguments::Backup),
+    /// Key ceremonies: a script, its people, each step on record, minutes that are signed
+    Ceremony(crate::ceremony::arguments::Arguments),
     /// Look for what is wrong between an application and its tokens, step by step
     Doctor(Doctor),
     /// PINs of a token, over the application's configuration
@@ -268,7 +270,7 @@ pub struct SignedBy {
 }
 
 /// A custodian's key in a token.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct TokenKey {
     /// PKCS#11 module of the token with the custodian's key
     #[arg(long, value_name = "FILE", requires_all = ["token", "label"])]
@@ -338,7 +340,7 @@ macro_rules! pin_source {
     ($(#[$doc:meta])* $name:ident, $file:ident $file_long:literal, $fd:ident $fd_long:literal,
      $credential:ident $credential_long:literal) => {
         $(#[$doc])*
-        #[derive(Args, Default)]
+        #[derive(Args, Clone, Default)]
         pub struct $name {
             /// File with the PIN in its first line
             #[arg(long = $file_long, value_name = "FILE")]

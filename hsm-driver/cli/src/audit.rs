@@ -49,20 +49,29 @@ fn export(device: &mut impl Reads, screen: &Screen, out: &Path) -> Result<(), Fa
     let seal = Seal::ask(device)?;
     let last = seal.checkpoint.text.number;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(fault)?;
+    let records = pages(device, (1, last), |bulk| file.write_all(bulk).map_err(fault))?;
+    file.write_all(&seal.encoded()).map_err(fault)?;
+    file.sync_all().map_err(fault)?;
+    report(screen, out, &records, Some(&seal))
+}
+
+/// Reads the records from one to another; each page's bytes are given on as they come.
+pub fn pages(
+    device: &mut impl Reads,
+    (mut from, last): (u64, u64),
+    mut each: impl FnMut(&[u8]) -> Result<(), Fault>,
+) -> Result<Vec<Vec<u8>>, Fault> {
     let mut records: Vec<Vec<u8>> = Vec::new();
-    let mut from = 1;
     while from <= last {
         let max = u32::try_from(last.saturating_sub(from).saturating_add(1)).unwrap_or(PAGE).min(PAGE);
         let (_, bulk) = device.read(&AuditRead { from, max })?;
         let (page, _) = split(&bulk).map_err(|_| Fault::Engine(ErrorCode::CommandMalformed))?;
-        file.write_all(&bulk).map_err(fault)?;
+        each(&bulk)?;
         let Some(number) = page.last().and_then(|r| parse(r)).map(|r| r.number) else { break };
         records.extend(page);
         from = number.saturating_add(1);
     }
-    file.write_all(&seal.encoded()).map_err(fault)?;
-    file.sync_all().map_err(fault)?;
-    report(screen, out, &records, Some(&seal))
+    Ok(records)
 }
 
 fn verify(screen: &Screen, asked: &AuditVerify) -> Result<(), Fault> {

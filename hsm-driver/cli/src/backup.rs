@@ -3,13 +3,13 @@
 //! Archives come and go as the engine seals them; nothing is opened here. A share is in this process's memory on its way to
 //! or from its holder, and is wiped.
 
-mod archive;
+pub mod archive;
 pub mod arguments;
-mod create;
-mod key;
-mod paper;
+pub mod create;
+pub mod key;
+pub mod paper;
 mod progress;
-mod restore;
+pub mod restore;
 mod show;
 mod trouble;
 

@@ -138,7 +138,7 @@ pub fn named(asked: &CustodianSet) -> Result<CustodiansSet, Fault> {
 }
 
 /// The public key of a PEM file.
-fn point(file: &Path) -> Result<Vec<u8>, Fault> {
+pub fn point(file: &Path) -> Result<Vec<u8>, Fault> {
     let bytes = std::fs::read(file).map_err(|e| Fault::file(file, e))?;
     let (_, pem) = x509_parser::pem::parse_x509_pem(&bytes).map_err(|e| Fault::file(file, e))?;
     let key = SubjectPublicKeyInfo::from_der(&pem.contents).ok().filter(|_| pem.label == "PUBLIC KEY");

@@ -54,6 +54,8 @@ pub enum Fault {
     Unwell(usize),
     /// A backup, a share or a restore.
     Backup(crate::backup::Trouble),
+    /// A ceremony.
+    Ceremony(crate::ceremony::Trouble),
 }
 
 impl Fault {
@@ -126,6 +128,7 @@ impl Fault {
             }
             Fault::Call(error) => error.explain(Language::English),
             Fault::Backup(trouble) => trouble.words(Language::English),
+            Fault::Ceremony(trouble) => trouble.words(Language::English),
             Fault::Config(error) => error.explain(Language::English),
             Fault::NoLinkd(why) => {
                 format!("coloa-linkd does not start: {why}. Install the package coloa-linkd, or call it by its path.")
@@ -189,6 +192,7 @@ impl Fault {
             }
             Fault::Call(error) => error.explain(Language::Vietnamese),
             Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
+            Fault::Ceremony(trouble) => trouble.words(Language::Vietnamese),
             Fault::Config(error) => error.explain(Language::Vietnamese),
             Fault::NoLinkd(why) => {
                 format!("không chạy được coloa-linkd: {why}. Cài gói coloa-linkd, hoặc gọi bằng đường dẫn.")
@@ -207,6 +211,12 @@ impl From<ErrorCode> for Fault {
 impl From<crate::backup::Trouble> for Fault {
     fn from(trouble: crate::backup::Trouble) -> Self {
         Fault::Backup(trouble)
+    }
+}
+
+impl From<crate::ceremony::Trouble> for Fault {
+    fn from(trouble: crate::ceremony::Trouble) -> Self {
+        Fault::Ceremony(trouble)
     }
 }
 

@@ -8,6 +8,7 @@ mod arguments;
 mod audit;
 mod auditor;
 mod backup;
+mod ceremony;
 mod client;
 mod custodian;
 mod device;
@@ -74,6 +75,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Auditor(asked) => auditor::run(&mut open()?, screen, asked),
         Command::Audit(asked) => audit::run(open, screen, asked),
         Command::Backup(asked) => backup::run(open, screen, asked),
+        Command::Ceremony(asked) => ceremony::run(open, screen, &asked.command),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),
         Command::Link { words } => link::hand_over(arguments, words),

@@ -41,7 +41,7 @@ fn set(screen: &Screen, is_set: bool) -> String {
     if is_set { screen.text("set", "đã đặt") } else { screen.text("not set", "chưa đặt") }.to_owned()
 }
 
-fn pins(screen: &Screen, asked: &Asked) -> Result<(Pin, Option<Pin>), Fault> {
+pub fn pins(screen: &Screen, asked: &Asked) -> Result<(Pin, Option<Pin>), Fault> {
     let prompt = format!("{} \"{}\": ", screen.text("New SO PIN of", "PIN cán bộ an ninh mới của"), asked.label);
     let so = secret::fresh(asked.so.source(), screen, &prompt)?;
     let user = match asked.user.source() {
@@ -61,7 +61,7 @@ fn pins(screen: &Screen, asked: &Asked) -> Result<(Pin, Option<Pin>), Fault> {
 }
 
 /// Whether there is a user's PIN now.
-fn set_pins(
+pub fn set_pins(
     socket: &mut AdminSocket,
     (partition, label): (PartitionId, &str),
     so: Pin,

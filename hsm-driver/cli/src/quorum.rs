@@ -71,13 +71,13 @@ fn proposed<C: Command>(act: &C) -> (u16, Vec<u8>) {
     (C::CODE as u16, encoded(act))
 }
 
-fn encoded<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+pub fn encoded<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
     encode_head(value, &mut out);
     out
 }
 
-fn read<T: for<'b> minicbor::Decode<'b, ()>>(file: &Path) -> Result<T, Fault> {
+pub fn read<T: for<'b> minicbor::Decode<'b, ()>>(file: &Path) -> Result<T, Fault> {
     let bytes = std::fs::read(file).map_err(|e| Fault::file(file, e))?;
     decode_head(&bytes).map_err(|_| Fault::file(file, "it holds no proposal, or no voice"))
 }
@@ -163,7 +163,7 @@ fn facts<'a>(screen: &'a Screen, text: &QuorumText) -> Vec<(&'a str, String)> {
 }
 
 /// What two screens must both show before anybody signs.
-fn check(text: &QuorumText) -> String {
+pub fn check(text: &QuorumText) -> String {
     check_value(&text.signed(Voice::Approve))
 }
 
@@ -223,16 +223,21 @@ fn particulars(text: &QuorumText) -> Vec<String> {
     }
 }
 
-/// Shows the text, asks, and signs.
-fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVote, Fault> {
-    if !is_known(&text) {
+/// Shows a text to who is asked to sign it; what cannot be shown is not signed.
+pub fn show_to_sign(screen: &Screen, text: &QuorumText) -> Result<(), Fault> {
+    if !is_known(text) {
         return Err(Fault::Unknown(format!(
             "act {} in this version: it cannot be shown, so it is not signed",
             text.code
         )));
     }
-    let voice = if vote.reject { Voice::Reject } else { Voice::Approve };
-    screen.facts_aside(facts(screen, &text));
+    screen.facts_aside(facts(screen, text));
+    Ok(())
+}
+
+/// Shows the text, asks, and signs.
+fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVote, Fault> {
+    show_to_sign(screen, &text)?;
     let word = if vote.reject { "reject" } else { "approve" };
     let typed = match &vote.confirm {
         Some(typed) => typed.clone(),
@@ -248,6 +253,12 @@ fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVo
     if typed != word {
         return Err(Fault::NotSigned);
     }
+    voice(screen, &text, vote)
+}
+
+/// The voice of who has read the text and typed the word.
+pub fn voice(screen: &Screen, text: &QuorumText, vote: &SignedBy) -> Result<QuorumVote, Fault> {
+    let voice = if vote.reject { Voice::Reject } else { Voice::Approve };
     let signature = custodian::sign(screen, vote, &text.signed(voice))?;
     Ok(QuorumVote { id: text.id, custodian: vote.custodian.clone(), voice, signature })
 }

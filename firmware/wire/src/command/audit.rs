@@ -55,8 +55,10 @@ impl AuditNote {
     pub fn detail(&self) -> String {
         let mut said = self.subject.clone();
         said.push(' ');
-        // Writing to a `String` cannot fail.
-        self.digest.iter().for_each(|byte| drop(write!(said, "{byte:02x}")));
+        for byte in self.digest {
+            // Writing to a `String` cannot fail.
+            let _ = write!(said, "{byte:02x}");
+        }
         said
     }
 }

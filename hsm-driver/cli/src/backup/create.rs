@@ -11,6 +11,11 @@ use std::path::Path;
 
 pub fn create(socket: &mut AdminSocket, screen: &Screen, out: &Path, since: Option<&Path>) -> Result<(), Fault> {
     let base = since.map(Archive::read).transpose()?;
+    show::report(screen, &make(socket, screen, out, base)?)
+}
+
+/// Writes an archive, and reads it back.
+pub fn make(socket: &mut AdminSocket, screen: &Screen, out: &Path, base: Option<Archive>) -> Result<Archive, Fault> {
     let mut file = NewFile::create(out)?;
     begin(socket, base.as_ref())?;
     let progress = Progress::new(screen, screen.text("Backing up", "Đang sao lưu"));
@@ -25,7 +30,7 @@ pub fn create(socket: &mut AdminSocket, screen: &Screen, out: &Path, since: Opti
     drop(progress);
     file.keep()?;
     // What is on the disk, not what was sent there.
-    show::report(screen, &Archive::read(out)?)
+    Archive::read(out)
 }
 
 fn begin(socket: &mut AdminSocket, base: Option<&Archive>) -> Result<(), Fault> {

@@ -56,7 +56,7 @@ fn prepare(screen: &Screen, folder: Option<&Path>, count: usize) -> Result<(), F
     (1..=count).try_for_each(|index| NewFile::create(&path(folder, index)).map(drop))
 }
 
-fn path(folder: &Path, index: usize) -> PathBuf {
+pub fn path(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("share-{index}.txt"))
 }
 
@@ -87,7 +87,7 @@ fn give_out(
     report(screen, &info, &files)
 }
 
-fn take(
+pub fn take(
     socket: &mut AdminSocket,
     screen: &Screen,
     info: &BackupKeyInfoReply,
@@ -100,7 +100,12 @@ fn take(
 }
 
 /// One holder at the screen at a time.
-fn show_one(socket: &mut AdminSocket, screen: &Screen, info: &BackupKeyInfoReply, index: usize) -> Result<(), Fault> {
+pub fn show_one(
+    socket: &mut AdminSocket,
+    screen: &Screen,
+    info: &BackupKeyInfoReply,
+    index: usize,
+) -> Result<(), Fault> {
     let name = info.holders.get(index.saturating_sub(1)).map_or("", |h| h.name.as_str());
     let alone = screen.text("Only this person looks at the screen now:", "Chỉ người này nhìn màn hình:");
     let key = screen.text("Press Enter", "Nhấn Enter");

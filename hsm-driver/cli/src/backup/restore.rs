@@ -108,7 +108,7 @@ fn give(socket: &mut AdminSocket, share: ShareBytes) -> Result<BackupShareGiveRe
     }
 }
 
-fn read(screen: &Screen, file: Option<&Path>) -> Result<ShareBytes, Fault> {
+pub fn read(screen: &Screen, file: Option<&Path>) -> Result<ShareBytes, Fault> {
     let Some(path) = file else { return typed(screen) };
     let mut text = Zeroizing::new(String::with_capacity(paper::MAX_TEXT));
     let most = u64::try_from(paper::MAX_TEXT).unwrap_or(u64::MAX);

@@ -7,7 +7,7 @@
 mod chronicle;
 mod expiring;
 mod month;
-mod paper;
+pub mod paper;
 mod reckoning;
 mod stock;
 

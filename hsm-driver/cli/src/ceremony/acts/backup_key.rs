@@ -1,0 +1,159 @@
+//! A quorum has the master backup key drawn, and each custodian gets a share (R2, R3): into a file on a medium of their own, or
+//! from the screen onto paper. Each compares the key's check value on the share with the one here.
+//!
+//! A share leaves the appliance once. One that left it and reached nobody, because of an interruption, makes the key void: a
+//! quorum is asked for another one, openly. A key that this ceremony did not make is never taken for it.
+
+use crate::backup::archive::NewFile;
+use crate::backup::{Trouble as BackupTrouble, key, restore};
+use crate::ceremony::Trouble;
+use crate::ceremony::gather::by_quorum;
+use crate::ceremony::journal::Data;
+use crate::ceremony::plan::Person;
+use crate::ceremony::stage::Stage;
+use crate::fault::Fault;
+use crate::screen::hex;
+use crate::secret;
+use coloa_wire::ErrorCode;
+use coloa_wire::command::{BackupKeyCreate, BackupKeyInfo, BackupKeyInfoReply, ShareHolder};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub fn before(stage: &Stage<'_>) -> Result<Data, Fault> {
+    if stage.plan.custodians().any(|p| p.share.is_none()) && !secret::can_ask() {
+        return Err(BackupTrouble::NoTerminal.into());
+    }
+    if present(stage)?.is_some() { Err(Trouble::OtherKey.into()) } else { Ok(Data::new()) }
+}
+
+pub fn act(stage: &mut Stage<'_>, step: usize) -> Result<Value, Fault> {
+    loop {
+        let info = drawn(stage, step)?;
+        if hand_out(stage, step, &info)? {
+            let holders: Vec<&str> = info.holders.iter().map(|h| h.name.as_str()).collect();
+            return Ok(json!({
+                "key": hex(&info.key), "check": hex(&info.check), "threshold": info.threshold, "holders": holders,
+            }));
+        }
+    }
+}
+
+fn present(stage: &Stage<'_>) -> Result<Option<BackupKeyInfoReply>, Fault> {
+    match stage.appliance()?.call(None, &BackupKeyInfo {}) {
+        Ok(info) => Ok(Some(info)),
+        Err(Fault::Engine(ErrorCode::BackupKeyMissing)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The key that this step made: now, or before the interruption.
+fn drawn(stage: &mut Stage<'_>, step: usize) -> Result<BackupKeyInfoReply, Fault> {
+    let holders: Vec<String> = stage.plan.custodians().map(|p| p.name.clone()).collect();
+    let threshold = u8::try_from(stage.plan.quorum).unwrap_or(u8::MAX);
+    let void = |key: &str| stage.journal.of_step(step).any(|r| r.is_note("lost") && r.text("key") == key);
+    let found = present(stage)?.filter(|info| !void(&hex(&info.key)));
+    let lost = stage.journal.of_step(step).filter(|r| r.is_note("lost")).count();
+    let info = match found {
+        Some(info) => info,
+        None => {
+            let why = match lost {
+                0 => stage.plan.title.clone(),
+                n => format!("{} (a share was lost: key {})", stage.plan.title, n.saturating_add(1)),
+            };
+            let why = why.chars().take(120).collect::<String>();
+            by_quorum(stage, step, &BackupKeyCreate { threshold, holders: holders.clone() }, &why)?
+        }
+    };
+    // R2, R3: fewer shares, or others' shares, would be another quorum.
+    if info.threshold != threshold || info.holders.iter().map(|h| &h.name).ne(&holders) {
+        return Err(Trouble::OtherKey.into());
+    }
+    let key = hex(&info.key);
+    if !stage.journal.of_step(step).any(|r| r.is_note("key") && r.text("key") == key) {
+        let operator = stage.plan.operator().to_owned();
+        stage.note(step, &operator, json!({ "kind": "key", "key": key, "check": hex(&info.check) }))?;
+    }
+    Ok(info)
+}
+
+/// Hands out what nobody has; `false` when a share was lost.
+fn hand_out(stage: &mut Stage<'_>, step: usize, info: &BackupKeyInfoReply) -> Result<bool, Fault> {
+    let key = hex(&info.key);
+    for (index, holder) in (1..).zip(&info.holders) {
+        let has = |r: &crate::ceremony::journal::Record| {
+            r.is_note("share") && r.person == holder.name && r.text("key") == key
+        };
+        if stage.journal.of_step(step).any(has) {
+            continue;
+        }
+        let folder = folder_of(stage, &holder.name);
+        let there = match holder.taken {
+            true => is_there(stage, holder, folder.as_deref(), index)?,
+            false => give(stage, info, (index, &holder.name), folder.as_deref()).map(|()| true)?,
+        };
+        if !there {
+            stage.note(step, &holder.name, json!({ "kind": "lost", "key": key }))?;
+            return Ok(false);
+        }
+        let way = if folder.is_some() { "file" } else { "screen" };
+        let subject = stage.screen.text("the backup key, on your share", "khóa sao lưu, trên mảnh của bạn").to_owned();
+        stage.compare(Some(step), &holder.name, &subject, &hex(&info.check))?;
+        let said = json!({ "kind": "share", "key": key, "share": index, "way": way, "check": hex(&info.check) });
+        stage.note(step, &holder.name, said)?;
+    }
+    Ok(true)
+}
+
+fn folder_of(stage: &Stage<'_>, name: &str) -> Option<PathBuf> {
+    let person: Option<&Person> = stage.plan.custodians().find(|p| p.name == name);
+    person.and_then(|p| p.share.as_ref()).map(|path| stage.path(path))
+}
+
+/// The place for a share is there before the share leaves the device.
+fn give(
+    stage: &Stage<'_>,
+    info: &BackupKeyInfoReply,
+    (index, name): (usize, &str),
+    folder: Option<&Path>,
+) -> Result<(), Fault> {
+    let screen = stage.screen;
+    let Some(folder) = folder else {
+        return key::show_one(&mut stage.appliance()?, screen, info, index);
+    };
+    let path = key::path(folder, index);
+    let ask = screen.text("puts the medium in, then types \"ready\".", "đưa phương tiện vào rồi gõ \"ready\".");
+    stage.choose(&format!("{name} {ask} ({})", folder.display()), &["ready"])?;
+    // What an interruption left there is empty: a whole one was taken up before.
+    let _ = std::fs::remove_file(part(&path));
+    let mut file = NewFile::create(&path)?;
+    let share = key::take(&mut stage.appliance()?, screen, info, index)?;
+    file.write(share.as_bytes())?;
+    file.keep()?;
+    screen.note(&path.display().to_string());
+    Ok(())
+}
+
+/// Whether a share that left the appliance before an interruption has reached its holder.
+fn is_there(stage: &Stage<'_>, holder: &ShareHolder, folder: Option<&Path>, index: usize) -> Result<bool, Fault> {
+    let screen = stage.screen;
+    if let Some(folder) = folder {
+        let path = key::path(folder, index);
+        // Written, but not yet moved to its place.
+        if !path.exists() && restore::read(screen, Some(&part(&path))).is_ok() {
+            std::fs::rename(part(&path), &path).map_err(|e| Fault::file(&path, e))?;
+        }
+        return Ok(restore::read(screen, Some(&path)).is_ok());
+    }
+    let ask = screen.text(
+        "your share left the appliance before the interruption. Type \"have\" if you wrote it all down, \"lost\" if not.",
+        "mảnh của bạn đã rời thiết bị trước khi gián đoạn. Gõ \"have\" nếu đã chép đủ, \"lost\" nếu chưa.",
+    );
+    Ok(stage.choose(&format!("{}: {ask}", holder.name), &["have", "lost"])? == "have")
+}
+
+/// The name of a file before it is whole.
+fn part(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
