@@ -69,7 +69,7 @@ pub enum Ceremony {
         out: Option<PathBuf>,
     },
     /// A custodian signs the statement of a ceremony on a machine that never saw the appliance
-    Sign(Sign),
+    Sign(Box<Sign>),
     /// Check a ceremony's folder without the appliance: plan, journal, signatures, and what the device signed
     Verify {
         /// The ceremony's folder

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::quorum;
 use coloa_wire::Command;
 use coloa_wire::command::{
-    Proposal, QuorumExecute, QuorumList, QuorumPropose, QuorumText, QuorumVote, Voice, decode_head,
+    MAX_QUORUM_REASON, Proposal, QuorumExecute, QuorumList, QuorumPropose, QuorumText, QuorumVote, Voice, decode_head,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,8 @@ fn enough(stage: &Stage<'_>, given: usize) -> bool {
 /// The proposal's text, whose reason names the ceremony and the step.
 fn proposed<C: Command>(stage: &mut Stage<'_>, step: usize, act: &C, why: &str) -> Result<QuorumText, Fault> {
     let (code, head) = (C::CODE as u16, quorum::encoded(act));
-    let reason = format!("{}, step {step}: {why}", super::stage::subject(&stage.journal));
+    let mut reason = format!("{}, step {step}: {why}", super::stage::subject(&stage.journal));
+    reason.truncate(reason.floor_char_boundary(MAX_QUORUM_REASON));
     let mut socket = stage.appliance()?;
     let is_it = |p: &Proposal| !p.expired && (p.text.code, &p.text.head, &p.text.reason) == (code, &head, &reason);
     if let Some(waiting) = socket.call(None, &QuorumList {})?.proposals.into_iter().find(is_it) {

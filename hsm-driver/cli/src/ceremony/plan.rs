@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_example_is_a_plan() {
-        let plan = Plan::parse(Path::new("example"), EXAMPLE).ok().expect("it is");
+        let plan = Plan::parse(Path::new("example"), EXAMPLE).expect("it is");
         assert_eq!((plan.quorum, plan.custodians().count(), plan.operator()), (2, 3, "Lê Thị Hoa"));
         assert_eq!(plan.archive_before(plan.steps.len()), Some(Path::new("first.bak")));
         assert_eq!(plan.archive_before(1), None);

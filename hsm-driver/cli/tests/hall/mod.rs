@@ -109,7 +109,7 @@ impl Hall {
         let mut coloa = Command::new(env!("CARGO_BIN_EXE_coloa"));
         coloa.args(["ceremony", "run", "lễ"]).current_dir(self.site.dir.path()).env("LC_ALL", "C");
         let socket = self.socket.clone().unwrap_or_else(|| self.site.path("coload.sock"));
-        coloa.env("COLOA_ADMIN_SOCKET", socket);
+        coloa.env("COLOA_ADMIN_SOCKET", socket).env("SOFTHSM2_CONF", self.site.path("softhsm2.conf"));
         coloa.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -152,7 +152,7 @@ impl Hall {
     }
 
     /// `asked` is what is to be signed elsewhere.
-    fn answer(&self, line: &str, asked: &mut String, stdin: &mut ChildStdin) {
+    pub fn answer(&self, line: &str, asked: &mut String, stdin: &mut ChildStdin) {
         if line.contains("coloa quorum sign") || line.contains("coloa ceremony sign") {
             *asked = line.trim().to_owned();
         }

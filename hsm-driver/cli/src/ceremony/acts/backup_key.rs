@@ -17,6 +17,7 @@ use crate::secret;
 use coloa_wire::ErrorCode;
 use coloa_wire::command::{BackupKeyCreate, BackupKeyInfo, BackupKeyInfoReply, ShareHolder};
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 pub fn before(stage: &Stage<'_>) -> Result<Data, Fault> {
@@ -58,9 +59,8 @@ fn drawn(stage: &mut Stage<'_>, step: usize) -> Result<BackupKeyInfoReply, Fault
         None => {
             let why = match lost {
                 0 => stage.plan.title.clone(),
-                n => format!("{} (a share was lost: key {})", stage.plan.title, n.saturating_add(1)),
+                n => format!("a share was lost, key {}: {}", n.saturating_add(1), stage.plan.title),
             };
-            let why = why.chars().take(120).collect::<String>();
             by_quorum(stage, step, &BackupKeyCreate { threshold, holders: holders.clone() }, &why)?
         }
     };
@@ -118,6 +118,10 @@ fn give(
 ) -> Result<(), Fault> {
     let screen = stage.screen;
     let Some(folder) = folder else {
+        // A share that goes into a file by redirection would be everybody's.
+        if !(secret::can_ask() && std::io::stdout().is_terminal()) {
+            return Err(BackupTrouble::NoTerminal.into());
+        }
         return key::show_one(&mut stage.appliance()?, screen, info, index);
     };
     let path = key::path(folder, index);

@@ -79,8 +79,7 @@ pub fn destroy(stage: &mut Stage<'_>, step: usize, reason: &str) -> Result<Value
     let tokens = stage.appliance()?.call(None, &TokenList {})?.tokens;
     // It is gone when a quorum had it destroyed before an interruption: nobody else could.
     if tokens.iter().any(|t| t.partition == partition) {
-        let reason: String = reason.chars().take(60).collect();
-        by_quorum(stage, step, &PartitionDestroy { partition }, &reason)?;
+        by_quorum(stage, step, &PartitionDestroy { partition }, reason)?;
     }
     Ok(json!({ "label": label, "partition": id }))
 }
