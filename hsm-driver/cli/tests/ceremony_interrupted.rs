@@ -182,6 +182,31 @@ fn what_the_appliance_did_unheard_is_not_done_again() {
     is_whole(&hall);
 }
 
+/// R2, R3: a share that is lost after another one was handed out makes both void: a quorum draws another key, and the void
+/// share on An's medium is replaced.
+#[test]
+fn a_lost_share_makes_the_key_void_and_a_quorum_draws_another() {
+    let mut hall = Hall::new(STEPS);
+    let mut taken = 0;
+    let between = Between::new(&hall, move |code| {
+        taken += usize::from(code == CommandCode::BackupShareTake as u16);
+        code != CommandCode::BackupShareTake as u16 || taken != 2
+    });
+    hall.socket = Some(between.path.clone());
+    assert!(hall.stops().contains("closed the connection"));
+    let share = || fs::read_to_string(hall.site.path("an/share-1.txt")).unwrap();
+    let void = share();
+    hall.completes();
+    let lost = hall.notes("lost");
+    assert_eq!((lost.len(), &lost[0]["person"]), (1, &json!("Bình")));
+    assert_ne!(share(), void);
+    // Whoever votes the second time reads why.
+    let proposed = hall.notes("proposed");
+    assert_eq!((proposed.len(), hall.notes("approved").len(), hall.notes("key").len()), (2, 4, 2));
+    hall.socket = None;
+    is_whole(&hall);
+}
+
 /// R2, R17: a journal that was put back to an earlier state does not lead to anything being done once more.
 #[test]
 fn an_older_copy_of_the_journal_is_refused() {

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use coloa_crypto_native::Native;
 use coloa_engine::archive::{Outline, chunk_length};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -84,9 +84,23 @@ impl NewFile {
     pub fn keep(self) -> Result<(), Fault> {
         let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let kept = self.file.sync_all();
-        let kept = kept.and_then(|()| std::fs::hard_link(&self.beside, &self.path));
-        let kept = kept.and_then(|()| std::fs::remove_file(&self.beside));
+        let kept = kept.and_then(|()| self.put_in_place());
         kept.and_then(|()| File::open(folder)?.sync_all()).map_err(|e| Fault::file(&self.path, e))
+    }
+}
+
+impl NewFile {
+    /// A removable medium may have a file system without links; there it is moved, when nothing is at the path.
+    fn put_in_place(&self) -> std::io::Result<()> {
+        match std::fs::hard_link(&self.beside, &self.path) {
+            Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+                if self.path.symlink_metadata().is_ok() {
+                    return Err(ErrorKind::AlreadyExists.into());
+                }
+                std::fs::rename(&self.beside, &self.path)
+            }
+            linked => linked.and_then(|()| std::fs::remove_file(&self.beside)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::acts::vouch::write_certificates;
 use super::arguments::{Sign, signed_by};
 use super::gather::{carried, is_theirs, put};
 use super::journal::{Journal, What, data, sha256};
-use super::plan::{Person, Plan, Role};
+use super::plan::{Person, Plan, Role, is_hidden};
 use super::signature;
 use super::stage::{Stage, key_of, notes};
 use crate::arguments::SignedBy;
@@ -23,6 +23,7 @@ use coloa_wire::command::CUSTODIAN_KEY;
 use pkcs8::der::pem::{LineEnding, encode_string};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::Path;
 
 /// The statement's first line, which separates these signatures from those over acts.
@@ -31,8 +32,10 @@ pub const STATEMENT: &str = "statement.txt";
 pub const AUDIT: &str = "audit.cbor";
 /// How often a custodian may try to sign.
 const TRIES: usize = 3;
-/// Longer files are no statement, and no signature.
+/// Longer files are no statement.
 const MAX_STATEMENT: usize = 256 * 1024;
+/// Longer files are no signature.
+const MAX_SIGNATURE: u64 = 1024;
 /// What stands before the point in a SubjectPublicKeyInfo on P-384 (RFC 5480 §2).
 const SPKI: [u8; 23] = [
     0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
@@ -49,7 +52,7 @@ pub fn statement(plan: &Plan, journal: &Journal) -> Option<String> {
         ("title", plan.title.clone()),
         ("place", plan.place.clone()),
         ("device", concluded.text("serial").to_owned()),
-        ("device certificate", concluded.text("certificate").to_owned()),
+        ("device certificate", format!("SHA-256 {}", concluded.text("certificate_sha256"))),
         ("plan", format!("SHA-256 {plan_digest}")),
         ("journal", format!("{} records, the last of SHA-256 {}", concluded.number, hex(digest))),
         ("quorum", format!("{} of {}", plan.quorum, plan.custodians().count())),
@@ -76,7 +79,7 @@ pub fn close(stage: &mut Stage<'_>) -> Result<(), Fault> {
     let certificates = write_certificates(stage)?;
     if stage.journal.last(What::Concluded).is_none() {
         let serial = stage.journal.known_text("serial").unwrap_or_default().to_owned();
-        let said = json!({ "serial": serial, "certificate": check_value(&certificates.device) });
+        let said = json!({ "serial": serial, "certificate_sha256": hex(&sha256(&certificates.device)) });
         stage.journal.append(What::Concluded, None, &operator, data(said))?;
     }
     let text = statement(&stage.plan, &stage.journal).unwrap_or_default();
@@ -168,7 +171,9 @@ fn elsewhere(stage: &Stage<'_>, person: &Person, text: &str) -> Result<Option<Ve
         return Ok(None);
     }
     let file = folder.join("statement.sig");
-    std::fs::read(&file).map(Some).map_err(|e| Fault::file(&file, e))
+    let mut signature = Vec::new();
+    let read = std::fs::File::open(&file).and_then(|f| f.take(MAX_SIGNATURE).read_to_end(&mut signature));
+    read.map(|_| Some(signature)).map_err(|e| Fault::file(&file, e))
 }
 
 /// `coloa ceremony sign`: on a machine that never saw the appliance.
@@ -178,7 +183,7 @@ pub fn sign(screen: &Screen, asked: &Sign) -> Result<(), Fault> {
     let wrong =
         || Fault::file(file, screen.text("it is no statement of a ceremony", "không phải bản tuyên bố của buổi lễ"));
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    let shown = text.lines().all(|line| !line.chars().any(char::is_control));
+    let shown = text.lines().all(|line| !line.chars().any(is_hidden));
     if !text.starts_with(&format!("{DOMAIN}\n")) || text.len() > MAX_STATEMENT || !shown {
         return Err(wrong());
     }

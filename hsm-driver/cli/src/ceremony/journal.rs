@@ -5,6 +5,7 @@
 //! is not as it was written is an edit, and refused.
 
 use super::Trouble;
+use super::plan::is_hidden;
 use crate::fault::Fault;
 use crate::screen::hex;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -149,7 +150,8 @@ impl Journal {
         let number = self.next();
         let record: Record = serde_json::from_slice(line).map_err(|_| self.edited(number))?;
         let closed = self.records.last().is_some_and(|r| r.what == What::Closed);
-        if record.number != number || record.previous != self.head() || closed {
+        let shown = is_shown(&record.person) && record.data.values().all(is_plain);
+        if record.number != number || record.previous != self.head() || closed || !shown {
             return Err(self.edited(number));
         }
         self.records.push(record);
@@ -187,6 +189,7 @@ impl Journal {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis());
         let time = u64::try_from(time).unwrap_or(u64::MAX);
         let (number, previous) = (self.next(), self.head());
+        let data = data.into_iter().map(|(name, value)| (name, plain(value))).collect();
         let record = Record { number, previous, time, what, step, person: person.to_owned(), data };
         let mut line = serde_json::to_vec(&record).map_err(|e| fault(&e))?;
         let digest = sha256(&line);
@@ -232,6 +235,28 @@ impl Journal {
     /// The text of what is known.
     pub fn known_text(&self, name: &str) -> Option<&str> {
         self.known(name).and_then(Value::as_str)
+    }
+}
+
+fn is_shown(text: &str) -> bool {
+    !text.chars().any(is_hidden)
+}
+
+/// Whether a screen shows it as it is.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_shown(text),
+        Value::Array(list) => list.iter().all(is_plain),
+        Value::Object(map) => map.iter().all(|(name, value)| is_shown(name) && is_plain(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// The same as a screen shows it.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()),
+        other => other,
     }
 }
 
@@ -309,6 +334,20 @@ mod tests {
         let what: Vec<What> = journal.records.iter().map(|r| r.what).collect();
         assert_eq!((what, journal.torn), (vec![What::Opened, What::Begins, What::Resumed], 0));
         assert!(Journal::read(dir.path()).unwrap().append(What::Done, None, "Hoa", Data::new()).is_err());
+    }
+
+    /// Minutes go to terminals and printers: what would steer one is not written, and not read.
+    #[test]
+    fn a_record_holds_nothing_that_a_screen_hides() {
+        let (dir, bytes) = written();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal.append(What::Noted, None, "Hoa", data(json!({ "why": "a\nb\u{1b}[2J" }))).unwrap();
+        assert_eq!(journal.records.last().unwrap().text("why"), "a b [2J");
+        drop(journal);
+        assert!(said(dir.path()).starts_with("4 records"));
+        let text = String::from_utf8(bytes).unwrap().replace("rack-1", "\\u001b[2J");
+        fs::write(dir.path().join(NAME), text).unwrap();
+        assert!(said(dir.path()).contains("record 3 is not as it was written"), "{}", said(dir.path()));
     }
 
     #[test]

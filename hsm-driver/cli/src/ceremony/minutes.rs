@@ -5,6 +5,7 @@ use super::journal::{Journal, Record, What};
 use super::plan::{Plan, Role};
 use super::stage::{confirmed_plan, key_of};
 use super::verify::examine;
+use super::words;
 use crate::client::write;
 use crate::custodian::check_value;
 use crate::fault::Fault;
@@ -13,6 +14,8 @@ use crate::screen::{Screen, moment};
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// Columns of the text: a page on its side.
+const COLUMNS: u16 = 132;
 /// Where a person signs.
 const LINE: &str = "________________________";
 
@@ -26,7 +29,7 @@ pub fn write_out(screen: &Screen, dir: &Path, (html, out): (bool, Option<&Path>)
     let text = match (screen.is_json(), html) {
         (true, _) => format!("{}\n", document(&plan, &journal)),
         (false, true) => paper(screen, &plan, &journal).html(screen.text("en", "vi")),
-        (false, false) => paper(screen, &plan, &journal).text(),
+        (false, false) => paper(screen, &plan, &journal).text_within(Some(COLUMNS)),
     };
     let Some(out) = out else {
         print!("{text}");
@@ -74,11 +77,11 @@ fn whole(screen: &Screen, plan: &Plan, journal: &Journal) -> Section {
         (screen.text("Place", "Địa điểm"), plan.place.clone()),
         (screen.text("Begun", "Bắt đầu"), at(journal.opened())),
         (screen.text("Ended", "Kết thúc"), at(journal.last(What::Closed))),
-        (screen.text("Device", "Thiết bị"), known("label")),
+        (screen.text("Device", "Thiết bị"), known("device")),
         (screen.text("Serial number", "Số hiệu"), known("serial")),
         (
-            screen.text("Check value of the device's certificate", "Giá trị kiểm tra chứng thư thiết bị"),
-            concluded.map(|r| r.text("certificate").to_owned()).unwrap_or_default(),
+            screen.text("SHA-256 of the device's certificate", "SHA-256 chứng thư thiết bị"),
+            concluded.map(|r| r.text("certificate_sha256").to_owned()).unwrap_or_default(),
         ),
         (screen.text("Quorum", "Số phiếu cần"), format!("{} / {}", plan.quorum, plan.custodians().count())),
         (
@@ -120,11 +123,13 @@ fn people(screen: &Screen, plan: &Plan, journal: &Journal) -> Section {
 fn steps(screen: &Screen, plan: &Plan, journal: &Journal) -> Section {
     let time =
         |step, what| journal.of_step(step).rev().find(|r| r.what == what).map(|r| moment(r.time)).unwrap_or_default();
-    let result = |step| journal.of_step(step).rev().find(|r| r.what == What::Done).map(values).unwrap_or_default();
+    let result = |step| {
+        journal.of_step(step).rev().find(|r| r.what == What::Done).map(|r| words::values(screen, r)).unwrap_or_default()
+    };
     let row = |(step, asked): (usize, &super::plan::Step)| {
         vec![
             step.to_string(),
-            act_words(screen, asked.name()).to_owned(),
+            words::act(screen, asked.name()).to_owned(),
             time(step, What::Begins),
             time(step, What::Done),
             result(step),
@@ -140,29 +145,18 @@ fn steps(screen: &Screen, plan: &Plan, journal: &Journal) -> Section {
     Section::new(screen.text("Steps", "Các bước"), &header, (1..).zip(&plan.steps).map(row).collect())
 }
 
-fn act_words<'a>(screen: &'a Screen, act: &'a str) -> &'a str {
-    match act {
-        "initialise" => screen.text("initialise the device", "khởi tạo thiết bị"),
-        "custodians" => screen.text("name the custodians", "chỉ định người giữ khóa"),
-        "backup-key" => {
-            screen.text("draw the master backup key, hand out its shares", "tạo khóa sao lưu chủ, giao các mảnh")
-        }
-        "partition" => screen.text("make a partition", "tạo phân vùng"),
-        "destroy-partition" => screen.text("destroy a partition", "tiêu hủy phân vùng"),
-        "backup" => screen.text("back up", "sao lưu"),
-        "check-shares" => screen.text("check the shares", "kiểm tra các mảnh"),
-        "certificates" => screen.text("compare the device's certificate", "so chứng thư thiết bị"),
-        "checkpoint" => screen.text("have the audit log signed", "ký nhật ký kiểm toán"),
-        "observe" => screen.text("observe", "quan sát"),
-        other => other,
-    }
-}
-
 /// Everything that happened, record by record.
 fn course(screen: &Screen, journal: &Journal) -> Section {
     let row = |r: &Record| {
         let step = r.step.map(|n| n.to_string()).unwrap_or_default();
-        vec![r.number.to_string(), moment(r.time), step, r.person.clone(), happened(screen, r).to_owned(), values(r)]
+        vec![
+            r.number.to_string(),
+            moment(r.time),
+            step,
+            r.person.clone(),
+            words::happened(screen, r).to_owned(),
+            words::values(screen, r),
+        ]
     };
     let header = [
         screen.text("Record", "Bản ghi"),
@@ -173,51 +167,6 @@ fn course(screen: &Screen, journal: &Journal) -> Section {
         screen.text("With", "Nội dung"),
     ];
     Section::new(screen.text("Course", "Diễn biến"), &header, journal.records.iter().map(row).collect())
-}
-
-fn happened<'a>(screen: &'a Screen, record: &'a Record) -> &'a str {
-    match record.what {
-        What::Opened => screen.text("opened", "mở"),
-        What::Confirmed => screen.text("confirms the plan", "xác nhận kế hoạch"),
-        What::Resumed => screen.text("goes on after an interruption", "tiếp tục sau gián đoạn"),
-        What::Begins => screen.text("begins", "bắt đầu"),
-        What::Done => screen.text("done", "xong"),
-        What::Concluded => screen.text("every step is done", "xong mọi bước"),
-        What::Signed => screen.text("signs the statement", "ký bản tuyên bố"),
-        What::Closed => screen.text("the device signs its log", "thiết bị ký nhật ký"),
-        What::Noted => noted(screen, record.text("kind")),
-    }
-}
-
-fn noted<'a>(screen: &'a Screen, kind: &'a str) -> &'a str {
-    match kind {
-        "differs" => screen.text("a check value differs", "giá trị kiểm tra không trùng"),
-        "compared" => screen.text("compares a check value", "so giá trị kiểm tra"),
-        "observed" => screen.text("observes", "quan sát"),
-        "failed" => screen.text("failed", "không thành"),
-        "proposed" => screen.text("proposes to the quorum", "đề xuất lấy phiếu"),
-        "approved" => screen.text("approves", "chấp thuận"),
-        "rejected" => screen.text("rejects", "bác"),
-        "absent" => screen.text("is absent", "vắng"),
-        "key" => screen.text("the backup key is drawn", "khóa sao lưu được tạo"),
-        "share" => screen.text("gets a share", "nhận mảnh khóa"),
-        "lost" => screen.text("a share is lost: the key is void", "mất một mảnh: khóa bị bỏ"),
-        "share-right" => screen.text("shows the right share", "đưa đúng mảnh"),
-        "share-wrong" => screen.text("shows a wrong share", "đưa sai mảnh"),
-        "device" => screen.text("the device", "thiết bị"),
-        other => other,
-    }
-}
-
-/// What a record holds, in a line.
-fn values(record: &Record) -> String {
-    let plain = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let told =
-        record.data.iter().filter(|(name, _)| !["kind", "act", "keys", "signature", "there"].contains(&name.as_str()));
-    told.map(|(name, value)| format!("{name}: {}", plain(value))).collect::<Vec<_>>().join("; ")
 }
 
 /// Lines to sign on, and what stands for them in the folder.

@@ -20,6 +20,7 @@ mod stage;
 mod status;
 mod trouble;
 mod verify;
+mod words;
 
 pub use trouble::Trouble;
 

@@ -263,9 +263,14 @@ impl Person {
     }
 }
 
+/// What a screen does not show as it is: control characters, and those that turn the direction of writing (UAX #9 §2).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// One line of text: what is shown to who signs is what is in the plan.
 fn line(what: &str, text: &str) -> Result<(), String> {
-    let fits = !text.trim().is_empty() && text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
+    let fits = !text.trim().is_empty() && text.len() <= MAX_TEXT && !text.chars().any(is_hidden);
     if fits { Ok(()) } else { Err(format!("{what} is one line of at most {MAX_TEXT} bytes, and not empty")) }
 }
 
@@ -310,5 +315,7 @@ mod tests {
         assert!(refused(&format!("{EXAMPLE}\n[[step]]\nact = \"initialise\"\nlabel = \"x\"\n")).contains("first step"));
         assert!(refused(&format!("{EXAMPLE}\n[[step]]\nact = \"format-disk\"\n")).contains("format-disk"));
         assert!(refused(&EXAMPLE.replacen("place = ", "weather = ", 1)).contains("weather"));
+        // What people read is what is there.
+        assert!(refused(&EXAMPLE.replacen("Hà Nội", "\u{202e}Hà Nội", 1)).contains("one line"));
     }
 }

@@ -119,7 +119,7 @@ impl<'a> Stage<'a> {
             self.say("It differs.", "Không trùng.");
             // What is no check value could be a secret that was typed at the wrong prompt.
             let is_one = bare(&typed).len() == bare(value).len() && bare(&typed).bytes().all(|b| b.is_ascii_hexdigit());
-            let typed = is_one.then_some(typed);
+            let typed = is_one.then(|| bare(&typed));
             let said = json!({ "kind": "differs", "subject": subject, "typed": typed, "here": value });
             self.journal.append(What::Noted, step, person, data(said))?;
         }
@@ -136,7 +136,7 @@ impl<'a> Stage<'a> {
         let info = self.any_appliance()?.1;
         let operator = self.plan.operator().to_owned();
         let said = json!({
-            "kind": "device", "serial": info.serial, "label": info.label, "version": info.version,
+            "kind": "device", "serial": info.serial, "device": info.label, "version": info.version,
             "audit_from": info.audit_records,
         });
         self.journal.append(What::Noted, None, &operator, data(said))
@@ -224,6 +224,10 @@ impl<'a> Stage<'a> {
         let file = self.path(Path::new(PLAN));
         let value = check_value(&std::fs::read(&file).map_err(|e| Fault::file(&file, e))?);
         let names: Vec<String> = self.plan.people.iter().map(|p| p.name.clone()).collect();
+        self.say(
+            "Each participant confirms the plan: `coloa ceremony plan FILE`, on a machine and from a copy of their own, shows its check value.",
+            "Từng người xác nhận kế hoạch: `coloa ceremony plan FILE` trên máy và bản của chính mình cho giá trị kiểm tra.",
+        );
         for name in names {
             let confirmed = |r: &super::journal::Record| r.what == What::Confirmed && r.person == name;
             if self.journal.records.iter().any(confirmed) {

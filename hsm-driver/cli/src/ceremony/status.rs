@@ -3,6 +3,7 @@
 use super::journal::{Journal, What};
 use super::plan::Plan;
 use super::stage::confirmed_plan;
+use super::words;
 use crate::fault::Fault;
 use crate::screen::{Screen, moment};
 use serde_json::json;
@@ -54,7 +55,7 @@ pub fn report(screen: &Screen, dir: &Path, plan: &Plan, journal: &Journal) -> Re
         screen.text("At", "Lúc"),
     ];
     let row = |(n, step): (usize, &super::plan::Step)| {
-        vec![n.to_string(), step.name().to_owned(), word(n).1.to_owned(), time(n)]
+        vec![n.to_string(), words::act(screen, step.name()).to_owned(), word(n).1.to_owned(), time(n)]
     };
     screen.rows(&document, &header, (1..).zip(&plan.steps).map(row).collect());
     let state = match closed {

@@ -29,12 +29,13 @@ pub struct Verified {
 pub fn verify(screen: &Screen, dir: &Path, trusted: Option<&Path>) -> Result<(), Fault> {
     let found = examine(screen, dir, trusted)?;
     let serial = found.journal.known_text("serial").unwrap_or_default().to_owned();
-    let certificate = found.journal.last(What::Concluded).map(|r| r.text("certificate").to_owned()).unwrap_or_default();
+    let certificate =
+        found.journal.last(What::Concluded).map(|r| r.text("certificate_sha256").to_owned()).unwrap_or_default();
     let vouched = match trusted {
         Some(_) => screen.text("the certificate that was given", "chứng thư được đưa"),
         None => screen.text(
-            "the certificate in the folder: compare its check value with the printed minutes",
-            "chứng thư trong thư mục: so giá trị kiểm tra với biên bản đã in",
+            "the certificate in the folder: compare its SHA-256 with the printed minutes",
+            "chứng thư trong thư mục: so SHA-256 với biên bản đã in",
         ),
     };
     screen.facts(
@@ -55,8 +56,9 @@ pub fn verify(screen: &Screen, dir: &Path, trusted: Option<&Path>) -> Result<(),
                 format!("{} ({} / {})", found.signed.join(", "), found.signed.len(), found.plan.quorum),
             ),
             (screen.text("Device", "Thiết bị"), serial),
+            (screen.text("Clock set back", "Đồng hồ lùi"), stepped(screen, &found.journal)),
             (screen.text("The device signed at", "Thiết bị ký lúc"), moment(found.time)),
-            (screen.text("Check value of its certificate", "Giá trị kiểm tra chứng thư"), certificate),
+            (screen.text("SHA-256 of its certificate", "SHA-256 chứng thư của nó"), certificate),
             (screen.text("Trusted by", "Tin theo"), vouched.to_owned()),
         ],
     );
@@ -66,6 +68,13 @@ pub fn verify(screen: &Screen, dir: &Path, trusted: Option<&Path>) -> Result<(),
         openssl(&found)
     ));
     Ok(())
+}
+
+/// The records before which the clock of the ceremony's machine went back.
+fn stepped(screen: &Screen, journal: &Journal) -> String {
+    let pairs = journal.records.iter().zip(journal.records.iter().skip(1));
+    let back: Vec<String> = pairs.filter(|(a, b)| b.time < a.time).map(|(_, b)| format!("#{}", b.number)).collect();
+    if back.is_empty() { screen.text("never", "không").to_owned() } else { back.join(" ") }
 }
 
 /// How others check it, without this program.
@@ -166,7 +175,7 @@ fn device(
     let serial = seal.checkpoint.text.serial.as_str();
     let concluded = journal.last(What::Concluded);
     let same = journal.known_text("serial") == Some(serial)
-        && concluded.is_some_and(|r| r.text("certificate") == check_value(&seal.device));
+        && concluded.is_some_and(|r| r.text("certificate_sha256") == hex(&sha256(&seal.device)));
     let places: Option<Vec<usize>> =
         notes(&records, journal).iter().map(|(_, digest)| place(journal, digest)).collect();
     let last = journal.records.len().checked_sub(2);

@@ -25,11 +25,19 @@ impl Section {
 
 impl Paper {
     pub fn text(&self) -> String {
+        self.text_within(None)
+    }
+
+    /// In so many columns, for a printer.
+    pub fn text_within(&self, columns: Option<u16>) -> String {
         let mut out = format!("{}\n", self.title);
         for section in &self.sections {
             let mut table = Table::new();
             table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
             table.set_header(section.header.clone());
+            if let Some(columns) = columns {
+                table.set_width(columns);
+            }
             table.add_rows(section.rows.clone());
             // Writing to a `String` cannot fail.
             let _ = write!(out, "\n{}\n{table}\n", section.title);

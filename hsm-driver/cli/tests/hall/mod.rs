@@ -156,6 +156,9 @@ impl Hall {
         if line.contains("coloa quorum sign") || line.contains("coloa ceremony sign") {
             *asked = line.trim().to_owned();
         }
+        if line.starts_with("The share is not on it") {
+            *asked = "lost".into();
+        }
         let Some(word) = self.word(line, asked) else { return };
         // It may have been killed.
         let _ = writeln!(stdin, "{word}");
@@ -176,6 +179,9 @@ impl Hall {
         if line.starts_with("Type \"back\"") {
             self.sign_elsewhere(asked);
             return Some("back".into());
+        }
+        if line.contains("left the appliance") && asked == "lost" {
+            return Some("lost".into());
         }
         let words = ["approve", "sign", "ready", "lost", "done"];
         let quoted = words.into_iter().find(|word| line.contains(&format!("ype \"{word}\"")));

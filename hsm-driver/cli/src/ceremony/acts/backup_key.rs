@@ -5,7 +5,7 @@
 //! quorum is asked for another one, openly. A key that this ceremony did not make is never taken for it.
 
 use crate::backup::archive::NewFile;
-use crate::backup::{Trouble as BackupTrouble, key, restore};
+use crate::backup::{Trouble as BackupTrouble, key, paper, restore};
 use crate::ceremony::Trouble;
 use crate::ceremony::gather::by_quorum;
 use crate::ceremony::journal::Data;
@@ -17,8 +17,12 @@ use crate::secret;
 use coloa_wire::ErrorCode;
 use coloa_wire::command::{BackupKeyCreate, BackupKeyInfo, BackupKeyInfoReply, ShareHolder};
 use serde_json::{Value, json};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// How often a holder may look for a share.
+const TRIES: usize = 3;
 
 pub fn before(stage: &Stage<'_>) -> Result<Data, Fault> {
     if stage.plan.custodians().any(|p| p.share.is_none()) && !secret::can_ask() {
@@ -51,9 +55,8 @@ fn present(stage: &Stage<'_>) -> Result<Option<BackupKeyInfoReply>, Fault> {
 fn drawn(stage: &mut Stage<'_>, step: usize) -> Result<BackupKeyInfoReply, Fault> {
     let holders: Vec<String> = stage.plan.custodians().map(|p| p.name.clone()).collect();
     let threshold = u8::try_from(stage.plan.quorum).unwrap_or(u8::MAX);
-    let void = |key: &str| stage.journal.of_step(step).any(|r| r.is_note("lost") && r.text("key") == key);
-    let found = present(stage)?.filter(|info| !void(&hex(&info.key)));
-    let lost = stage.journal.of_step(step).filter(|r| r.is_note("lost")).count();
+    let found = present(stage)?.filter(|info| void(stage, step).all(|key| key != hex(&info.key)));
+    let lost = void(stage, step).count();
     let info = match found {
         Some(info) => info,
         None => {
@@ -76,6 +79,11 @@ fn drawn(stage: &mut Stage<'_>, step: usize) -> Result<BackupKeyInfoReply, Fault
     Ok(info)
 }
 
+/// Keys of which a share was lost.
+fn void(stage: &Stage<'_>, step: usize) -> impl Iterator<Item = String> {
+    stage.journal.of_step(step).filter(|r| r.is_note("lost")).map(|r| r.text("key").to_owned())
+}
+
 /// Hands out what nobody has; `false` when a share was lost.
 fn hand_out(stage: &mut Stage<'_>, step: usize, info: &BackupKeyInfoReply) -> Result<bool, Fault> {
     let key = hex(&info.key);
@@ -88,8 +96,8 @@ fn hand_out(stage: &mut Stage<'_>, step: usize, info: &BackupKeyInfoReply) -> Re
         }
         let folder = folder_of(stage, &holder.name);
         let there = match holder.taken {
-            true => is_there(stage, holder, folder.as_deref(), index)?,
-            false => give(stage, info, (index, &holder.name), folder.as_deref()).map(|()| true)?,
+            true => is_there(stage, holder, folder.as_deref(), (index, &key))?,
+            false => give(stage, step, info, (index, &holder.name), folder.as_deref()).map(|()| true)?,
         };
         if !there {
             stage.note(step, &holder.name, json!({ "kind": "lost", "key": key }))?;
@@ -112,11 +120,19 @@ fn folder_of(stage: &Stage<'_>, name: &str) -> Option<PathBuf> {
 /// The place for a share is there before the share leaves the device.
 fn give(
     stage: &Stage<'_>,
+    step: usize,
     info: &BackupKeyInfoReply,
     (index, name): (usize, &str),
     folder: Option<&Path>,
 ) -> Result<(), Fault> {
     let screen = stage.screen;
+    let void: Vec<String> = void(stage, step).collect();
+    if !void.is_empty() {
+        stage.say(
+            "A share that was handed out before is void: destroy it.",
+            "Mảnh đã giao trước đó không còn giá trị: hãy hủy.",
+        );
+    }
     let Some(folder) = folder else {
         // A share that goes into a file by redirection would be everybody's.
         if !(secret::can_ask() && std::io::stdout().is_terminal()) {
@@ -129,6 +145,9 @@ fn give(
     stage.choose(&format!("{name} {ask} ({})", folder.display()), &["ready"])?;
     // What an interruption left there is empty: a whole one was taken up before.
     let _ = std::fs::remove_file(part(&path));
+    if void.iter().any(|key| names(&path, key)) {
+        std::fs::remove_file(&path).map_err(|e| Fault::file(&path, e))?;
+    }
     let mut file = NewFile::create(&path)?;
     let share = key::take(&mut stage.appliance()?, screen, info, index)?;
     file.write(share.as_bytes())?;
@@ -138,21 +157,51 @@ fn give(
 }
 
 /// Whether a share that left the appliance before an interruption has reached its holder.
-fn is_there(stage: &Stage<'_>, holder: &ShareHolder, folder: Option<&Path>, index: usize) -> Result<bool, Fault> {
+fn is_there(
+    stage: &Stage<'_>,
+    holder: &ShareHolder,
+    folder: Option<&Path>,
+    (index, key): (usize, &str),
+) -> Result<bool, Fault> {
     let screen = stage.screen;
-    if let Some(folder) = folder {
-        let path = key::path(folder, index);
+    let Some(folder) = folder else { return was_written_down(stage, holder) };
+    let path = key::path(folder, index);
+    let whole = |path: &Path| names(path, key) && restore::read(screen, Some(path)).is_ok();
+    let ask = screen.text(
+        "your share left the appliance before the interruption. Put the medium in and type \"ready\"; or \"lost\".",
+        "mảnh của bạn đã rời thiết bị trước khi gián đoạn. Đưa phương tiện vào và gõ \"ready\"; hoặc \"lost\" nếu mất.",
+    );
+    for _ in 0..TRIES {
+        if stage.choose(&format!("{}: {ask} ({})", holder.name, folder.display()), &["ready", "lost"])? == "lost" {
+            return Ok(false);
+        }
         // Written, but not yet moved to its place.
-        if !path.exists() && restore::read(screen, Some(&part(&path))).is_ok() {
+        if !whole(&path) && whole(&part(&path)) {
             std::fs::rename(part(&path), &path).map_err(|e| Fault::file(&path, e))?;
         }
-        return Ok(restore::read(screen, Some(&path)).is_ok());
+        if whole(&path) {
+            return Ok(true);
+        }
+        stage.say("The share is not on it.", "Mảnh khóa không có ở đó.");
     }
+    Err(Fault::file(&path, screen.text("the share is not there", "không có mảnh khóa ở đó")))
+}
+
+fn was_written_down(stage: &Stage<'_>, holder: &ShareHolder) -> Result<bool, Fault> {
+    let screen = stage.screen;
     let ask = screen.text(
         "your share left the appliance before the interruption. Type \"have\" if you wrote it all down, \"lost\" if not.",
         "mảnh của bạn đã rời thiết bị trước khi gián đoạn. Gõ \"have\" nếu đã chép đủ, \"lost\" nếu chưa.",
     );
     Ok(stage.choose(&format!("{}: {ask}", holder.name), &["have", "lost"])? == "have")
+}
+
+/// Whether a file is a share of this key, as it says itself.
+fn names(path: &Path, key: &str) -> bool {
+    let mut text = Zeroizing::new(String::with_capacity(paper::MAX_TEXT));
+    let most = u64::try_from(paper::MAX_TEXT).unwrap_or(u64::MAX);
+    let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text));
+    read.is_ok() && text.lines().any(|line| line.contains(key))
 }
 
 /// The name of a file before it is whole.

@@ -24,5 +24,5 @@ pub fn act(stage: &Stage<'_>, label: &str) -> Result<Value, Fault> {
     if info.label != label {
         return Err(Trouble::NotNew.into());
     }
-    Ok(json!({ "label": info.label, "serial": info.serial, "version": info.version, "audit_from": 1 }))
+    Ok(json!({ "device": info.label, "serial": info.serial, "version": info.version, "audit_from": 1 }))
 }

@@ -14,6 +14,7 @@ use super::journal::{Data, What, data};
 use super::plan::Step;
 use super::stage::Stage;
 use super::status::{Reached, reached};
+use super::words;
 use crate::fault::Fault;
 use coloa_wire::error::Language;
 use serde_json::json;
@@ -43,7 +44,7 @@ pub fn take(stage: &mut Stage<'_>, step: usize) -> Result<(), Fault> {
 }
 
 fn announce(stage: &Stage<'_>, (step, asked): (usize, &Step), state: Reached) {
-    let name = asked.name();
+    let name = words::act(stage.screen, asked.name());
     let count = stage.plan.steps.len();
     let begun = match state {
         Reached::Begun => {

@@ -1,5 +1,6 @@
 //! Somebody looks at something with their own eyes, and says so.
 
+use crate::ceremony::plan::is_hidden;
 use crate::ceremony::stage::Stage;
 use crate::fault::Fault;
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ fn ask(stage: &Stage<'_>, (by, says, answer): (&str, &str, bool)) -> Result<Stri
     }
     let how = stage.screen.text("Type what you see.", "Gõ điều bạn thấy.");
     loop {
-        let typed: String = stage.ask(&format!("{prompt} {how}"))?.chars().filter(|c| !c.is_control()).collect();
+        let typed: String = stage.ask(&format!("{prompt} {how}"))?.chars().filter(|c| !is_hidden(*c)).collect();
         if (1..=MAX_ANSWER).contains(&typed.len()) {
             return Ok(typed);
         }

@@ -31,7 +31,7 @@ pub fn certificates(stage: &mut Stage<'_>, step: usize, by: &str) -> Result<Valu
     let subject = stage.screen.text("the device's certificate", "chứng thư thiết bị").to_owned();
     stage.compare(Some(step), by, &subject, &check)?;
     stage.note(step, by, json!({ "kind": "compared", "subject": "certificate", "check": check }))?;
-    Ok(json!({ "device": check, "audit": check_value(&all.audit) }))
+    Ok(json!({ "certificate": check, "audit_certificate": check_value(&all.audit) }))
 }
 
 pub fn checkpoint(stage: &Stage<'_>, out: &Path) -> Result<Value, Fault> {
