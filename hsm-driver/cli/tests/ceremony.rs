@@ -5,6 +5,8 @@
 mod hall;
 mod site;
 
+use coloa_wire::CommandCode;
+use hall::between::Between;
 use hall::{Hall, STEPS, files, plan};
 use serde_json::json;
 use site::Site;
@@ -342,4 +344,55 @@ fn a_later_ceremony_destroys_a_partition_by_a_quorum() {
     // The first one's folder does not pass for the second's.
     fs::copy(hall.site.path("first/audit.cbor"), hall.path("audit.cbor")).unwrap();
     assert!(hall.verify_fails().contains("device's log"));
+}
+
+/// R2, R3, R20: the second device comes up from the first one's archive with the shares of a quorum, and is governed by the same
+/// custodians; the witness compares with the first minutes.
+#[test]
+fn a_second_device_is_restored_with_a_quorum_of_shares() {
+    let first = Hall::new(STEPS);
+    first.completes();
+    let made = first.site.does(&["backup", "show", "lễ/first.bak"]);
+    let site = Site::new();
+    for folder in ["an", "binh", "medium"] {
+        fs::create_dir(site.path(folder)).unwrap();
+    }
+    let carried = ["pass", "an.key", "an.key.pub", "binh.key", "binh.key.pub", "chi.key", "chi.key.pub"];
+    let shares = ["an/share-1.txt", "binh/share-2.txt", "medium/share-3.txt", "lễ/first.bak"];
+    for name in carried.into_iter().chain(shares) {
+        fs::copy(first.site.path(name), site.path(name.trim_start_matches("lễ/"))).unwrap();
+    }
+    let steps = "[[step]]\nact = \"initialise\"\nlabel = \"court-hsm-2\"\n\
+                 [[step]]\nact = \"restore\"\narchives = [\"../first.bak\"]\nby = \"Dũng\"\n";
+    fs::write(site.path("plan.toml"), plan(steps)).unwrap();
+    site.does(&["ceremony", "new", "--plan", "plan.toml", "--dir", "lễ"]);
+    let check = made["check"].as_str().unwrap().to_owned();
+    let instead = vec![("Dũng: check value of the archive", check)];
+    let mut hall = Hall { site, absent: vec!["Bình", "Chi"], instead, socket: None };
+    assert!(hall.stops().contains("1 of the 2 custodians"));
+    assert_eq!(hall.site.does(&["partition", "list"]), json!([]));
+    // An altered share is named before the device has it.
+    let share = hall.site.path("binh/share-2.txt");
+    let right = fs::read_to_string(&share).unwrap();
+    fs::copy(hall.site.path("an/share-1.txt"), &share).unwrap();
+    hall.absent = vec!["Chi"];
+    assert!(hall.stops().contains("the answer of Bình"));
+    fs::write(&share, right).unwrap();
+    // It is restored, and `coloa` never hears of it: no share is asked for again.
+    let mut heard = false;
+    let between = Between::new(&hall, move |code| {
+        let lost = code == CommandCode::BackupRestoreFinish as u16 && !heard;
+        heard |= lost;
+        !lost
+    });
+    hall.socket = Some(between.path);
+    assert!(hall.stops().contains("closed the connection"));
+    let shown = hall.notes("share-right").len();
+    hall.completes();
+    assert_eq!(hall.notes("share-right").len(), shown);
+    assert_eq!(hall.site.does(&["partition", "list"])[0]["label"], "court");
+    assert_eq!(hall.site.does(&["status"])["custodians"], json!(["An", "Bình", "Chi"]));
+    assert_eq!(hall.verify()["signed"], json!(["An", "Bình"]));
+    let done = hall.notes("done");
+    assert_eq!((&done[1]["data"]["check"], &done[1]["data"]["partitions"]), (&made["check"], &json!(["court"])));
 }

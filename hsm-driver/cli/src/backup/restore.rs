@@ -51,7 +51,7 @@ pub fn give_one(socket: &mut AdminSocket, screen: &Screen, share: Option<&Path>)
     Ok(())
 }
 
-fn begin(socket: &mut AdminSocket, chain: &[Archive], verify_only: bool) -> Result<BackupRestoreBeginReply, Fault> {
+pub fn begin(socket: &mut AdminSocket, chain: &[Archive], verify_only: bool) -> Result<BackupRestoreBeginReply, Fault> {
     let header = chain.first().map(Archive::header).unwrap_or_default();
     socket.call_with(&BackupRestoreBegin { verify_only }, header)
 }
@@ -100,7 +100,7 @@ fn give_all(
     Ok(())
 }
 
-fn give(socket: &mut AdminSocket, share: ShareBytes) -> Result<BackupShareGiveReply, Fault> {
+pub fn give(socket: &mut AdminSocket, share: ShareBytes) -> Result<BackupShareGiveReply, Fault> {
     let reply = socket.call(None, &BackupShareGive { share })?;
     match reply.verdict {
         ShareVerdict::Accepted => Ok(reply),
@@ -147,7 +147,11 @@ fn typed(screen: &Screen) -> Result<ShareBytes, Fault> {
 }
 
 /// Gives every chunk and ends it; nothing is visible before.
-fn take_in(socket: &mut AdminSocket, screen: &Screen, chain: &[Archive]) -> Result<BackupRestoreFinishReply, Fault> {
+pub fn take_in(
+    socket: &mut AdminSocket,
+    screen: &Screen,
+    chain: &[Archive],
+) -> Result<BackupRestoreFinishReply, Fault> {
     let records = chain.iter().map(|a| a.outline.footer.puts.saturating_add(a.outline.footer.deletions)).sum();
     let progress = Progress::new(screen, screen.text("Reading", "Đang đọc"));
     for (nth, archive) in chain.iter().enumerate() {

@@ -90,6 +90,8 @@ pub enum Step {
     Backup { out: PathBuf },
     /// Each custodian shows that the share opens the last archive.
     CheckShares {},
+    /// Restores archives into a new device with custodians' shares; a witness compares their check value with the first minutes.
+    Restore { archives: Vec<PathBuf>, by: String },
     /// Writes the device's certificates; a witness compares their check value on another machine.
     Certificates { by: String },
     /// Has the device sign the present end of its audit log.
@@ -132,6 +134,7 @@ impl Step {
             Step::DestroyPartition { .. } => "destroy-partition",
             Step::Backup { .. } => "backup",
             Step::CheckShares {} => "check-shares",
+            Step::Restore { .. } => "restore",
             Step::Certificates { .. } => "certificates",
             Step::Checkpoint { .. } => "checkpoint",
             Step::Observe { .. } => "observe",
@@ -202,6 +205,7 @@ impl Plan {
         let once = |is_it: fn(&Step) -> bool| self.steps.iter().filter(|s| is_it(s)).count() == 1;
         let is_custodians = |s: &Step| matches!(s, Step::Custodians {});
         let is_key = |s: &Step| matches!(s, Step::BackupKey {});
+        let is_restore = |s: &Step| matches!(s, Step::Restore { .. });
         match step {
             Step::Initialise { label } if number == 1 => line("label", label),
             Step::Initialise { .. } => Err("it can only be the first step".into()),
@@ -218,7 +222,12 @@ impl Plan {
             }
             Step::Partition { label, .. } => line("label", label),
             Step::CheckShares {} if self.archive_before(number).is_none() => Err("it comes after a backup".into()),
-            Step::Certificates { by } => self.is_present(by),
+            Step::Restore { archives, .. } if archives.is_empty() => Err("it names no archive".into()),
+            // The custodians, the key and the partitions come from the archive.
+            Step::Restore { .. } if self.has_step(is_custodians) || self.has_step(is_key) || !once(is_restore) => {
+                Err("it brings the custodians and the backup key with it, once".into())
+            }
+            Step::Restore { by, .. } | Step::Certificates { by } => self.is_present(by),
             Step::Observe { by, says, .. } => self.is_present(by).and_then(|()| line("says", says)),
             Step::Custodians {} | Step::BackupKey {} | Step::Backup { .. } => Ok(()),
             Step::CheckShares {} | Step::Checkpoint { .. } => Ok(()),

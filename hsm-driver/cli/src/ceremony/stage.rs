@@ -169,7 +169,10 @@ impl<'a> Stage<'a> {
     /// Whether the custodians must be the device's by now.
     fn are_named(&self) -> bool {
         let steps = (1..).zip(&self.plan.steps);
-        let naming = steps.filter(|(_, step)| matches!(step, Step::Custodians {})).map(|(number, _)| number).next();
+        let naming = steps
+            .filter(|(_, step)| matches!(step, Step::Custodians {} | Step::Restore { .. }))
+            .map(|(number, _)| number)
+            .next();
         naming.is_none_or(|number| self.journal.has(number, What::Done))
     }
 

@@ -1,6 +1,8 @@
 //! The hall of a ceremony: a real `coload`, a plan, custodians with their keys, and people who answer what they are asked.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod between;
+
 use crate::site::Site;
 use serde_json::Value;
 use std::fs;

@@ -2,7 +2,7 @@
 //! digests in the archive's header, a wrong one is named and not used, and none is joined with another.
 
 use crate::backup::archive::Archive;
-use crate::backup::{create, key, restore};
+use crate::backup::{Trouble as BackupTrouble, create, key, restore};
 use crate::ceremony::Trouble;
 use crate::ceremony::journal::Data;
 use crate::ceremony::plan::Person;
@@ -10,7 +10,7 @@ use crate::ceremony::stage::Stage;
 use crate::fault::Fault;
 use crate::screen::hex;
 use coloa_crypto_native::Native;
-use coloa_wire::command::ShareVerdict;
+use coloa_wire::command::{ShareBytes, ShareVerdict};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -56,7 +56,7 @@ pub fn check_shares(stage: &mut Stage<'_>, step: usize) -> Result<Value, Fault> 
         if stage.journal.of_step(step).any(|r| r.is_note("share-right") && r.person == name) {
             continue;
         }
-        check_one(stage, step, &archive, &name)?;
+        show(stage, step, &archive, &name)?;
     }
     let right = stage.journal.of_step(step).filter(|r| r.is_note("share-right")).count();
     if u32::try_from(right).unwrap_or(u32::MAX) < stage.plan.quorum {
@@ -65,14 +65,18 @@ pub fn check_shares(stage: &mut Stage<'_>, step: usize) -> Result<Value, Fault> 
     Ok(json!({ "right": right, "digest": hex(&archive.outline.digest) }))
 }
 
-/// One holder shows one share.
-fn check_one(stage: &mut Stage<'_>, step: usize, archive: &Archive, name: &str) -> Result<(), Fault> {
+/// A holder shows the right share, in some tries; `None` when the holder is not there. What is shown is recorded.
+pub fn show(stage: &mut Stage<'_>, step: usize, archive: &Archive, name: &str) -> Result<Option<ShareBytes>, Fault> {
     for _ in 0..TRIES {
-        let Some(verdict) = judged(stage, archive, name)? else {
-            return stage.note(step, name, json!({ "kind": "absent" }));
+        let Some(judged) = judged(stage, archive, name)? else {
+            stage.note(step, name, json!({ "kind": "absent" }))?;
+            return Ok(None);
         };
-        match verdict {
-            Ok(()) => return stage.note(step, name, json!({ "kind": "share-right" })),
+        match judged {
+            Ok(share) => {
+                stage.note(step, name, json!({ "kind": "share-right" }))?;
+                return Ok(Some(share));
+            }
             Err(fault) => {
                 stage.screen.fault(&fault);
                 let why = fault.words(coloa_wire::error::Language::English);
@@ -84,8 +88,8 @@ fn check_one(stage: &mut Stage<'_>, step: usize, archive: &Archive, name: &str) 
     Err(Trouble::Answer { person: name.to_owned(), why }.into())
 }
 
-/// What is said of the share that is shown; `None` when its holder is not there.
-fn judged(stage: &Stage<'_>, archive: &Archive, name: &str) -> Result<Option<Result<(), Fault>>, Fault> {
+/// The share that is shown, if it is right; `None` when its holder is not there.
+fn judged(stage: &Stage<'_>, archive: &Archive, name: &str) -> Result<Option<Result<ShareBytes, Fault>>, Fault> {
     let screen = stage.screen;
     let ask = screen.text(
         "type \"ready\" to show your share, or \"absent\".",
@@ -102,12 +106,11 @@ fn judged(stage: &Stage<'_>, archive: &Archive, name: &str) -> Result<Option<Res
         Err(fault) => return Ok(Some(Err(fault))),
     };
     let (verdict, holder) = archive.outline.judge(&Native::new(), &share.0, &[]);
+    let refused = |verdict| Err(BackupTrouble::Refused { holder: holder.clone(), verdict }.into());
     Ok(Some(match verdict {
-        ShareVerdict::Accepted if holder == name => Ok(()),
+        ShareVerdict::Accepted if holder == name => Ok(share),
         // Another's share is right, and in the wrong hands.
-        ShareVerdict::Accepted => {
-            Err(crate::backup::Trouble::Refused { holder, verdict: ShareVerdict::Repeated }.into())
-        }
-        verdict => Err(crate::backup::Trouble::Refused { holder, verdict }.into()),
+        ShareVerdict::Accepted => refused(ShareVerdict::Repeated),
+        verdict => refused(verdict),
     }))
 }

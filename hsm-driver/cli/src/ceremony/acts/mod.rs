@@ -8,6 +8,7 @@ mod custodians;
 mod initialise;
 mod observe;
 mod partition;
+mod restore;
 pub mod vouch;
 
 use super::journal::{Data, What, data};
@@ -64,6 +65,7 @@ fn before(stage: &Stage<'_>, asked: &Step) -> Result<Data, Fault> {
         Step::Partition { label, .. } => partition::before(stage, label),
         Step::DestroyPartition { partition, .. } => partition::before_destroying(stage, partition),
         Step::Backup { out } => archive::before(stage, out),
+        Step::Restore { .. } => restore::before(stage),
         Step::CheckShares {} | Step::Certificates { .. } | Step::Checkpoint { .. } | Step::Observe { .. } => {
             Ok(Data::new())
         }
@@ -82,6 +84,7 @@ fn act(stage: &mut Stage<'_>, step: usize, asked: &Step) -> Result<Data, Fault> 
         Step::DestroyPartition { reason, .. } => partition::destroy(stage, step, reason),
         Step::Backup { out } => archive::act(stage, out),
         Step::CheckShares {} => archive::check_shares(stage, step),
+        Step::Restore { archives, by } => restore::act(stage, step, (archives, by)),
         Step::Certificates { by } => vouch::certificates(stage, step, by),
         Step::Checkpoint { out } => vouch::checkpoint(stage, out),
         Step::Observe { by, says, answer } => observe::act(stage, step, (by, says, *answer)),
