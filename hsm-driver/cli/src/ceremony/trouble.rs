@@ -97,7 +97,7 @@ impl Trouble {
                 "the device has a master backup key that this ceremony did not make; a second one is not drawn. `coloa backup key show` says whose it is.".into()
             }
             Trouble::Exists(what) => {
-                format!("there is {what} already, and not from this ceremony. Take it away, or leave the step out.")
+                format!("\"{what}\" is there already, and not from this ceremony. Take it away, or leave the step out.")
             }
             Trouble::TooFew { given, wanted } => {
                 format!("{given} of the {wanted} custodians that are needed are there. Go on when they are: `coloa ceremony run`.")
@@ -151,7 +151,7 @@ impl Trouble {
                 "thiết bị đã có khóa sao lưu chủ không do buổi lễ này tạo; không tạo khóa thứ hai. Xem `coloa backup key show`.".into()
             }
             Trouble::Exists(what) => {
-                format!("đã có {what}, không phải từ buổi lễ này. Bỏ đi hoặc bỏ bước này.")
+                format!("đã có \"{what}\", không phải từ buổi lễ này. Bỏ đi hoặc bỏ bước này.")
             }
             Trouble::TooFew { given, wanted } => {
                 format!("có {given} trong {wanted} người giữ khóa cần thiết. Đủ người thì tiếp tục: `coloa ceremony run`.")

@@ -71,7 +71,7 @@ impl Paper {
     }
 }
 
-const STYLE: &str = "body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .6em;text-align:left}th{background:#eee}";
+const STYLE: &str = "body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .6em;text-align:left}th{background:#eee}td{overflow-wrap:anywhere}@media print{body{margin:0}tr{break-inside:avoid}}";
 
 /// Labels are written by clients: none becomes markup.
 fn escaped(text: &str) -> String {

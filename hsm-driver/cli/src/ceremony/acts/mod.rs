@@ -29,11 +29,7 @@ pub fn take(stage: &mut Stage<'_>, step: usize) -> Result<(), Fault> {
     let Some(asked) = stage.plan.steps.get(step.saturating_sub(1)).cloned() else { return Ok(()) };
     announce(stage, (step, &asked), state);
     let operator = stage.plan.operator().to_owned();
-    if state == Reached::Waits {
-        let before = before(stage, &asked)?;
-        stage.record(What::Begins, step, &operator, before)?;
-    }
-    match act(stage, step, &asked) {
+    match attempt(stage, step, &asked, state) {
         Ok(result) => stage.record(What::Done, step, &operator, result)?,
         Err(fault) => {
             let why = fault.words(Language::English);
@@ -42,6 +38,15 @@ pub fn take(stage: &mut Stage<'_>, step: usize) -> Result<(), Fault> {
         }
     }
     stage.anchor_if_there()
+}
+
+fn attempt(stage: &mut Stage<'_>, step: usize, asked: &Step, state: Reached) -> Result<Data, Fault> {
+    if state == Reached::Waits {
+        let before = before(stage, asked)?;
+        let operator = stage.plan.operator().to_owned();
+        stage.record(What::Begins, step, &operator, before)?;
+    }
+    act(stage, step, asked)
 }
 
 fn announce(stage: &Stage<'_>, (step, asked): (usize, &Step), state: Reached) {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub fn before(stage: &Stage<'_>, label: &str) -> Result<Data, Fault> {
     let tokens = stage.appliance()?.call(None, &TokenList {})?.tokens;
     if tokens.iter().any(|t| t.label == label) {
-        return Err(Trouble::Exists(format!("a partition \"{label}\"")).into());
+        return Err(Trouble::Exists(label.to_owned()).into());
     }
     let ids: Vec<String> = tokens.iter().map(|t| t.partition.to_string()).collect();
     Ok(data(json!({ "there": ids })))

@@ -23,7 +23,7 @@ pub fn before(stage: &Stage<'_>) -> Result<Data, Fault> {
         return Err(Trouble::OtherCustodians.into());
     }
     match socket.call(None, &TokenList {})?.tokens.first() {
-        Some(token) => Err(Trouble::Exists(format!("a partition \"{}\"", token.label)).into()),
+        Some(token) => Err(Trouble::Exists(token.label.clone()).into()),
         None => Ok(Data::new()),
     }
 }
