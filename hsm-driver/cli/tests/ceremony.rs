@@ -318,7 +318,8 @@ fn a_ceremony_that_cannot_be_held_is_not_begun() {
     assert_eq!(hall.site.does(&["status"])["lifecycle"], "manufactured");
     // One at a time.
     let mut first = hall.spawn();
-    BufReader::new(first.stderr.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let mut said = BufReader::new(first.stderr.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
     assert!(hall.site.fails(&["ceremony", "run", "lễ"]).contains("somebody else runs this ceremony"));
     first.kill().unwrap();
     first.wait().unwrap();
