@@ -204,6 +204,37 @@ fn what_is_rejected_is_not_done() {
     assert_eq!((hall.notes("approved").len(), hall.notes("proposed").len()), (2, 2));
 }
 
+/// R2: what comes back on a medium with another's signature is named, and is nobody's voice; the right one is taken.
+#[test]
+fn what_comes_back_on_a_medium_is_checked() {
+    let mut hall = Hall { absent: vec!["An"], key_elsewhere: "an.key", ..Hall::new(SHORT) };
+    let said = hall.stops();
+    assert!(said.contains("the answer of Chi") && said.contains("not signed with this custodian's key"), "{said}");
+    assert_eq!((hall.notes("approved").len(), hall.notes("signed").len()), (1, 0));
+    hall.key_elsewhere = "chi.key";
+    hall.run_until(|line| line.starts_with("coloa ceremony 1"));
+    hall.key_elsewhere = "an.key";
+    assert!(hall.stops().contains("the answer of Chi"));
+    assert_eq!(hall.notes("signed").len(), 1);
+    // An answer to something else.
+    hall.key_elsewhere = "chi.key";
+    let statement = fs::read_to_string(hall.site.path("medium/statement.txt")).unwrap();
+    fs::write(hall.site.path("other.txt"), statement.replace("Hà Nội", "Huế")).unwrap();
+    let sign = ["ceremony", "sign", "other.txt", "--confirm", "sign", "--key", "chi.key", "--passphrase-file", "pass"];
+    hall.site.does(&[&sign[..], &["--out", "other.sig"]].concat());
+    fs::write(hall.site.path("other.txt"), "coloa quorum 1\n").unwrap();
+    assert!(hall.site.fails(&[&sign[..], &["--out", "x.sig"]].concat()).contains("no statement of a ceremony"));
+    assert!(!hall.site.path("x.sig").exists());
+    fs::write(hall.site.path("other.txt"), &statement).unwrap();
+    assert!(hall.site.fails(&[&sign[..], &["--out", "other.sig"]].concat()).contains("other.sig"), "it is kept");
+    hall.instead = vec![("Type \"back\"", "back".into())];
+    fs::copy(hall.site.path("other.sig"), hall.site.path("medium/statement.sig")).unwrap();
+    assert!(hall.stops().contains("not signed with this custodian's key"));
+    hall.instead.clear();
+    hall.completes();
+    assert_eq!(hall.verify()["signed"], json!(["Bình", "Chi"]));
+}
+
 /// R3: a share that is altered, another's, or of another key is named with its holder, recorded, and not taken.
 #[test]
 fn a_wrong_share_is_named_and_not_taken() {
@@ -371,7 +402,7 @@ fn a_second_device_is_restored_with_a_quorum_of_shares() {
     site.does(&["ceremony", "new", "--plan", "plan.toml", "--dir", "lễ"]);
     let check = made["check"].as_str().unwrap().to_owned();
     let instead = vec![("Dũng: check value of the archive", check)];
-    let mut hall = Hall { site, absent: vec!["Bình", "Chi"], instead, socket: None };
+    let mut hall = Hall { absent: vec!["Bình", "Chi"], instead, ..Hall::with(site) };
     assert!(hall.stops().contains("1 of the 2 custodians"));
     assert_eq!(hall.site.does(&["partition", "list"]), json!([]));
     // An altered share is named before the device has it.

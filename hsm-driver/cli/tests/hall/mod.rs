@@ -81,6 +81,8 @@ pub struct Hall {
     pub absent: Vec<&'static str>,
     /// Beginning of a question, and what is answered to it instead.
     pub instead: Vec<(&'static str, String)>,
+    /// The key that signs what comes to Chi's machine.
+    pub key_elsewhere: &'static str,
     /// The socket that is given to `coloa`.
     pub socket: Option<PathBuf>,
 }
@@ -98,9 +100,14 @@ impl Hall {
             site.does(&["custodian", "new", "--out", &format!("{name}.key"), "--passphrase-file", "pass"]);
         }
         fs::write(site.path("plan.toml"), plan(steps)).unwrap();
-        let hall = Hall { site, absent: vec![], instead: vec![], socket: None };
+        let hall = Hall::with(site);
         hall.site.does(&["ceremony", "new", "--plan", "plan.toml", "--dir", "lễ"]);
         hall
+    }
+
+    /// Where the ceremony's folder is there already, or comes later.
+    pub fn with(site: Site) -> Hall {
+        Hall { site, absent: vec![], instead: vec![], key_elsewhere: "chi.key", socket: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -231,7 +238,7 @@ impl Hall {
         let at = words.iter().position(|w| *w == "--out").unwrap();
         let (text, back) = (file(words[3]), file(words[at + 1]));
         let _ = fs::remove_file(self.site.path(&back));
-        let key = ["--key", "chi.key", "--passphrase-file", "pass", "--out", &back];
+        let key = ["--key", self.key_elsewhere, "--passphrase-file", "pass", "--out", &back];
         let nowhere = ["--socket", "nowhere.sock"];
         match words[1] {
             "quorum" => {
