@@ -151,11 +151,11 @@ fn a_changed_plan_is_refused() {
 #[test]
 fn a_check_value_that_differs_stops_the_ceremony() {
     let mut hall = Hall::new(SHORT);
-    hall.instead = vec![("Dũng: check value of the plan", "0123 4567 89ab cdef".into())];
+    hall.instead = vec![("Dũng: check value of the plan", "0123 4567 89ab cdef 0123 4567 89ab cdef".into())];
     assert!(hall.stops().contains("Find out which side"));
     let noted = hall.notes("differs");
     assert_eq!((noted.len(), &noted[0]["person"]), (3, &json!("Dũng")));
-    assert_eq!(noted[0]["data"]["typed"], "0123456789abcdef");
+    assert_eq!(noted[0]["data"]["typed"], "0123456789abcdef0123456789abcdef");
     // What could be a secret that was typed at the wrong prompt is not written down.
     hall.instead = vec![("Dũng: check value of the plan", "đúng mật khẩu này".into())];
     hall.stops();
@@ -398,7 +398,13 @@ fn a_second_device_is_restored_with_a_quorum_of_shares() {
     }
     let steps = "[[step]]\nact = \"initialise\"\nlabel = \"court-hsm-2\"\n\
                  [[step]]\nact = \"restore\"\narchives = [\"../first.bak\"]\nby = \"Dũng\"\n";
-    fs::write(site.path("plan.toml"), plan(steps)).unwrap();
+    // The same custodians, An named last.
+    let text = plan(steps);
+    let (an, rest) =
+        (text.find("[[participant]]\nname = \"An\"").unwrap(), text.find("[[participant]]\nname = \"B").unwrap());
+    let acts = text.find("[[step]]").unwrap();
+    let text = [&text[..an], &text[rest..acts], &text[an..rest], &text[acts..]].concat();
+    fs::write(site.path("plan.toml"), text).unwrap();
     site.does(&["ceremony", "new", "--plan", "plan.toml", "--dir", "lễ"]);
     let check = made["check"].as_str().unwrap().to_owned();
     let instead = vec![("Dũng: check value of the archive", check)];
@@ -426,7 +432,7 @@ fn a_second_device_is_restored_with_a_quorum_of_shares() {
     assert_eq!(hall.notes("share-right").len(), shown);
     assert_eq!(hall.site.does(&["partition", "list"])[0]["label"], "court");
     assert_eq!(hall.site.does(&["status"])["custodians"], json!(["An", "Bình", "Chi"]));
-    assert_eq!(hall.verify()["signed"], json!(["An", "Bình"]));
+    assert_eq!(hall.verify()["signed"], json!(["Bình", "An"]));
     let done = hall.notes("done");
     assert_eq!((&done[1]["data"]["check"], &done[1]["data"]["partitions"]), (&made["check"], &json!(["court"])));
 }

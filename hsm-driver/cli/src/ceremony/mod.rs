@@ -25,13 +25,13 @@ mod words;
 pub use trouble::Trouble;
 
 use crate::client::write;
-use crate::custodian::{check_value, point};
+use crate::custodian::point;
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
 use crate::socket::AdminSocket;
 use arguments::Ceremony;
 use journal::{Journal, What, data, sha256};
-use plan::Plan;
+use plan::{Plan, check_value};
 use serde_json::{Map, Value, json};
 use stage::{PLAN, Stage};
 use std::fs::DirBuilder;

@@ -4,8 +4,10 @@
 
 use super::Trouble;
 use super::arguments::signed_by;
+use super::journal::sha256;
 use crate::arguments::{Mode, Passphrase, SignedBy, TokenKey, UserPin};
 use crate::fault::Fault;
+use crate::screen::hex;
 use coloa_wire::command::MAX_CUSTODIANS;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -270,6 +272,13 @@ impl Person {
             _ => Ok(()),
         }
     }
+}
+
+/// What everybody confirms of a plan: half of its SHA-256, in groups of four digits. Who writes a plan could look for two of the
+/// same check value, so it is twice as long as that of a key.
+pub fn check_value(text: &[u8]) -> String {
+    let digits = hex(&sha256(text)[..16]);
+    digits.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// What a screen does not show as it is: control characters, and those that turn the direction of writing (UAX #9 §2).

@@ -3,9 +3,8 @@
 
 use super::Trouble;
 use super::journal::{Data, Journal, What, data, sha256};
-use super::plan::{Person, Plan, Step};
+use super::plan::{Person, Plan, Step, check_value};
 use crate::audit::{pages, parse};
-use crate::custodian::check_value;
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
 use crate::socket::AdminSocket;
@@ -178,7 +177,11 @@ impl<'a> Stage<'a> {
 
     /// Whether these are the plan's custodians, and as many a quorum.
     pub fn is_governed(&self, found: &CustodiansReadReply) -> bool {
-        found.threshold == self.plan.quorum && found.custodians == self.custodians()
+        let sorted = |mut all: Vec<Custodian>| {
+            all.sort_by(|a, b| a.name.cmp(&b.name));
+            all
+        };
+        found.threshold == self.plan.quorum && sorted(found.custodians.clone()) == sorted(self.custodians())
     }
 
     /// The custodians with the keys that they had when the ceremony was opened.

@@ -98,7 +98,7 @@ fn judged(stage: &Stage<'_>, archive: &Archive, name: &str) -> Result<Option<Res
     if stage.choose(&format!("{name}: {ask}"), &["ready", "absent"])? == "absent" {
         return Ok(None);
     }
-    let place = stage.plan.custodians().position(|p| p.name == name).unwrap_or_default().saturating_add(1);
+    let place = archive.outline.header.holders.iter().position(|h| h.name == name).map_or(0, |at| at.saturating_add(1));
     let person: Option<&Person> = stage.plan.custodians().find(|p| p.name == name);
     let file = person.and_then(|p| p.share.as_ref()).map(|folder| key::path(&stage.path(folder), place));
     let share = match restore::read(screen, file.as_deref()) {
