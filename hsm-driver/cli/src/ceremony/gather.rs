@@ -183,7 +183,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Puts a file where it belongs, whole or not at all; what is there is an older copy of the same.
+/// Puts a file where it belongs, whole or not at all, and durable when this returns; what is there is an older copy of the same.
 pub fn put(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     use std::io::Write;
     let fault = |e: std::io::Error| Fault::file(path, e);
@@ -192,5 +192,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let beside = PathBuf::from(name);
     let mut file = std::fs::File::create(&beside).map_err(fault)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-    std::fs::rename(&beside, path).map_err(fault)
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let moved = std::fs::rename(&beside, path).and_then(|()| std::fs::File::open(folder)?.sync_all());
+    moved.map_err(fault)
 }
