@@ -1,10 +1,11 @@
 //! Cổ Loa on ARM's MPS2 AN386 (Cortex-M4F), the board everyone has: QEMU's `mps2-an386`.
 //!
 //! ```text
-//! 0x0000_0000  SSRAM1    4 MiB   the image
+//! 0x0000_0000  SSRAM1  512 KiB   the boot stage (`board/mps2-an386-boot`), which put this image where it is
+//! 0x0008_0000          3.5 MiB   the image
 //! 0x2000_0000  SSRAM2/3  256 KiB stack; when it overflows it meets unmapped addresses
 //! 0x2004_0000            ...     data, then 3 MiB of heap
-//! 0x2100_0000  PSRAM    16 MiB   stands for NOR flash: factory page, boot counter, store
+//! 0x2100_0000  PSRAM    16 MiB   stands for NOR flash: factory page, counters, store, firmware slots
 //! 0x4000_4000  UART0             console, output only
 //! 0x4020_0000  LAN9118           Ethernet
 //! ```
@@ -35,7 +36,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec;
 
 use coloa_bringup::commission::commission;
 use coloa_bringup::entropy::{INSECURE, InsecureSeed};
@@ -43,7 +43,6 @@ use coloa_bringup::{FactoryPage, boots, layout};
 use coloa_engine::{Crypto, Engine, StartError};
 use coloa_tls_portable::config::{Identity, server_config};
 use cortex_m_rt::entry;
-use embedded_storage::nor_flash::ReadNorFlash;
 use rustls::ServerConfig;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use zeroize::Zeroizing;
@@ -74,7 +73,7 @@ fn main() -> ! {
 /// Everything up to the first connection.
 fn start() -> Result<(Network, Arc<ServerConfig>, Engine<Mps2>), String> {
     let mut flash = Flash::take();
-    let page = factory_page(&mut flash)?;
+    let page = FactoryPage::read(&mut flash).map_err(|why| why.to_string())?;
     let boot = boots::count(&mut flash).map_err(|why| format!("cannot count this boot: {why:?}"))?;
     log!("serial {}, boot {boot}", page.serial);
     let provider = provider(&page, boot)?;
@@ -87,12 +86,6 @@ fn start() -> Result<(Network, Arc<ServerConfig>, Engine<Mps2>), String> {
     let [a, b, c, d] = page.address.own;
     log!("serving TLS 1.3 on {a}.{b}.{c}.{d}:{}; heap {} bytes free", page.address.port, heap::usage().1);
     Ok((network, config, engine))
-}
-
-fn factory_page(flash: &mut Flash) -> Result<FactoryPage, String> {
-    let mut bytes = Zeroizing::new(vec![0; layout::FACTORY.len()]);
-    flash.read(layout::FACTORY.start, &mut bytes).map_err(|_| "flash cannot be read")?;
-    FactoryPage::parse(&bytes).map_err(|why| why.to_string())
 }
 
 fn provider(page: &FactoryPage, boot: u32) -> Result<&'static Provider, String> {

@@ -8,18 +8,23 @@
 //! the controller's key storage. QEMU has neither: there the root key and the private key lie readable in a file.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use coloa_image::{Refusal, Trust};
 use coloa_wire::Identity;
 use coloa_wire::command::PartitionMode;
+use embedded_storage::nor_flash::ReadNorFlash;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::layout::FACTORY;
 
 const MAGIC: &[u8; 4] = b"CLFP";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = MAGIC.len() + 2 + 4;
 const DIGEST: usize = 32;
 /// More than any page needs; less than [`crate::layout::FACTORY`].
@@ -59,6 +64,9 @@ pub struct FactoryPage {
     /// The rules of the board's partition (ARCHITECTURE decision 8), for life.
     #[n(9)]
     pub mode: PartitionMode,
+    /// Whose signatures firmware needs, and how many of them (R23): what [`coloa_image::Trust::to_bytes`] wrote.
+    #[n(10)]
+    pub firmware: ByteVec,
 }
 
 /// A client of the board.
@@ -94,9 +102,11 @@ pub struct Address {
 /// Why a page cannot be used. Each says what to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageError {
+    /// The flash cannot be read.
+    Unreadable,
     /// There is none: the flash is empty or holds something else.
     Missing,
-    /// It is from a newer manufacture than this firmware.
+    /// It is from a manufacture that this firmware does not go with.
     Version(u16),
     /// Its digest is wrong, or it is cut off.
     Damaged,
@@ -107,9 +117,13 @@ pub enum PageError {
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreadable => f.write_str("the flash cannot be read: replace the board"),
             Self::Missing => f.write_str("no factory page in flash: provision the board first"),
             Self::Version(found) => {
-                write!(f, "factory page of version {found}, this firmware knows {VERSION}: install newer firmware")
+                write!(
+                    f,
+                    "factory page of version {found}, this firmware knows {VERSION}: provision the board again, or install the firmware for it"
+                )
             }
             Self::Damaged => f.write_str("factory page is damaged: provision the board again"),
             Self::Invalid => f.write_str("factory page has a wrong field: provision the board again"),
@@ -128,6 +142,16 @@ impl FactoryPage {
         page.extend(Sha256::digest(&page));
         body.zeroize();
         page
+    }
+
+    /// Reads the page of a board.
+    ///
+    /// # Errors
+    /// See [`PageError`].
+    pub fn read<F: ReadNorFlash>(flash: &mut F) -> Result<Self, PageError> {
+        let mut bytes = Zeroizing::new(vec![0; FACTORY.len()]);
+        flash.read(FACTORY.start, &mut bytes).map_err(|_| PageError::Unreadable)?;
+        Self::parse(&bytes)
     }
 
     /// Reads a page from the start of `flash`; what follows it does not matter.
@@ -150,11 +174,20 @@ impl FactoryPage {
         if page.is_valid() { Ok(page) } else { Err(PageError::Invalid) }
     }
 
+    /// Whose signatures firmware needs.
+    ///
+    /// # Errors
+    /// [`Refusal::Trust`]; not of a page that was parsed.
+    pub fn firmware_trust(&self) -> Result<Trust, Refusal> {
+        Trust::parse(&self.firmware)
+    }
+
     fn is_valid(&self) -> bool {
         self.root_key.len() == 32
             && self.address.prefix <= 32
             && !self.certificate_chain.is_empty()
             && !self.client_anchors.is_empty()
+            && Trust::parse(&self.firmware).is_ok()
             && self.insecure_seed.as_ref().is_none_or(|seed| seed.len() >= 32)
     }
 }
@@ -172,7 +205,6 @@ impl Drop for FactoryPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
 
     fn page() -> FactoryPage {
         FactoryPage {
@@ -186,7 +218,21 @@ mod tests {
             insecure_seed: Some(vec![6; 48].into()),
             address: Address { own: [10, 0, 2, 15], prefix: 24, gateway: [10, 0, 2, 2], port: 7443 },
             mode: PartitionMode::Strict,
+            firmware: trust().to_bytes().into(),
         }
+    }
+
+    fn trust() -> Trust {
+        let custodian = |n| coloa_image::Custodian { name: "c".into(), key: vec![n; coloa_image::KEY] };
+        Trust::new(2, vec![custodian(1), custodian(2)]).unwrap()
+    }
+
+    #[test]
+    fn a_page_without_custodians_of_firmware_is_refused() {
+        let mut open = page();
+        open.firmware = vec![].into();
+        assert_eq!(FactoryPage::parse(&open.to_bytes()).err(), Some(PageError::Invalid));
+        assert_eq!(page().firmware_trust(), Ok(trust()));
     }
 
     #[test]

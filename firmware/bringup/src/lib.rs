@@ -2,7 +2,8 @@
 //! the same code.
 //!
 //! - [`factory`]: the page of flash written at manufacture: identity, whom the board trusts, its keys and its address.
-//! - [`boots`]: a counter of boots that survives a cut of power at any write.
+//! - [`counter`]: a number that only rises and survives a cut of power at any write; [`boots`] counts boots with one.
+//! - [`boot`]: which firmware image runs: signed by a quorum, and never an older one than may (R23).
 //! - [`entropy`]: the visibly insecure seed of an emulated board.
 //! - [`commission`]: the first boot makes the device operational, with one partition for the page's clients.
 //! - [`channel`]: TLS, frames and engine, one behind the other.
@@ -12,9 +13,11 @@
 
 extern crate alloc;
 
+pub mod boot;
 pub mod boots;
 pub mod channel;
 pub mod commission;
+pub mod counter;
 pub mod entropy;
 pub mod factory;
 pub mod layout;

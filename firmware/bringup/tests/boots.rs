@@ -1,64 +1,10 @@
 //! The boot counter against flash that forgets power at every write.
 
-use coloa_bringup::boots::{BootsError, count};
-use coloa_bringup::layout::{BOOTS, SECTOR};
-use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
+mod flash;
 
-/// NOR flash in memory: a write can only clear bits; power fails once `budget` bytes were touched.
-#[derive(Clone)]
-struct Flash {
-    cells: Vec<u8>,
-    budget: usize,
-}
-
-impl Flash {
-    fn new() -> Self {
-        Self { cells: vec![0xff; BOOTS.end as usize], budget: usize::MAX }
-    }
-
-    fn powered(&mut self) -> Result<(), NorFlashErrorKind> {
-        self.budget = self.budget.checked_sub(1).ok_or(NorFlashErrorKind::Other)?;
-        Ok(())
-    }
-}
-
-impl ErrorType for Flash {
-    type Error = NorFlashErrorKind;
-}
-
-impl ReadNorFlash for Flash {
-    const READ_SIZE: usize = 1;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.copy_from_slice(&self.cells[offset as usize..][..bytes.len()]);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.cells.len()
-    }
-}
-
-impl NorFlash for Flash {
-    const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = SECTOR as usize;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
-        for cell in from..to {
-            self.powered()?;
-            self.cells[cell as usize] = 0xff;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
-        for (cell, byte) in self.cells[offset as usize..].iter_mut().zip(bytes) {
-            self.budget = self.budget.checked_sub(1).ok_or(NorFlashErrorKind::Other)?;
-            *cell &= byte;
-        }
-        Ok(())
-    }
-}
+use coloa_bringup::boots::count;
+use coloa_bringup::counter::CounterError;
+use flash::Flash;
 
 #[test]
 fn boots_are_numbered_one_after_the_other_over_many_sectors() {
@@ -89,5 +35,5 @@ fn flash_that_keeps_nothing_stops_the_boot() {
     let mut flash = Flash::new();
     flash.cells.fill(0);
     flash.budget = 0;
-    assert_eq!(count(&mut flash), Err(BootsError::Flash));
+    assert_eq!(count(&mut flash), Err(CounterError::Flash));
 }

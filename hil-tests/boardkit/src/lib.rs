@@ -1,12 +1,12 @@
-//! Boards on a host: [`provision`] does what manufacture does, [`Qemu`] is the board.
+//! Boards on a host: [`manufacture`] does what a factory does, [`Qemu`] is the board.
 //!
 //! ```no_run
 //! # use coloa_boardkit::PartitionMode;
 //! # fn main() -> anyhow::Result<()> {
 //! let dir = std::path::Path::new("/tmp/board");
-//! let files = coloa_boardkit::provision(dir, PartitionMode::Strict)?;
-//! let image = coloa_boardkit::build_image()?;
-//! let board = coloa_boardkit::Qemu::start(&image, &files.flash)?;
+//! let firmware = coloa_boardkit::build_image()?;
+//! let files = coloa_boardkit::manufacture(dir, PartitionMode::Strict, &firmware)?;
+//! let board = coloa_boardkit::Qemu::start(&firmware, &files.flash)?;
 //! println!("TLS 1.3 at 127.0.0.1:{}, client {}", board.port(), files.client_certificate.display());
 //! # Ok(())
 //! # }
@@ -17,11 +17,14 @@
 mod image;
 mod provision;
 mod qemu;
+mod release;
 
 pub use coloa_wire::command::PartitionMode;
-pub use image::build_image;
-pub use provision::{Provisioned, provision};
+pub use coloa_xtask::image::flat;
+pub use image::{Firmware, build_image};
+pub use provision::{Provisioned, manufacture, provision};
 pub use qemu::{Qemu, command};
+pub use release::{Release, install, install_new};
 
 /// The name in the board's certificate; it also names 127.0.0.1 and `localhost`.
 pub const SERVER_NAME: &str = "board.coloa.test";

@@ -18,6 +18,8 @@ use rcgen::{
 use sha2::{Digest, Sha256};
 
 use crate::SERVER_NAME;
+use crate::image::Firmware;
+use crate::release::{CUSTODIANS, custodians, install_new};
 
 /// What `mps2-an386` has at its flash's address.
 const FLASH_BYTES: usize = 16 * 1024 * 1024;
@@ -36,10 +38,19 @@ pub struct Provisioned {
     pub client_certificate: PathBuf,
     /// The client's private key, PKCS#8 PEM.
     pub client_key: PathBuf,
+    /// Private keys of the custodians of firmware, PKCS#8 PEM: the page names them, and two of them release (R23).
+    pub custodians: Vec<PathBuf>,
 }
 
-/// Makes `flash.bin`, `ca.pem`, `client.pem` and `client.key` in `dir`: a new board, its partition's rules and its one
-/// client.
+/// Makes a new board as [`provision`] does, with this firmware in its flash.
+pub fn manufacture(dir: &Path, mode: PartitionMode, firmware: &Firmware) -> Result<Provisioned> {
+    let files = provision(dir, mode)?;
+    install_new(&files, firmware)?;
+    Ok(files)
+}
+
+/// Makes `flash.bin`, `ca.pem`, `client.pem`, `client.key` and the keys of custodians of firmware in `dir`: a new board, its
+/// partition's rules and its one client; no firmware yet.
 pub fn provision(dir: &Path, mode: PartitionMode) -> Result<Provisioned> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let files = Provisioned {
@@ -47,7 +58,9 @@ pub fn provision(dir: &Path, mode: PartitionMode) -> Result<Provisioned> {
         authority: dir.join("ca.pem"),
         client_certificate: dir.join("client.pem"),
         client_key: dir.join("client.key"),
+        custodians: (0..CUSTODIANS).map(|n| dir.join(format!("custodian-{n}.key"))).collect(),
     };
+    let (custodians, trust) = custodians()?;
     let authority = Authority::new()?;
     let board = authority.issue(&[SERVER_NAME, "localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth)?;
     let client = authority.issue(&["client.coloa.test"], ExtendedKeyUsagePurpose::ClientAuth)?;
@@ -62,6 +75,7 @@ pub fn provision(dir: &Path, mode: PartitionMode) -> Result<Provisioned> {
         insecure_seed: Some(random::<48>()?.to_vec().into()),
         address: ADDRESS,
         mode,
+        firmware: trust.to_bytes().into(),
     };
     let mut flash = page.to_bytes();
     flash.resize(FLASH_BYTES, 0xff);
@@ -69,6 +83,7 @@ pub fn provision(dir: &Path, mode: PartitionMode) -> Result<Provisioned> {
     write(&files.authority, authority.certificate.pem().as_bytes())?;
     write(&files.client_certificate, client.certificate.pem().as_bytes())?;
     write(&files.client_key, client.key.serialize_pem().as_bytes())?;
+    files.custodians.iter().zip(custodians).try_for_each(|(path, pem)| write(path, pem.as_bytes()))?;
     Ok(files)
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::image::Firmware;
+
 /// The port that the board serves in its own network.
 pub const GUEST_PORT: u16 = 7443;
 /// What the console says when connections are served.
@@ -28,23 +30,23 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// Starts `image` with `flash` and waits until it serves. Its console goes to `console.log` beside the flash.
-    pub fn start(image: &Path, flash: &Path) -> Result<Self> {
+    /// Starts the boot stage with `flash`, which holds the image, and waits until it serves. Its console goes to `console.log` beside the flash.
+    pub fn start(firmware: &Firmware, flash: &Path) -> Result<Self> {
         for _ in 1..ATTEMPTS {
-            match Self::start_at(image, flash, free_port()?) {
+            match Self::start_at(firmware, flash, free_port()?) {
                 Err(why) if why.to_string().contains(PORT_TAKEN) => {}
                 outcome => return outcome,
             }
         }
-        Self::start_at(image, flash, free_port()?)
+        Self::start_at(firmware, flash, free_port()?)
     }
 
     /// As [`Qemu::start`], with the loopback port given.
-    pub fn start_at(image: &Path, flash: &Path, port: u16) -> Result<Self> {
+    pub fn start_at(firmware: &Firmware, flash: &Path, port: u16) -> Result<Self> {
         let console = flash.with_file_name("console.log");
         // An old console must not be taken for this boot's.
         fs::write(&console, b"")?;
-        let child = command(image, flash, &format!("file:{}", console.display()), port)
+        let child = command(firmware, flash, &format!("file:{}", console.display()), port)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -106,13 +108,13 @@ impl Drop for Qemu {
     }
 }
 
-/// QEMU as the board: `serial` is where its console goes (`file:...`, `stdio`), `port` where its TLS answers on loopback.
-pub fn command(image: &Path, flash: &Path, serial: &str, port: u16) -> Command {
+/// QEMU as the board, from its boot stage on: `serial` is where its console goes (`file:...`, `stdio`), `port` where its TLS answers on loopback.
+pub fn command(firmware: &Firmware, flash: &Path, serial: &str, port: u16) -> Command {
     let memory = format!("memory-backend-file,id=flash,size=16M,mem-path={},share=on", flash.display());
     let nic = format!("user,model=lan9118,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}");
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-M", "mps2-an386,memory-backend=flash", "-object", &memory]);
-    qemu.args(["-display", "none", "-monitor", "none", "-serial", serial, "-nic", &nic, "-kernel"]).arg(image);
+    qemu.args(["-display", "none", "-monitor", "none", "-serial", serial, "-nic", &nic, "-kernel"]).arg(&firmware.boot);
     qemu
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use client::{config, connect, outdated, tcp};
-use coloa_boardkit::{PartitionMode, Provisioned, Qemu, build_image, provision};
+use coloa_boardkit::{PartitionMode, Provisioned, Qemu, build_image, manufacture, provision};
 use coloa_wire::hello::{Body, ClientHello, PROTOCOL, ServerHello};
 use coloa_wire::{Frame, FrameKind, command};
 use rustls::NamedGroup;
@@ -16,8 +16,9 @@ use tempfile::TempDir;
 /// A new board, booted; its files vanish with it.
 fn board() -> Result<(Qemu, Provisioned, TempDir)> {
     let dir = tempfile::tempdir()?;
-    let files = provision(dir.path(), PartitionMode::Strict)?;
-    let board = Qemu::start(&build_image()?, &files.flash)?;
+    let firmware = build_image()?;
+    let files = manufacture(dir.path(), PartitionMode::Strict, &firmware)?;
+    let board = Qemu::start(&firmware, &files.flash)?;
     Ok((board, files, dir))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
-use coloa_boardkit::{PartitionMode, Provisioned, Qemu, SERVER_NAME, build_image, provision};
+use coloa_boardkit::{PartitionMode, Provisioned, Qemu, SERVER_NAME, build_image, manufacture};
 use coloa_client::config::{Network, Place, Target};
 use coloa_client::{CallError, Client};
 use coloa_wire::attribute::Template;
@@ -103,7 +103,7 @@ fn verifies(point: &[u8], signature: &[u8]) -> bool {
 #[test]
 fn a_key_made_on_the_board_signs_and_signs_again_after_kill_9() -> Result<()> {
     let (dir, image) = (tempfile::tempdir()?, build_image()?);
-    let files = provision(dir.path(), PartitionMode::Strict)?;
+    let files = manufacture(dir.path(), PartitionMode::Strict, &image)?;
     let board = Qemu::start(&image, &files.flash)?;
     let mut caller = Caller::new(&board, &files)?;
     caller.initialize()?;
@@ -127,7 +127,7 @@ fn a_key_made_on_the_board_signs_and_signs_again_after_kill_9() -> Result<()> {
 #[test]
 fn every_acknowledged_key_survives_kills_at_any_moment() -> Result<()> {
     let (dir, image) = (tempfile::tempdir()?, build_image()?);
-    let files = provision(dir.path(), PartitionMode::Strict)?;
+    let files = manufacture(dir.path(), PartitionMode::Strict, &image)?;
     let acknowledged = Mutex::new(Vec::<(KeyPairReply, Vec<u8>)>::new());
     for round in 0..4_u64 {
         let board = Qemu::start(&image, &files.flash)?;

@@ -5,7 +5,7 @@ use crate::background::{Background, until};
 use crate::built;
 use crate::target::{Need, Target};
 use anyhow::{Context, Result, bail, ensure};
-use coloa_boardkit::{PartitionMode, SERVER_NAME, build_image, command, provision};
+use coloa_boardkit::{Firmware, PartitionMode, SERVER_NAME, build_image, command, manufacture};
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const CONSOLE: &str = "console.log";
 pub struct Board {
     home: Home,
     module: PathBuf,
-    image: PathBuf,
+    firmware: Firmware,
     port: u16,
     process: Option<Background>,
 }
@@ -36,12 +36,13 @@ impl Board {
     /// The board of this folder, made if need be.
     pub fn start_in(home: Home) -> Result<Self> {
         let dir = home.path().to_owned();
+        let firmware = build_image()?;
         if !dir.join("flash.bin").exists() {
-            provision(&dir, PartitionMode::Compatible)?;
+            manufacture(&dir, PartitionMode::Compatible, &firmware)?;
         }
         let port = free_port()?;
         std::fs::write(dir.join(CONF), conf(port))?;
-        let mut board = Self { home, module: built::module()?, image: build_image()?, port, process: None };
+        let mut board = Self { home, module: built::module()?, firmware, port, process: None };
         board.run()?;
         if !is_initialized(&board.module, &board.environment())? {
             initialize(&board.module, &board.environment())?;
@@ -64,7 +65,7 @@ impl Board {
         let console = dir.join(CONSOLE);
         // an old console must not be taken for this boot's
         std::fs::write(&console, "")?;
-        let qemu = command(&self.image, &dir.join("flash.bin"), &format!("file:{}", console.display()), self.port);
+        let qemu = command(&self.firmware, &dir.join("flash.bin"), &format!("file:{}", console.display()), self.port);
         let process = Background::start(dir, PROCESS, &qemu).context("`cargo xtask setup` installs QEMU")?;
         let serves = until(START, || self.console().contains(READY) || !process.runs());
         if !serves || !process.runs() {

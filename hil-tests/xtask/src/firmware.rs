@@ -4,13 +4,16 @@ use crate::gates::TARGET;
 use crate::run;
 use crate::setup::{self, Need};
 use anyhow::{Result, bail};
+use coloa_xtask::image;
 use coloa_xtask::progress::Task;
 use std::path::PathBuf;
 
 /// Build the board's firmware image; with --run, make a board of it and start it in QEMU.
 ///
 /// The board is ARM's MPS2 AN386 (Cortex-M4F), as QEMU has it. Its entropy is a visibly insecure
-/// seed and every banner says so: it is for development.
+/// seed and every banner says so: it is for development. Its boot stage runs only an image that
+/// two of three custodians signed: with --run, their keys are made in the folder, and sign it.
+/// `coloa firmware sign` signs an image with custodians' own keys.
 ///
 /// Examples:
 ///   cargo xtask firmware                        build, say where the image is and how big
@@ -31,12 +34,22 @@ pub struct Args {
 }
 
 const CRATE: &str = "coloa-board-mps2-an386";
+/// The boot stage, which runs first and checks the image (R23).
+const BOOT: &str = "coloa-board-mps2-an386-boot";
 
 /// `cargo xtask firmware`
 pub fn main(args: &Args) -> Result<()> {
     setup::ensure(Need::Demo)?;
-    let image = build()?;
-    println!("{}: {} KiB of code and data", image.display(), loaded(&std::fs::read(&image)?) / 1024);
+    let elf = build()?;
+    let flat = image::flat(&std::fs::read(&elf)?)?;
+    let out = elf.with_extension("bin");
+    std::fs::write(&out, &flat)?;
+    println!(
+        "{}: {} KiB of code and data; {} is what custodians sign",
+        elf.display(),
+        flat.len() / 1024,
+        out.display()
+    );
     if !args.run {
         return Ok(());
     }
@@ -49,20 +62,11 @@ pub fn main(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of an ELF file (32 bits, little-endian) that go into the board: the sizes in the file of its loadable segments.
-fn loaded(elf: &[u8]) -> u64 {
-    const LOAD: u32 = 1;
-    let half = |at: usize| elf.get(at..at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]) as usize);
-    let word = |at: usize| elf.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    let (table, size, count) = (word(28) as usize, half(42), half(44));
-    let headers = (0..count).map(|n| table + n * size);
-    headers.filter(|at| word(*at) == LOAD).map(|at| u64::from(word(at + 16))).sum()
-}
-
 /// Builds the image and says where it is.
 pub fn build() -> Result<PathBuf> {
     let task = Task::start(format!("building {CRATE} for {TARGET}"));
-    let args = ["build", "--locked", "--profile", "firmware", "--package", CRATE, "--target", TARGET];
+    let args =
+        ["build", "--locked", "--profile", "firmware", "--package", CRATE, "--package", BOOT, "--target", TARGET];
     run::quiet(task, &mut run::cargo_thumb(&args))?;
     let image = run::target()?.join(TARGET).join("firmware").join(CRATE);
     if !image.is_file() {

@@ -17,9 +17,10 @@ const NO_STD: &[&str] = &[
     "coloa-store-nor",
     "coloa-tls-portable",
     "coloa-bringup",
+    "coloa-image",
 ];
 /// The boards, each a crate of its own.
-const BOARDS: &[&str] = &["coloa-board-mps2-an386"];
+const BOARDS: &[&str] = &["coloa-board-mps2-an386", "coloa-board-mps2-an386-boot"];
 /// The architecture of every board so far.
 pub const TARGET: &str = "thumbv7em-none-eabihf";
 

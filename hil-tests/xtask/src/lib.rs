@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod failures;
+pub mod image;
 pub mod progress;
 pub mod requirements;
 pub mod stand;

@@ -107,6 +107,12 @@ fn start(store: &RamStore, boot: u32) -> Engine<Ram> {
     Engine::start(Ram { crypto, store: store.clone(), root_key: Zeroizing::new([5; 32]) }).unwrap()
 }
 
+/// Custodians of firmware, of which no test here has the keys.
+fn trust() -> coloa_image::Trust {
+    let custodian = |n| coloa_image::Custodian { name: "custodian".into(), key: vec![n; coloa_image::KEY] };
+    coloa_image::Trust::new(2, vec![custodian(1), custodian(2)]).unwrap()
+}
+
 impl Board {
     pub fn new() -> Self {
         let board = Self::uncommissioned();
@@ -135,6 +141,7 @@ impl Board {
             insecure_seed: Some(vec![1; 48].into()),
             address: Address { own: [10, 0, 2, 15], prefix: 24, gateway: [10, 0, 2, 2], port: 7443 },
             mode: PartitionMode::Strict,
+            firmware: trust().to_bytes().into(),
         };
         let identity = TlsIdentity {
             chain: vec![server.certificate.to_vec()],

@@ -23,6 +23,7 @@ const NO_STD: &[&str] = &[
     "firmware/engine",
     "firmware/crypto-portable",
     "firmware/store-nor",
+    "firmware/image",
     "firmware/tls-portable",
     "daemon/link",
 ];
