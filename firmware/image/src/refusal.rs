@@ -1,6 +1,7 @@
 //! Why an image does not run. Each says what to do.
 
 use crate::Version;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
@@ -35,6 +36,33 @@ pub enum Refusal {
     Digest,
     /// Signatures are not checked rightly here (R6): nothing may run.
     SelfTest,
+}
+
+impl Refusal {
+    /// The same in Vietnamese.
+    pub fn vietnamese(&self) -> String {
+        match self {
+            Self::Missing => "không có bản kê phần mềm: hãy cài ảnh đã ký".into(),
+            Self::Format(found) => {
+                format!("bản kê phần mềm có định dạng {found} chưa biết: hãy cài ảnh đúng của thiết bị này")
+            }
+            Self::Malformed => "bản kê phần mềm bị hỏng: hãy cài lại ảnh".into(),
+            Self::Trust => "danh sách người giữ khóa phần mềm không hợp lệ: hãy cấp phát lại thiết bị".into(),
+            Self::Quorum { valid, needed } => {
+                format!(
+                    "phần mềm mới có {valid} trong số {needed} chữ ký cần thiết của người giữ khóa: hãy để những người còn lại ký"
+                )
+            }
+            Self::Body(found) => format!("phần mềm dành cho \"{found}\": hãy cài ảnh của thiết bị này"),
+            Self::RolledBack { version, lowest } => {
+                format!(
+                    "phần mềm là bản {version}, các bản dưới {lowest} không được chạy nữa: không thể lùi phiên bản. Hãy cài bản mới hơn"
+                )
+            }
+            Self::Digest => "phần mềm không phải là ảnh đã được ký: hãy cài lại ảnh".into(),
+            Self::SelfTest => "tự kiểm tra chữ ký phần mềm thất bại: ngừng sử dụng thiết bị này".into(),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {

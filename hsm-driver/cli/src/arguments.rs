@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::custodian::arguments::{SignedBy, TokenKey};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coloa_wire::PartitionId;
 use coloa_wire::command::PartitionMode;
@@ -125,6 +126,9 @@ pub enum Command {
     Backup(crate::backup::arguments::Backup),
     /// Key ceremonies: a script, its people, each step on record, minutes that are signed
     Ceremony(crate::ceremony::arguments::Arguments),
+    /// Firmware images: what a quorum of custodians signs, and which versions may run
+    #[command(subcommand, after_help = crate::firmware::arguments::EXAMPLES)]
+    Firmware(crate::firmware::arguments::Firmware),
     /// Look for what is wrong between an application and its tokens, step by step
     Doctor(Doctor),
     /// PINs of a token, over the application's configuration
@@ -247,42 +251,6 @@ pub enum Act {
     },
     /// Destroy everything on the device
     Zeroize,
-}
-
-#[derive(Args)]
-pub struct SignedBy {
-    /// The custodian's name
-    #[arg(long, value_name = "NAME")]
-    pub custodian: String,
-    /// The custodian's key, as `coloa custodian new` made it
-    #[arg(long, value_name = "FILE", required_unless_present = "module", conflicts_with = "module")]
-    pub key: Option<PathBuf>,
-    /// Against it
-    #[arg(long)]
-    pub reject: bool,
-    /// Type "approve" or "reject" here instead of at the prompt
-    #[arg(long, value_name = "WORD")]
-    pub confirm: Option<String>,
-    #[command(flatten)]
-    pub passphrase: Passphrase,
-    #[command(flatten)]
-    pub token: TokenKey,
-}
-
-/// A custodian's key in a token.
-#[derive(Args, Clone)]
-pub struct TokenKey {
-    /// PKCS#11 module of the token with the custodian's key
-    #[arg(long, value_name = "FILE", requires_all = ["token", "label"])]
-    pub module: Option<PathBuf>,
-    /// The token's label
-    #[arg(long, value_name = "LABEL", requires = "module")]
-    pub token: Option<String>,
-    /// The key's label
-    #[arg(long, value_name = "LABEL", requires = "module")]
-    pub label: Option<String>,
-    #[command(flatten)]
-    pub user: UserPin,
 }
 
 #[derive(Subcommand)]

@@ -3,17 +3,19 @@
 //! A custodian's key is made on the custodian's own machine and stays there, encrypted under a passphrase (PKCS#8, PBES2 with
 //! scrypt), or in a token ([`held`]). Only the public half, a SubjectPublicKeyInfo on P-384, goes to the appliance.
 
+pub mod arguments;
 mod held;
 
-use crate::arguments::{Custodian as Command, CustodianSet, Passphrase, SignedBy};
+use crate::arguments::{Custodian as Command, CustodianSet, Passphrase};
 use crate::client::write;
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
 use crate::secret;
 use crate::socket::AdminSocket;
+use arguments::Signer;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use coloa_wire::command::{CUSTODIAN_KEY, Custodian, CustodiansRead, CustodiansSet};
 use held::Held;
 use pkcs8::der::Decode;
@@ -153,15 +155,34 @@ pub fn check_value(bytes: &[u8]) -> String {
 }
 
 /// A signature by the key that was named, in a token or a file.
-pub fn sign(screen: &Screen, by: &SignedBy, text: &[u8]) -> Result<Vec<u8>, Fault> {
+pub fn sign(screen: &Screen, by: &Signer, text: &[u8]) -> Result<Vec<u8>, Fault> {
     match (Held::open(screen, &by.token)?, &by.key) {
         (Some(held), _) => held.sign(text),
+        (None, Some(file)) => Ok(sign_by_file(screen, file, &by.passphrase, text)?.1),
+        (None, None) => Err(Fault::Key("no key was named".into())),
+    }
+}
+
+/// The public key of the key that was named, and its signature.
+pub fn sign_and_say(screen: &Screen, by: &Signer, text: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    match (Held::open(screen, &by.token)?, &by.key) {
+        (Some(held), _) => {
+            let spki = held.existing()?;
+            let point = spki.last_chunk::<CUSTODIAN_KEY>().map(|point| point.to_vec()).unwrap_or_default();
+            Ok((point, held.sign(text)?))
+        }
         (None, Some(file)) => sign_by_file(screen, file, &by.passphrase, text),
         (None, None) => Err(Fault::Key("no key was named".into())),
     }
 }
 
-fn sign_by_file(screen: &Screen, file: &Path, passphrase: &Passphrase, text: &[u8]) -> Result<Vec<u8>, Fault> {
+/// The public key in a file, and its signature.
+fn sign_by_file(
+    screen: &Screen,
+    file: &Path,
+    passphrase: &Passphrase,
+    text: &[u8],
+) -> Result<(Vec<u8>, Vec<u8>), Fault> {
     let fault = |why: &dyn ToString| Fault::file(file, why.to_string());
     let pem = Zeroizing::new(std::fs::read_to_string(file).map_err(|e| fault(&e))?);
     let (label, sealed) = SecretDocument::from_pem(&pem).map_err(|e| fault(&e))?;
@@ -174,5 +195,6 @@ fn sign_by_file(screen: &Screen, file: &Path, passphrase: &Passphrase, text: &[u
     let wrong = screen.text("the passphrase is wrong", "sai mật khẩu");
     let key = sealed.decrypt(&passphrase.0).map_err(|_| fault(&wrong))?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, key.as_bytes()).map_err(|e| fault(&e))?;
-    pair.sign(&SystemRandom::new(), text).map(|s| s.as_ref().to_vec()).map_err(|_| fault(&"it does not sign"))
+    let signature = pair.sign(&SystemRandom::new(), text).map_err(|_| fault(&"it does not sign"))?;
+    Ok((pair.public_key().as_ref().to_vec(), signature.as_ref().to_vec()))
 }

@@ -56,6 +56,8 @@ pub enum Fault {
     Backup(crate::backup::Trouble),
     /// A ceremony.
     Ceremony(crate::ceremony::Trouble),
+    /// A firmware image must not run.
+    Firmware(coloa_image::Refusal),
 }
 
 impl Fault {
@@ -129,6 +131,7 @@ impl Fault {
             Fault::Call(error) => error.explain(Language::English),
             Fault::Backup(trouble) => trouble.words(Language::English),
             Fault::Ceremony(trouble) => trouble.words(Language::English),
+            Fault::Firmware(refusal) => format!("{refusal}."),
             Fault::Config(error) => error.explain(Language::English),
             Fault::NoLinkd(why) => {
                 format!("coloa-linkd does not start: {why}. Install the package coloa-linkd, or call it by its path.")
@@ -193,6 +196,7 @@ impl Fault {
             Fault::Call(error) => error.explain(Language::Vietnamese),
             Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
             Fault::Ceremony(trouble) => trouble.words(Language::Vietnamese),
+            Fault::Firmware(refusal) => format!("{}.", refusal.vietnamese()),
             Fault::Config(error) => error.explain(Language::Vietnamese),
             Fault::NoLinkd(why) => {
                 format!("không chạy được coloa-linkd: {why}. Cài gói coloa-linkd, hoặc gọi bằng đường dẫn.")
@@ -217,6 +221,12 @@ impl From<crate::backup::Trouble> for Fault {
 impl From<crate::ceremony::Trouble> for Fault {
     fn from(trouble: crate::ceremony::Trouble) -> Self {
         Fault::Ceremony(trouble)
+    }
+}
+
+impl From<coloa_image::Refusal> for Fault {
+    fn from(refusal: coloa_image::Refusal) -> Self {
+        Fault::Firmware(refusal)
     }
 }
 

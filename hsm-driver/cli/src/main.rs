@@ -14,6 +14,7 @@ mod custodian;
 mod device;
 mod doctor;
 mod fault;
+mod firmware;
 mod inventory;
 mod key;
 mod link;
@@ -76,6 +77,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Audit(asked) => audit::run(open, screen, asked),
         Command::Backup(asked) => backup::run(open, screen, asked),
         Command::Ceremony(asked) => ceremony::run(open, screen, &asked.command),
+        Command::Firmware(asked) => firmware::run(screen, asked),
         Command::Token(Token::List) => token::list(screen),
         Command::Doctor(asked) => doctor::examine(screen, asked),
         Command::Link { words } => link::hand_over(arguments, words),

@@ -3,8 +3,9 @@
 //! A voice is a signature over the exact text, so a custodian may sign on a machine that has never seen the appliance: `show --out`
 //! writes the text, `sign` shows and signs it there, `bring` takes the voice back.
 
-use crate::arguments::{Act, Quorum, SignedBy};
+use crate::arguments::{Act, Quorum};
 use crate::client::write;
+use crate::custodian::arguments::SignedBy;
 use crate::custodian::{self, check_value, named};
 use crate::fault::Fault;
 use crate::key::pages::chosen;
@@ -259,7 +260,7 @@ fn signed(screen: &Screen, text: QuorumText, vote: &SignedBy) -> Result<QuorumVo
 /// The voice of who has read the text and typed the word.
 pub fn voice(screen: &Screen, text: &QuorumText, vote: &SignedBy) -> Result<QuorumVote, Fault> {
     let voice = if vote.reject { Voice::Reject } else { Voice::Approve };
-    let signature = custodian::sign(screen, vote, &text.signed(voice))?;
+    let signature = custodian::sign(screen, &vote.by, &text.signed(voice))?;
     Ok(QuorumVote { id: text.id, custodian: vote.custodian.clone(), voice, signature })
 }
 

@@ -1,6 +1,7 @@
 //! The command line of `coloa ceremony`.
 
-use crate::arguments::{Passphrase, SignedBy, TokenKey};
+use crate::arguments::Passphrase;
+use crate::custodian::arguments::{SignedBy, Signer, TokenKey};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -101,5 +102,6 @@ pub struct Sign {
 
 /// The place of a key that signs for a custodian.
 pub fn signed_by(custodian: &str, key: Option<PathBuf>, passphrase: Passphrase, token: TokenKey) -> SignedBy {
-    SignedBy { custodian: custodian.to_owned(), key, reject: false, confirm: None, passphrase, token }
+    let by = Signer { key, passphrase, token };
+    SignedBy { custodian: custodian.to_owned(), reject: false, confirm: None, by }
 }

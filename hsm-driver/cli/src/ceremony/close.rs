@@ -12,9 +12,9 @@ use super::journal::{Journal, What, data, sha256};
 use super::plan::{Person, Plan, Role, is_hidden};
 use super::signature;
 use super::stage::{Stage, key_of, notes};
-use crate::arguments::SignedBy;
 use crate::audit::pages;
 use crate::client::write;
+use crate::custodian::arguments::SignedBy;
 use crate::custodian::{self, check_value};
 use crate::fault::Fault;
 use crate::screen::{Screen, hex};
@@ -158,7 +158,7 @@ fn here(stage: &Stage<'_>, by: &SignedBy, text: &str) -> Result<Option<Vec<u8>>,
 }
 
 fn made(screen: &Screen, by: &SignedBy, text: &str) -> Result<Vec<u8>, Fault> {
-    let fixed = custodian::sign(screen, by, text.as_bytes())?;
+    let fixed = custodian::sign(screen, &by.by, text.as_bytes())?;
     signature::der(&fixed).ok_or_else(|| Fault::Key("the signature is of another length".into()))
 }
 

@@ -6,7 +6,7 @@
 use super::Trouble;
 use super::plan::Person;
 use super::stage::Stage;
-use crate::arguments::SignedBy;
+use crate::custodian::arguments::SignedBy;
 use crate::fault::Fault;
 use crate::quorum;
 use coloa_wire::Command;

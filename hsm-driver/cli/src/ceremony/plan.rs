@@ -5,7 +5,8 @@
 use super::Trouble;
 use super::arguments::signed_by;
 use super::journal::sha256;
-use crate::arguments::{Mode, Passphrase, SignedBy, TokenKey, UserPin};
+use crate::arguments::{Mode, Passphrase, UserPin};
+use crate::custodian::arguments::{SignedBy, TokenKey};
 use crate::fault::Fault;
 use crate::screen::hex;
 use coloa_wire::command::MAX_CUSTODIANS;

@@ -2,7 +2,7 @@
 //!
 //! It should not be in the device that it governs: whoever keeps that device's partitions would keep the quorum too.
 
-use crate::arguments::TokenKey;
+use crate::custodian::arguments::TokenKey;
 use crate::fault::Fault;
 use crate::screen::Screen;
 use crate::secret;
@@ -55,6 +55,11 @@ impl<'a> Held<'a> {
         if made {
             self.generate()?;
         }
+        Ok((self.existing()?, made))
+    }
+
+    /// The SubjectPublicKeyInfo of the key that is there.
+    pub fn existing(&self) -> Result<Vec<u8>, Fault> {
         let key = self.one(ObjectClass::PRIVATE_KEY)?;
         // R9: what can be copied out of the token is not its holder's alone.
         let kept = self.attributes(key, &[AttributeType::Sensitive, AttributeType::Extractable])?;
@@ -66,7 +71,7 @@ impl<'a> Held<'a> {
         let on_p384 = known.contains(&Attribute::EcParams(P384.to_vec()));
         let point = known.iter().find_map(|a| if let Attribute::EcPoint(value) = a { bare(value) } else { None });
         let point = point.filter(|_| on_p384).ok_or_else(|| Fault::Token("its key is not on P-384".into()))?;
-        Ok(([&SPKI[..], point].concat(), made))
+        Ok([&SPKI[..], point].concat())
     }
 
     /// `r ‖ s` over the text.
