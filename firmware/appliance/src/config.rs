@@ -29,6 +29,10 @@ pub struct Config {
     /// Whether the service starts without its sandbox.
     #[serde(default)]
     pub sandbox: Demand,
+    /// What custodians have signed of this program (R23); goes with `firmware_trust`.
+    pub image_manifest: Option<PathBuf>,
+    /// Whose signatures that needs: what `coloa firmware trust` wrote.
+    pub firmware_trust: Option<PathBuf>,
     /// The file that this was read from.
     #[serde(skip)]
     pub file: PathBuf,
@@ -178,6 +182,10 @@ impl Config {
         if config.server_names.is_empty() {
             return Err(fault(of_key("server_names"), "`server_names` needs at least one name".into()));
         }
+        if config.image_manifest.is_some() != config.firmware_trust.is_some() {
+            let key = if config.image_manifest.is_some() { "image_manifest" } else { "firmware_trust" };
+            return Err(fault(of_key(key), "`image_manifest` and `firmware_trust` go together".into()));
+        }
         let l = &config.limits;
         if l.connections == 0 || l.handshakes == 0 || l.workers == 0 || l.handshake_ms == 0 || l.frame_ms == 0 {
             return Err(fault(
@@ -187,6 +195,8 @@ impl Config {
         }
         let folder = file.parent().unwrap_or(Path::new(""));
         config.directory = folder.join(&config.directory);
+        config.image_manifest = config.image_manifest.map(|file| folder.join(file));
+        config.firmware_trust = config.firmware_trust.map(|file| folder.join(file));
         config.admin_socket = folder.join(&config.admin_socket);
         config.file = file.to_path_buf();
         Ok(config)
@@ -228,6 +238,16 @@ mod tests {
         let words = fault.words(Language::English);
         assert!(words.contains("`lisen`") && words.contains("/etc/coloa/coload.toml, line 3"), "{words}");
         assert!(fault.words(Language::Vietnamese).contains("dòng 3"));
+    }
+
+    /// A manifest without custodians would be a check that checks nothing (R23).
+    #[test]
+    fn a_manifest_alone_is_refused() {
+        for key in ["image_manifest", "firmware_trust"] {
+            let text = format!("directory = \"d\"\nlisten = \"127.0.0.1:1\"\n{key} = \"x\"\n");
+            let words = parse(&text).unwrap_err().words(Language::English);
+            assert!(words.contains("line 3") && words.contains("go together"), "{words}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::sandbox::Walls;
 use coloa_host::OpenError;
+use coloa_image::Refusal;
 use coloa_wire::ErrorCode;
 use coloa_wire::error::Language;
 use std::path::PathBuf;
@@ -51,6 +52,15 @@ pub enum Fault {
     System(String),
     /// The sandbox is required, and cannot be closed.
     Sandbox(Walls),
+    /// This program must not run, or not with this store (R23).
+    Image(Refusal),
+    /// A file that the check of this program needs.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
 }
 
 impl Fault {
@@ -82,6 +92,11 @@ impl Fault {
             }
             Fault::Store(code) => format!("the channel's certificates cannot be read or stored: {code}"),
             Fault::System(why) => format!("the system refused: {why}. Look at the limits of this service."),
+            Fault::Image(refusal) => format!("{refusal}."),
+            Fault::Unreadable { path, why } => format!(
+                "cannot read {}: {why}. Check `image_manifest` and `firmware_trust` in the configuration.",
+                path.display()
+            ),
             Fault::Sandbox(walls) => format!(
                 "the sandbox is required and this kernel does not give it (landlock {:?}, seccomp {:?}). Enable both, or set `sandbox = \"best-effort\"` in the configuration.",
                 walls.files, walls.calls
@@ -114,6 +129,11 @@ impl Fault {
                 code.number()
             ),
             Fault::System(why) => format!("hệ thống từ chối: {why}. Xem các giới hạn của dịch vụ."),
+            Fault::Image(refusal) => format!("{}.", refusal.vietnamese()),
+            Fault::Unreadable { path, why } => format!(
+                "không đọc được {}: {why}. Kiểm tra `image_manifest` và `firmware_trust` trong cấu hình.",
+                path.display()
+            ),
             Fault::Sandbox(walls) => format!(
                 "cấu hình đòi hộp cát nhưng nhân hệ điều hành không đáp ứng (landlock {:?}, seccomp {:?}). Bật cả hai hoặc đặt `sandbox = \"best-effort\"` trong cấu hình.",
                 walls.files, walls.calls
@@ -125,6 +145,12 @@ impl Fault {
 impl From<OpenError> for Fault {
     fn from(error: OpenError) -> Self {
         Fault::Engine(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Fault::Image(refusal)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod memory;
 mod metrics;
 mod notify;
 mod rate;
+mod release;
 mod reload;
 pub mod sandbox;
 mod scrape;

@@ -19,6 +19,7 @@ A configuration:
   admin_socket = \"/run/coloa/coload.sock\"
   metrics_listen = \"127.0.0.1:9443\"  /metrics, /healthz, /readyz; leave out for none
   sandbox = \"required\"               or \"best-effort\" where the kernel lacks landlock or seccomp
+  image_manifest = \"coload.clfw\"      what custodians signed of this program; with firmware_trust = \"trust\"
   [limits]
   connections = 1024                 channels at the same time
   calls_per_second = 0               of one certificate; 0 is as often as it likes

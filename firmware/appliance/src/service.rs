@@ -9,6 +9,7 @@ use crate::listener::{self, Reserved};
 use crate::metrics::{Metrics, Now};
 use crate::notify::Notifier;
 use crate::rate::{Account, Accounts};
+use crate::release::Release;
 use crate::sandbox::Walls;
 use crate::spin::Crowd;
 use crate::workers::Pools;
@@ -52,6 +53,7 @@ pub(crate) struct Service {
     crowd: Crowd,
     port: Mutex<Port>,
     walls: Walls,
+    release: Release,
     is_locked: bool,
     notifier: Notifier,
     pulse: Pulse,
@@ -99,6 +101,7 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
     });
     let is_locked = is_locked.is_ok();
     memory::allow_connections(config.limits.connections);
+    let release = Release::of(&config)?;
     let engine = Arc::new(coloa_host::open(&config.directory, Body::Appliance, Sharing::Exclusive)?);
     let port = Port::Closed(Reserved::take(config.listen)?);
     let socket = local::Socket::open(&config.admin_socket)?;
@@ -115,6 +118,7 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
         crowd,
         port: Mutex::new(port),
         walls,
+        release,
         is_locked,
         notifier,
         pulse: Pulse::new(),
@@ -301,6 +305,7 @@ impl Service {
     }
 
     fn open_reserved(&self, reserved: Reserved) -> Result<Open, Fault> {
+        self.release.enter(&self.engine)?;
         let authority = Arc::new(Authority::open(&self.engine, &self.config.server_names)?);
         let tls = tls::server_config(&authority, self.engine.clone())?;
         let listener = Arc::new(reserved.open()?);

@@ -8,6 +8,7 @@ mod kills;
 mod life;
 mod media;
 mod operations;
+mod release;
 mod rig;
 mod sandbox;
 mod zeroize;

@@ -83,7 +83,19 @@ impl Appliance {
 
     /// Starts it where it must fail; what it says.
     pub fn fails(&self) -> String {
-        let mut child = self.command().spawn().unwrap();
+        self.fails_by(self.command())
+    }
+
+    /// The same of another program with the same configuration.
+    pub fn fails_as(&self, program: &Path) -> String {
+        let mut command = Command::new(program);
+        command.args(["--lang", "en", "--config"]).arg(self.path("coload.toml"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(self.path("log")).unwrap());
+        self.fails_by(command)
+    }
+
+    fn fails_by(&self, mut command: Command) -> String {
+        let mut child = command.spawn().unwrap();
         let ended = until(|| child.try_wait().unwrap().is_some());
         if !ended {
             child.kill().unwrap();
