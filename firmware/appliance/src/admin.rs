@@ -36,12 +36,13 @@ fn has_begun(reply: &[u8]) -> bool {
 
 /// What the engine did may concern the channels.
 fn follow(service: &Arc<Service>, code: u16) {
-    use CommandCode::{AuditorRemove, Batch, ClientUnbind, DeviceInitialize, PartitionDestroy};
+    use CommandCode::{AuditorRemove, Batch, ClientUnbind, DeviceInitialize, PartitionDestroy, QuorumExecute};
     // A batch may have held any of them.
     let code = CommandCode::try_from(code);
-    let in_service = service.engine().lifecycle() != coloa_wire::command::Lifecycle::Manufactured;
+    // What a quorum had done may be the return from tampering.
+    let in_service = service.engine().lifecycle() == coloa_wire::command::Lifecycle::Operational;
     if in_service
-        && matches!(code, Ok(DeviceInitialize | Batch))
+        && matches!(code, Ok(DeviceInitialize | Batch | QuorumExecute))
         && let Err(fault) = service.open_port()
     {
         let why = fault.words(coloa_wire::error::Language::English);

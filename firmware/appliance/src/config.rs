@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::sandbox::{Demand, Places};
+use crate::tamper;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub struct Config {
     pub image_manifest: Option<PathBuf>,
     /// Whose signatures that needs: what `coloa firmware trust` wrote.
     pub firmware_trust: Option<PathBuf>,
+    /// Lines that tell of tampering (R15).
+    #[serde(default)]
+    pub tamper: Vec<tamper::Line>,
     /// The file that this was read from.
     #[serde(skip)]
     pub file: PathBuf,
@@ -197,6 +201,7 @@ impl Config {
         config.directory = folder.join(&config.directory);
         config.image_manifest = config.image_manifest.map(|file| folder.join(file));
         config.firmware_trust = config.firmware_trust.map(|file| folder.join(file));
+        tamper::resolve(&mut config.tamper, folder);
         config.admin_socket = folder.join(&config.admin_socket);
         config.file = file.to_path_buf();
         Ok(config)

@@ -54,6 +54,13 @@ pub enum Fault {
     Sandbox(Walls),
     /// This program must not run, or not with this store (R23).
     Image(Refusal),
+    /// A line that tells of tampering cannot be read.
+    TamperLine {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
     /// A file that the check of this program needs.
     Unreadable {
         /// The file.
@@ -93,6 +100,10 @@ impl Fault {
             Fault::Store(code) => format!("the channel's certificates cannot be read or stored: {code}"),
             Fault::System(why) => format!("the system refused: {why}. Look at the limits of this service."),
             Fault::Image(refusal) => format!("{refusal}."),
+            Fault::TamperLine { path, why } => format!(
+                "cannot read the tamper line {}: {why}. Check `file` under [[tamper]] in the configuration, and the rights to it.",
+                path.display()
+            ),
             Fault::Unreadable { path, why } => format!(
                 "cannot read {}: {why}. Check `image_manifest` and `firmware_trust` in the configuration.",
                 path.display()
@@ -130,6 +141,10 @@ impl Fault {
             ),
             Fault::System(why) => format!("hệ thống từ chối: {why}. Xem các giới hạn của dịch vụ."),
             Fault::Image(refusal) => format!("{}.", refusal.vietnamese()),
+            Fault::TamperLine { path, why } => format!(
+                "không đọc được đường báo xâm phạm {}: {why}. Kiểm tra `file` trong [[tamper]] của cấu hình và quyền truy cập.",
+                path.display()
+            ),
             Fault::Unreadable { path, why } => format!(
                 "không đọc được {}: {why}. Kiểm tra `image_manifest` và `firmware_trust` trong cấu hình.",
                 path.display()

@@ -64,7 +64,7 @@ pub(crate) fn engine_answers(service: &Service) -> bool {
     command(service.engine(), &Peer::Administrator("watchdog".into()), &DeviceInfo {}).is_ok()
 }
 
-/// `/healthz`: whether restarting it would help. The error state is not healthy: it refuses everything it is there for.
+/// `/healthz`: whether restarting it would help. A device that was tampered with waits for people, not for a restart. The error state is not healthy: it refuses everything it is there for.
 pub(crate) fn health(service: &Service) -> (bool, Value) {
     let lifecycle = service.engine().lifecycle();
     let answers = engine_answers(service);
@@ -92,6 +92,7 @@ fn word(lifecycle: Lifecycle) -> &'static str {
         Lifecycle::Manufactured => "manufactured",
         Lifecycle::Operational => "operational",
         Lifecycle::Error => "error",
+        Lifecycle::Tampered => "tampered",
     }
 }
 

@@ -30,6 +30,7 @@ pub mod sandbox;
 mod scrape;
 mod service;
 mod spin;
+mod tamper;
 mod tls;
 mod turns;
 mod workers;

@@ -25,10 +25,13 @@ A configuration:
   calls_per_second = 0               of one certificate; 0 is as often as it likes
   [log]
   level = \"info\"
+  [[tamper]]                         a line that must stay quiet; else every key is destroyed
+  name = \"lid\"
+  file = \"/sys/class/hwmon/hwmon0/intrusion0_alarm\"
 
 A new device is initialised by `coloa init` on the local socket; until then the TLS port is closed.";
 
-/// Exit code of a device that was zeroized; its unit starts it again.
+/// Exit code of a device that was zeroized or tampered with; its unit starts it again.
 const ZEROIZED: u8 = 3;
 
 /// The Cổ Loa appliance: keys behind TLS 1.3
@@ -63,6 +66,10 @@ fn main() -> ExitCode {
             eprintln!("coload: {}", zeroized(language));
             ExitCode::from(ZEROIZED)
         }
+        Ok(End::Tampered) => {
+            eprintln!("coload: {}", tampered(language));
+            ExitCode::from(ZEROIZED)
+        }
         Err(fault) => {
             eprintln!("coload: {}", fault.words(language));
             ExitCode::FAILURE
@@ -74,6 +81,17 @@ fn zeroized(language: Language) -> &'static str {
     match language {
         Language::English => "the device was zeroized. Start the service again: it is as it left the factory.",
         Language::Vietnamese => "thiết bị đã bị xóa sạch khóa. Khởi động lại dịch vụ: thiết bị như lúc mới xuất xưởng.",
+    }
+}
+
+fn tampered(language: Language) -> &'static str {
+    match language {
+        Language::English => {
+            "the device was tampered with: every key is destroyed. Started again, it serves nothing until a quorum has it return."
+        }
+        Language::Vietnamese => {
+            "thiết bị đã bị xâm phạm: mọi khóa đã bị hủy. Khởi động lại, thiết bị không phục vụ cho đến khi đủ người giữ khóa cho dùng lại."
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::rate::{Account, Accounts};
 use crate::release::Release;
 use crate::sandbox::Walls;
 use crate::spin::Crowd;
+use crate::tamper::{LOOK, Lines};
 use crate::workers::Pools;
 use crate::{channel, figures, local, memory, reload, sandbox, scrape, tls};
 use arc_swap::ArcSwap;
@@ -60,6 +61,7 @@ pub(crate) struct Service {
     limits: ArcSwap<Limits>,
     stopping: AtomicBool,
     zeroized: AtomicBool,
+    tampered: AtomicBool,
     /// Ends the wait for signals.
     end: Handle,
 }
@@ -71,6 +73,8 @@ pub enum End {
     Stopped,
     /// The device was zeroized (R14): it starts as one that was just manufactured.
     Zeroized,
+    /// The device was tampered with (R15): it starts without keys, and refuses until a quorum has it return.
+    Tampered,
 }
 
 /// The TLS port.
@@ -102,6 +106,7 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
     let is_locked = is_locked.is_ok();
     memory::allow_connections(config.limits.connections);
     let release = Release::of(&config)?;
+    let lines = Lines::open(&config.tamper)?;
     let engine = Arc::new(coloa_host::open(&config.directory, Body::Appliance, Sharing::Exclusive)?);
     let port = Port::Closed(Reserved::take(config.listen)?);
     let socket = local::Socket::open(&config.admin_socket)?;
@@ -125,14 +130,22 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
         limits: ArcSwap::from_pointee(config.limits),
         stopping: AtomicBool::new(false),
         zeroized: AtomicBool::new(false),
+        tampered: AtomicBool::new(false),
         end: signals.handle(),
         config,
     });
     service.set_limits(service.config.limits);
+    if service.watch(lines) {
+        return Ok(End::Tampered);
+    }
     if service.engine.lifecycle() == Lifecycle::Operational {
         service.open_port()?;
     } else {
-        tracing::info!("not initialised: only the local socket is open. `coloa init` comes next");
+        let next = match service.engine.lifecycle() {
+            Lifecycle::Tampered => "tampered with: only the local socket is open. A quorum has the device return",
+            _ => "not initialised: only the local socket is open. `coloa init` comes next",
+        };
+        tracing::info!("{next}");
     }
     service.start_threads(&socket, scrapes);
     service.notifier.tell("READY=1");
@@ -145,7 +158,11 @@ pub fn run(config: Config, set_level: &dyn Fn(Level)) -> Result<End, Fault> {
     }
     service.notifier.tell("STOPPING=1");
     service.stop(&socket);
-    Ok(if service.zeroized.load(Ordering::Acquire) { End::Zeroized } else { End::Stopped })
+    Ok(match (service.tampered.load(Ordering::Acquire), service.zeroized.load(Ordering::Acquire)) {
+        (true, _) => End::Tampered,
+        (false, true) => End::Zeroized,
+        (false, false) => End::Stopped,
+    })
 }
 
 fn bind_metrics(address: SocketAddr) -> Result<TcpListener, Fault> {
@@ -324,6 +341,36 @@ impl Service {
             let own = self.clone();
             start("metrics", move || scrape::serve(&listener, &own));
         }
+    }
+
+    /// Looks at the lines before anything is served, then goes on in a thread of its own. True: one has told already.
+    fn watch(self: &Arc<Self>, mut lines: Lines) -> bool {
+        if lines.is_empty() {
+            return false;
+        }
+        if self.heeds(&mut lines) {
+            return true;
+        }
+        let own = self.clone();
+        start("tamper", move || {
+            while !own.is_stopping() && !own.heeds(&mut lines) {
+                thread::sleep(LOOK);
+            }
+        });
+        false
+    }
+
+    /// What was tampered with already has no keys to lose; its lines count again when it has returned.
+    fn heeds(&self, lines: &mut Lines) -> bool {
+        if self.engine.lifecycle() == Lifecycle::Tampered {
+            return false;
+        }
+        let Some(sensor) = lines.look() else { return false };
+        // In both cases nothing more is served; what could not be destroyed now is at the next start.
+        let _ = self.engine.tamper(sensor);
+        self.tampered.store(true, Ordering::Release);
+        self.end.close();
+        true
     }
 
     fn accept(self: &Arc<Self>, listener: &TcpListener) {

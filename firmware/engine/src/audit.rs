@@ -20,6 +20,8 @@ pub const FLUSH_MS: u64 = 100;
 pub const STARTED: u16 = 0;
 /// [`AuditEvent::action`]: the clock shows an earlier time than the record before this one (R19).
 pub const CLOCK_STEPPED_BACK: u16 = 1;
+/// [`AuditEvent::action`]: a line told of tampering, and every secret was destroyed (R15); the detail says which line.
+pub const TAMPERED: u16 = 2;
 /// Distinct key uses counted between two flushes; the one that is too many is flushed at once.
 pub(crate) const MAX_PENDING: usize = 1_024;
 /// While the log cannot be written, keys are used for this long and no longer (R17).
@@ -52,7 +54,7 @@ pub struct AuditEvent {
     /// Who asked ([`crate::Peer::name`]).
     #[n(0)]
     pub who: String,
-    /// The command's number ([`coloa_wire::CommandCode`]), or [`STARTED`] or [`CLOCK_STEPPED_BACK`].
+    /// The command's number ([`coloa_wire::CommandCode`]), or [`STARTED`], [`CLOCK_STEPPED_BACK`] or [`TAMPERED`].
     #[n(1)]
     pub action: u16,
     /// 0, or the number of the [`ErrorCode`].

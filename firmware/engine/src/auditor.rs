@@ -68,7 +68,7 @@ fn may(code: CommandCode) -> bool {
         C::DeviceInitialize | C::DeviceZeroize | C::PartitionCreate | C::PartitionDestroy => false,
         C::ClientBind | C::ClientUnbind | C::AuditorAdd | C::AuditorRemove | C::Batch => false,
         C::CustodiansSet | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,
-        C::QuorumWithdraw | C::KeyTrust | C::KeyAttest | C::AuditNote => false,
+        C::QuorumWithdraw | C::KeyTrust | C::KeyAttest | C::AuditNote | C::TamperReturn => false,
         C::TokenInitialize | C::UserPinInitialize | C::PinChange | C::SessionOpen | C::SessionClose => false,
         C::Login | C::Logout | C::ContextLogin | C::TicketIssue | C::TicketLogin => false,
         C::ObjectCreate | C::ObjectCopy | C::ObjectDestroy | C::AttributesRead | C::AttributesWrite => false,

@@ -71,6 +71,6 @@ pub(crate) fn is_carried(kind: RecordKind) -> bool {
         RecordKind::Witness | RecordKind::Auditors => false,
         // The device's own: its serial number, its body's TLS keys, the custodians' key, what they were asked.
         RecordKind::Device | RecordKind::Body | RecordKind::BackupKey | RecordKind::Proposal => false,
-        RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged => false,
+        RecordKind::OldRetry | RecordKind::Retry | RecordKind::Staged | RecordKind::Tamper => false,
     }
 }

@@ -313,7 +313,7 @@ fn catch_up<P: Platform>(call: &Call<'_, P>) -> Result<(), ErrorCode> {
 }
 
 /// What the device serves depends on where it is in its life.
-fn admit<P: Platform>(engine: &Engine<P>, code: CommandCode) -> Result<(), ErrorCode> {
+pub(crate) fn admit<P: Platform>(engine: &Engine<P>, code: CommandCode) -> Result<(), ErrorCode> {
     use CommandCode as C;
     match (engine.lifecycle(), code) {
         (Lifecycle::Operational, _) | (_, C::DeviceInfo) => Ok(()),
@@ -322,6 +322,11 @@ fn admit<P: Platform>(engine: &Engine<P>, code: CommandCode) -> Result<(), Error
         (Lifecycle::Manufactured, C::DeviceInitialize | C::TokenList | C::MechanismList) => Ok(()),
         (Lifecycle::Manufactured, _) => Err(ErrorCode::DeviceNotInitialized),
         (Lifecycle::Error, _) => Err(ErrorCode::ErrorState),
+        // R15: what leads to a quorum's decision, and what an auditor may read.
+        (Lifecycle::Tampered, C::TamperReturn | C::TokenList | C::AuditRead | C::CustodiansRead) => Ok(()),
+        (Lifecycle::Tampered, C::QuorumPropose | C::QuorumList | C::QuorumVote) => Ok(()),
+        (Lifecycle::Tampered, C::QuorumExecute | C::QuorumWithdraw) => Ok(()),
+        (Lifecycle::Tampered, _) => Err(ErrorCode::DeviceTampered),
     }
 }
 
@@ -377,6 +382,7 @@ pub(crate) fn serve<P: Platform>(
         C::QuorumVote => run(call, head, reply, service::quorum::vote),
         C::QuorumExecute => run(call, head, reply, service::quorum::execute),
         C::QuorumWithdraw => run(call, head, reply, service::quorum::withdraw),
+        C::TamperReturn => run(call, head, reply, service::tamper::return_from),
         C::KeyTrust => run(call, head, reply, service::trust::trust),
         C::BackupKeyCreate => run(call, head, reply, service::backup::create_key),
         C::BackupShareTake => run(call, head, reply, service::backup::take_share),

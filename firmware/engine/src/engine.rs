@@ -8,6 +8,7 @@ use crate::ledger::{Change, Desk, Ledger, Request, View};
 use crate::record;
 use crate::session::Sessions;
 use crate::state::{Fact, Partition, State};
+use crate::tamper::{self, Bequest, TamperEvent};
 use crate::witness::Mark;
 use crate::{Crypto, CryptoError, Epitaph, Hash, Peer, Platform, RecordId, ZeroizeError, selftest};
 use alloc::string::{String, ToString};
@@ -58,17 +59,41 @@ impl<P: Platform> Engine<P> {
         let state = State::new();
         let desk = Desk { platform: &platform, keys: &keys, state: &state };
         let ledger = Ledger::open(&desk).map_err(StartError::Store)?;
-        let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
-        let (backups, failed, ended) = (Backups::new(), AtomicBool::new(false), AtomicBool::new(false));
-        let signed = RwLock::new(Mark { number: ledger.audit_head().0, time: platform.now() });
-        let engine = Engine { platform, keys, state, ledger, sessions, uses, backups, failed, ended, signed };
+        let engine = Self::assembled(platform, keys, state, ledger);
         staging::clear_leftovers(&engine);
         engine.ledger.keep_snapshot(&engine.desk());
+        engine.testify().map_err(|_| StartError::Store(ErrorCode::StoreFailed))?;
         tracing::info!(lifecycle = ?engine.lifecycle(), "engine started");
         if engine.lifecycle() == Lifecycle::Operational {
             engine.uses.write().count(Act { action: STARTED, ..Act::default() }, engine.platform.now());
         }
         Ok(engine)
+    }
+
+    /// Starts a device that was tampered with (R15), on what is left of its store and with a new root key: see
+    /// [`crate::tamper`]. Called again after a cut, it begins anew.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start_tampered(
+        platform: P,
+        testament: Option<&[u8]>,
+        event: Option<TamperEvent>,
+    ) -> Result<Self, StartError> {
+        selftest::run(platform.crypto()).map_err(StartError::SelfTest)?;
+        let keys = Keyring::derive(&platform).map_err(|_| StartError::Store(ErrorCode::Internal))?;
+        let (generation, head) = tamper::clear(&platform).map_err(StartError::Store)?;
+        let engine = Self::assembled(platform, keys, State::new(), Ledger::succeeding(generation, head));
+        engine.inherit(Bequest::new(testament, event)).map_err(StartError::Store)?;
+        tracing::warn!("the device was tampered with: its keys are destroyed, and a quorum has it return");
+        Ok(engine)
+    }
+
+    fn assembled(platform: P, keys: Keyring<P>, state: State<P>, ledger: Ledger<P>) -> Self {
+        let (sessions, uses) = (Sessions::new(), RwLock::new(PendingUses::default()));
+        let (backups, failed, ended) = (Backups::new(), AtomicBool::new(false), AtomicBool::new(false));
+        let signed = RwLock::new(Mark { number: ledger.audit_head().0, time: platform.now() });
+        Engine { platform, keys, state, ledger, sessions, uses, backups, failed, ended, signed }
     }
 
     /// Answers one frame. `reply` gets exactly one frame: a reply, or a fault after which the body closes the stream.
@@ -114,6 +139,7 @@ impl<P: Platform> Engine<P> {
     pub fn lifecycle(&self) -> Lifecycle {
         match (self.failed.load(Ordering::Acquire), self.state.is_initialized()) {
             (true, _) => Lifecycle::Error,
+            (false, true) if self.state.is_tampered() => Lifecycle::Tampered,
             (false, false) => Lifecycle::Manufactured,
             (false, true) => Lifecycle::Operational,
         }
@@ -320,6 +346,18 @@ impl<P: Platform> Engine<P> {
         self.state.replace(State::new());
         self.sessions.close_retired();
         tracing::warn!(serial = epitaph.serial, who = epitaph.who, ?outcome, "the device was zeroized");
+        outcome
+    }
+
+    /// As [`Engine::end`], but nothing comes before the root key.
+    pub(crate) fn strike(&self, event: &TamperEvent) -> Result<(), ZeroizeError> {
+        self.failed.store(true, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
+        let outcome = self.platform.tampered(event);
+        self.backups.end();
+        self.state.replace(State::new());
+        self.sessions.close_retired();
+        tracing::error!(sensor = event.sensor, ?outcome, "TAMPERED: every key is destroyed");
         outcome
     }
 

@@ -117,6 +117,13 @@ impl<P: Platform> Ledger<P> {
         Ok(Ledger { gathering: RwLock::new(None), book: RwLock::new(book), seen })
     }
 
+    /// Of a store that holds nothing but the log (see [`crate::tamper`]).
+    pub(crate) fn succeeding(generation: u64, audit: Head) -> Self {
+        let book = Book { generation, audit, ..Book::new() };
+        let seen = AtomicUsize::new(low_bits(book.generation));
+        Ledger { gathering: RwLock::new(None), book: RwLock::new(book), seen }
+    }
+
     /// The number and digest of the last audit record.
     pub(crate) fn audit_head(&self) -> (u64, [u8; 32]) {
         let audit = self.book.read().audit;

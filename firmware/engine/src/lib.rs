@@ -60,6 +60,7 @@ mod session;
 mod snapshot;
 mod state;
 pub mod store;
+pub mod tamper;
 mod ticket;
 mod witness;
 
@@ -74,3 +75,4 @@ pub use peer::Peer;
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
 pub use platform::{Epitaph, Limits, Platform, Timestamp, ZeroizeError};
 pub use store::{CommitError, Record, RecordId, Store, StoreError, Write};
+pub use tamper::TamperEvent;

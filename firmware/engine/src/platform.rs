@@ -1,6 +1,7 @@
 //! What the engine asks of its body.
 
-use crate::{Crypto, Store};
+use crate::tamper::TamperEvent;
+use crate::{Crypto, Store, StoreError};
 use alloc::string::String;
 use alloc::vec::Vec;
 use coloa_wire::hello::Body;
@@ -146,6 +147,26 @@ pub trait Platform: Send + Sync + 'static {
     /// See [`ZeroizeError`].
     fn zeroize(&self, epitaph: &Epitaph) -> Result<(), ZeroizeError> {
         let _ = epitaph;
+        Err(ZeroizeError::Unsupported)
+    }
+
+    /// Keeps what a device leaves to the one it is after tampering ([`crate::tamper`]), in place of what was kept before:
+    /// outside the store, durable, whole or not at all. It holds no secret. A body without lines to watch need not.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    fn keep_testament(&self, testament: &[u8]) -> Result<(), StoreError> {
+        let _ = testament;
+        Ok(())
+    }
+
+    /// Destroys the root key because a line told of tampering (R15), by one write that also says so: whatever happens then,
+    /// the next start is [`crate::Engine::start_tampered`]. What the event was is kept after that.
+    ///
+    /// # Errors
+    /// See [`ZeroizeError`].
+    fn tampered(&self, event: &TamperEvent) -> Result<(), ZeroizeError> {
+        let _ = event;
         Err(ZeroizeError::Unsupported)
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn needs_quorum(code: CommandCode) -> bool {
     use CommandCode as C;
     match code {
         C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet | C::BackupKeyCreate | C::KeyTrust => true,
+        C::TamperReturn => true,
         C::DeviceInfo | C::DeviceInitialize | C::PartitionCreate | C::ClientBind | C::ClientUnbind => false,
         C::AuditRead | C::Batch | C::MechanismList => false,
         C::CustodiansRead | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,

@@ -49,13 +49,15 @@ pub(crate) enum RecordKind {
     Witness = 16,
     /// [`AuditorsRecord`], sealed under the device key.
     Auditors = 17,
+    /// [`TamperRecord`], sealed under the device key.
+    Tamper = 30,
 }
 
 impl RecordKind {
     pub(crate) fn of(id: &RecordId) -> Option<Self> {
         use RecordKind::*;
         let old = [Root, Device, Partition, Auth, Object, Audit, OldRetry, Body, Uses, Retry];
-        let kinds = old.into_iter().chain([Custodians, Proposal, BackupKey, Staged, Witness, Auditors]);
+        let kinds = old.into_iter().chain([Custodians, Proposal, BackupKey, Staged, Witness, Auditors, Tamper]);
         kinds.into_iter().find(|k| *k as u8 == id.kind)
     }
 }
@@ -75,6 +77,8 @@ pub(crate) const CUSTODIANS: RecordId = RecordId { partition: DEVICE, kind: Reco
 pub(crate) const WITNESS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Witness as u8, id: [0; 16] };
 /// The last checkpoint of the audit log.
 pub(crate) const CHECKPOINT: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Witness as u8, id: [1; 16] };
+/// It was tampered with, and has not returned.
+pub(crate) const TAMPER: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Tamper as u8, id: [0; 16] };
 pub(crate) const AUDITORS: RecordId = RecordId { partition: DEVICE, kind: RecordKind::Auditors as u8, id: [0; 16] };
 
 pub(crate) fn proposal_id(id: RequestId) -> RecordId {
@@ -110,6 +114,11 @@ pub(crate) fn objects(partition: PartitionId) -> core::ops::RangeInclusive<Recor
 
 pub(crate) fn audit_id(number: u64) -> RecordId {
     RecordId { partition: DEVICE, kind: RecordKind::Audit as u8, id: u128::from(number).to_be_bytes() }
+}
+
+/// The number of an [`audit_id`]; `None` for a record of another kind.
+pub(crate) fn audit_number(id: &RecordId) -> Option<u64> {
+    u64::try_from(u128::from_be_bytes(id.id)).ok().filter(|_| id.is_log())
 }
 
 pub(crate) fn retry_id(place: u64) -> RecordId {
@@ -170,6 +179,16 @@ pub(crate) struct CustodiansRecord {
     pub threshold: u32,
     #[n(1)]
     pub custodians: Vec<Custodian>,
+}
+
+/// What a line told of a device that has not returned since (R15).
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct TamperRecord {
+    #[n(0)]
+    pub time: u64,
+    #[n(1)]
+    pub sensor: String,
 }
 
 /// Who may read all and use nothing (R1).

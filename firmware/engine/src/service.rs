@@ -12,6 +12,7 @@ pub(crate) mod life;
 pub(crate) mod object;
 pub(crate) mod quorum;
 mod secret;
+pub(crate) mod tamper;
 pub(crate) mod token;
 pub(crate) mod trust;
 pub(crate) mod witness;

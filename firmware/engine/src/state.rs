@@ -7,7 +7,7 @@ use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
 use crate::record::{
     AuditorsRecord, AuthRecord, CustodiansRecord, DeviceRecord, PartitionRecord, ProposalRecord, RecordKind,
-    RetryRecord, UsesRecord,
+    RetryRecord, TamperRecord, UsesRecord,
 };
 use crate::retries::{Retries, Turn};
 use crate::snapshot::Snapshot;
@@ -158,6 +158,7 @@ pub(crate) enum Fact<K> {
     Custodians(CustodiansRecord),
     Proposal(RequestId, ProposalRecord),
     Auditors(AuditorsRecord),
+    Tamper(TamperRecord),
     /// It is only in the store.
     Opaque,
     Removed,
@@ -175,6 +176,9 @@ pub(crate) struct State<P: Platform> {
     custodians: RwLock<P::Lock, Option<Versioned<CustodiansRecord>>>,
     proposals: RwLock<P::Lock, BTreeMap<RequestId, Versioned<ProposalRecord>>>,
     auditors: Auditors<P::Lock>,
+    tamper: RwLock<P::Lock, Option<Versioned<TamperRecord>>>,
+    /// Whether there is a record of it, for the same reason.
+    is_tampered: AtomicBool,
 }
 
 impl<P: Platform> State<P> {
@@ -188,12 +192,28 @@ impl<P: Platform> State<P> {
             custodians: RwLock::new(None),
             proposals: RwLock::new(BTreeMap::new()),
             auditors: Auditors::new(),
+            tamper: RwLock::new(None),
+            is_tampered: AtomicBool::new(false),
         }
     }
 
     /// Who may read all and use nothing (R1).
     pub(crate) fn auditors(&self) -> &Auditors<P::Lock> {
         &self.auditors
+    }
+
+    /// What a line told, on a device that has not returned since (R15).
+    pub(crate) fn tamper(&self) -> Option<Versioned<TamperRecord>> {
+        self.tamper.read().clone()
+    }
+
+    pub(crate) fn is_tampered(&self) -> bool {
+        self.is_tampered.load(Ordering::Acquire)
+    }
+
+    fn put_tamper(&self, record: Option<Versioned<TamperRecord>>) {
+        self.is_tampered.store(record.is_some(), Ordering::Release);
+        *self.tamper.write() = record;
     }
 
     /// The custodians, and which set of them it is.
@@ -286,6 +306,7 @@ impl<P: Platform> State<P> {
         *self.custodians.write() = fresh.custodians.into_inner();
         *self.proposals.write() = fresh.proposals.into_inner();
         self.auditors.put(fresh.auditors.known());
+        self.put_tamper(fresh.tamper.into_inner());
     }
 
     /// Takes in what was committed. Within a batch, facts come in the order of [`RecordKind`].
@@ -307,6 +328,7 @@ impl<P: Platform> State<P> {
                 self.proposals.write().insert(id, Versioned::new(version, record));
             }
             Fact::Auditors(record) => self.auditors.put(Some(Versioned::new(version, record))),
+            Fact::Tamper(record) => self.put_tamper(Some(Versioned::new(version, record))),
             Fact::Opaque => {}
             Fact::Removed => self.remove(id),
         }
@@ -366,6 +388,7 @@ impl<P: Platform> State<P> {
                     old.retire();
                 }
             }
+            Some(RecordKind::Tamper) => self.put_tamper(None),
             Some(RecordKind::Staged) => {
                 self.staged.write().remove(&PartitionId(id.partition));
             }

@@ -6,6 +6,7 @@
 //! SECURITY.md says so. The store is sealed: without the root key it is noise, so its files are only removed, which takes the
 //! same time whatever their size.
 
+use crate::tamper::FILES;
 use coloa_engine::{Crypto, Epitaph};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -58,7 +59,7 @@ fn destroy(directory: &Path) -> io::Result<()> {
     let of_engine = |name: &str, start: &str| name.starts_with(start) && name != LOCK;
     let names: Vec<String> = std::fs::read_dir(directory)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| of_engine(name, "root.key") || of_engine(name, "store."))
+        .filter(|name| of_engine(name, "root.key") || of_engine(name, "store.") || FILES.contains(&name.as_str()))
         .collect();
     for name in names.iter().filter(|name| name.starts_with("root.key")) {
         overwrite(&directory.join(name))?;
@@ -105,8 +106,16 @@ mod tests {
     /// A directory as an engine leaves it, with a key that can be looked for, and files that are none of its.
     fn used() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
-        let files =
-            ["root.key", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "store.snapshot", "other", LOCK];
+        let files = [
+            "root.key",
+            "store.sqlite",
+            "store.sqlite-wal",
+            "store.sqlite-shm",
+            "store.snapshot",
+            "testament",
+            "other",
+            LOCK,
+        ];
         for name in files {
             std::fs::write(directory.path().join(name), [0x5a; 32]).unwrap();
         }

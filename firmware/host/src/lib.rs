@@ -11,6 +11,7 @@ mod erasure;
 mod platform;
 mod root_key;
 mod snapshot;
+mod tamper;
 
 pub use coloa_store_sqlite::{Sharing, fork};
 pub use embedded::Embedded;

@@ -1,9 +1,12 @@
 //! The host's platform, and how an engine is opened on it.
 
 use crate::snapshot::SnapshotFile;
-use crate::{erasure, root_key};
+use crate::tamper::Remains;
+use crate::{erasure, root_key, tamper};
 use coloa_crypto_native::Native;
-use coloa_engine::{Engine, Epitaph, Limits, Peer, Platform, StartError, Timestamp, ZeroizeError};
+use coloa_engine::{
+    Engine, Epitaph, Limits, Peer, Platform, StartError, StoreError, TamperEvent, Timestamp, ZeroizeError,
+};
 use coloa_store_sqlite::{Sharing, SqliteStore};
 use coloa_wire::frame::FrameKind;
 use coloa_wire::hello::Body;
@@ -105,6 +108,26 @@ impl Platform for Host {
         })
     }
 
+    fn keep_testament(&self, testament: &[u8]) -> Result<(), StoreError> {
+        if self.body != Body::Appliance {
+            return Ok(());
+        }
+        tamper::keep_testament(&self.directory, testament).map_err(|error| {
+            tracing::error!(%error, "the testament cannot be kept");
+            StoreError::Failed
+        })
+    }
+
+    fn tampered(&self, event: &TamperEvent) -> Result<(), ZeroizeError> {
+        if self.body != Body::Appliance {
+            return Err(ZeroizeError::Unsupported);
+        }
+        tamper::strike(&self.directory, event).map_err(|error| {
+            tracing::error!(%error, "the root key could not be overwritten, or what happened not be written down");
+            ZeroizeError::Failed
+        })
+    }
+
     /// Half a commit's time at most and never long, and not at all where a commit takes less than two sleeps.
     fn gather(&self, enough: &dyn Fn() -> bool) {
         let (began, longest) = (Instant::now(), (self.store.commit_time() / 2).min(LONGEST));
@@ -179,17 +202,30 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     root_key::make_directory(directory)?;
     erasure::finish(directory).map_err(|error| OpenError::Unfinished { path: directory.to_path_buf(), error })?;
     let path = directory.join("store.sqlite");
-    let root_key = root_key::read_or_make(directory, &path)?;
+    let unfinished = |error| OpenError::Unfinished { path: directory.to_path_buf(), error };
+    let remains = Remains::find(directory).map_err(unfinished)?;
+    let root_key = match &remains {
+        Some(remains) => remains.root_key.clone(),
+        None => root_key::read_or_make(directory, &path)?,
+    };
     let store = SqliteStore::open(&path, sharing)?;
     let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
     let lanes = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok());
-    let (directory, pin_delay_ms) = (directory.to_path_buf(), 0.into());
-    let path = directory.clone();
-    let host = Host { store, root_key, body, crypto: Native::new(), lanes, pin_delay_ms, snapshot, directory };
-    Engine::start(host).map_err(|error| match error {
+    let (own, pin_delay_ms) = (directory.to_path_buf(), 0.into());
+    let host = Host { store, root_key, body, crypto: Native::new(), lanes, pin_delay_ms, snapshot, directory: own };
+    let begun_anew = remains.is_some();
+    let started = match remains {
+        Some(remains) => Engine::start_tampered(host, remains.testament.as_deref(), remains.event),
+        None => Engine::start(host),
+    };
+    let engine = started.map_err(|error| match error {
         StartError::SelfTest(name) => OpenError::SelfTest(name),
-        StartError::Store(code) => OpenError::Refused { path, code },
-    })
+        StartError::Store(code) => OpenError::Refused { path: directory.to_path_buf(), code },
+    })?;
+    if begun_anew {
+        Remains::succeed(directory, &engine).map_err(unfinished)?;
+    }
+    Ok(engine)
 }
 
 /// Gives an engine in this process one command.

@@ -163,6 +163,8 @@ commands! {
 
     /// Puts a digest into the audit log, so that signed checkpoints cover what has it.
     0x0150 AuditNote -> Done, true;
+    /// Lets a device that was tampered with be used again, by a quorum (R15).
+    0x0170 TamperReturn -> Done, true;
 
     /// The tokens this channel may see.
     0x0201 TokenList -> TokenListReply, false;

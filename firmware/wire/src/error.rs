@@ -352,6 +352,12 @@ errors! {
     127 MetadataLoosened Caller
         "What is said of a key is not taken back: its classification only rises, its period and its uses only become fewer." "Leave the field out, or make a new key."
         "Không được rút lại điều đã ghi về khóa: độ mật chỉ tăng, thời hạn và số lần dùng chỉ giảm." "Bỏ trường đó ra, hoặc tạo khóa mới.";
+    200 DeviceTampered Engine
+        "The device was tampered with: its keys are destroyed, and it serves nothing." "Find out who opened it. A quorum has it return: `coloa quorum propose tamper-return`."
+        "Thiết bị đã bị xâm phạm: khóa đã bị hủy và thiết bị không phục vụ." "Tìm hiểu ai đã mở máy. Đủ số người giữ khóa mới cho dùng lại: `coloa quorum propose tamper-return`.";
+    201 DeviceNotTampered Caller
+        "The device was not tampered with: there is nothing to return from." "Nothing is to be done."
+        "Thiết bị không bị xâm phạm: không có gì để khôi phục." "Không cần làm gì.";
     140 PinDelayed Caller
         "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa token list` says how long. Each further wrong PIN doubles the time."
         "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa token list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";

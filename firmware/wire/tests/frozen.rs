@@ -139,6 +139,7 @@ fn bytes() {
         ("DeviceInitialize", head(&DeviceInitialize { label: "hsm".into() })),
         ("DeviceZeroize", head(&DeviceZeroize { serial: "00".into() })),
         ("DeviceZeroizeReply", head(&DeviceZeroizeReply { audit_records: 7, audit_head: vec![8; 32] })),
+        ("TamperReturn", head(&TamperReturn { serial: "00".into() })),
         ("CustodiansRead", head(&CustodiansRead {})),
         ("CustodiansReadReply", head(&CustodiansReadReply { threshold: 2, custodians: custodians() })),
         ("CustodiansSet", head(&CustodiansSet { threshold: 2, custodians: custodians() })),

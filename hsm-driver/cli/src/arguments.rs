@@ -251,6 +251,8 @@ pub enum Act {
     },
     /// Destroy everything on the device
     Zeroize,
+    /// Use a device again that was tampered with
+    TamperReturn,
 }
 
 #[derive(Subcommand)]

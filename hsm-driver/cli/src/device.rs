@@ -44,6 +44,7 @@ pub fn document(Seen { device, service, quorum }: &Seen) -> Value {
         Lifecycle::Manufactured => "manufactured",
         Lifecycle::Operational => "operational",
         Lifecycle::Error => "error",
+        Lifecycle::Tampered => "tampered",
     };
     json!({
         "label": device.label, "serial": device.serial, "lifecycle": lifecycle, "version": service.version,
@@ -61,6 +62,9 @@ pub fn facts<'a>(screen: &'a Screen, Seen { device, service, quorum }: &Seen) ->
     let lifecycle = match device.lifecycle {
         Lifecycle::Manufactured => screen.text("not initialised", "chưa khởi tạo"),
         Lifecycle::Operational => screen.text("operational, self-tests passed", "đang hoạt động, tự kiểm tra đạt"),
+        Lifecycle::Tampered => {
+            screen.text("TAMPERED: keys destroyed, refuses everything", "BỊ XÂM PHẠM: khóa đã hủy, từ chối mọi việc")
+        }
         Lifecycle::Error => screen.text("error state: refuses cryptography", "trạng thái lỗi: từ chối mật mã"),
     };
     let rollback = match device.rollback_detected {

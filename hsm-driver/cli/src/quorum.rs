@@ -61,6 +61,7 @@ fn propose(socket: &mut AdminSocket, screen: &Screen, act: &Act, (reason, hours)
             let (token, key) = chosen(socket, which)?;
             proposed(&KeyTrust { partition: token.partition, object: key.object })
         }
+        Act::TamperReturn => proposed(&TamperReturn { serial: socket.call(None, &DeviceInfo {})?.serial }),
         Act::Zeroize => proposed(&DeviceZeroize { serial: socket.call(None, &DeviceInfo {})?.serial }),
     };
     let (reason, seconds) = (reason.to_owned(), hours.saturating_mul(3600));
@@ -174,9 +175,9 @@ fn act_name(text: &QuorumText) -> &'static str {
 
 /// Whether this version can show the act.
 fn is_known(text: &QuorumText) -> bool {
-    use CommandCode::{BackupKeyCreate, CustodiansSet, DeviceZeroize, KeyTrust, PartitionDestroy};
+    use CommandCode::{BackupKeyCreate, CustodiansSet, DeviceZeroize, KeyTrust, PartitionDestroy, TamperReturn};
     let code = CommandCode::try_from(text.code);
-    matches!(code, Ok(KeyTrust | PartitionDestroy | CustodiansSet | DeviceZeroize | BackupKeyCreate))
+    matches!(code, Ok(KeyTrust | PartitionDestroy | CustodiansSet | DeviceZeroize | BackupKeyCreate | TamperReturn))
 }
 
 fn words(screen: &Screen, text: &QuorumText) -> String {
@@ -192,6 +193,10 @@ fn words(screen: &Screen, text: &QuorumText) -> String {
         Ok(CommandCode::KeyTrust) => screen.text(
             "trust a wrapping key: keys may leave under it",
             "tin một khóa bọc: khóa khác được phép mang ra dưới khóa này",
+        ),
+        Ok(CommandCode::TamperReturn) => screen.text(
+            "use a device again that was tampered with; it is empty",
+            "dùng lại thiết bị đã bị xâm phạm; thiết bị trống",
         ),
         Ok(CommandCode::DeviceZeroize) => screen.text("destroy everything on the device", "xóa sạch thiết bị"),
         _ => screen.text(

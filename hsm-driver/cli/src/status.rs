@@ -19,7 +19,7 @@ pub fn show(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
     let (device, service) = (socket.call(None, &DeviceInfo {})?, socket.ask(&ServiceInfo {})?);
     let quorum = match device.lifecycle {
         Lifecycle::Manufactured | Lifecycle::Error => None,
-        Lifecycle::Operational => socket.call(None, &CustodiansRead {}).ok(),
+        Lifecycle::Operational | Lifecycle::Tampered => socket.call(None, &CustodiansRead {}).ok(),
     };
     let seen = Seen { device, service, quorum };
     let figures = match socket.ask(&ServiceStatus {}) {
@@ -126,6 +126,15 @@ fn warnings(screen: &Screen, seen: &Seen, figures: Option<&ServiceStatusReply>) 
         seen.quorum.as_ref().is_some_and(|quorum| quorum.threshold == 0),
         ("One administrator may destroy everything.", "Một quản trị viên có thể hủy mọi thứ."),
         ("Name custodians with `coloa custodian set`.", "Đặt người giữ khóa bằng `coloa custodian set`."),
+    );
+    // R15.
+    warn(
+        seen.device.lifecycle == Lifecycle::Tampered,
+        ("The device was tampered with: every key is destroyed.", "Thiết bị đã bị xâm phạm: mọi khóa đã bị hủy."),
+        (
+            "Find out what happened; then `coloa quorum propose tamper-return`.",
+            "Tìm hiểu sự việc, rồi dùng `coloa quorum propose tamper-return`.",
+        ),
     );
     warn(
         seen.device.lifecycle == Lifecycle::Error,

@@ -102,6 +102,8 @@ impl From<ErrorCode> for Rv {
             E::OutcomeUnknown | E::Conflict => CKR_FUNCTION_FAILED,
             E::ErrorState | E::EntropyFailed | E::Stopping | E::Internal => CKR_DEVICE_ERROR,
             E::DeviceNotInitialized => CKR_TOKEN_NOT_RECOGNIZED,
+            E::DeviceTampered => CKR_DEVICE_ERROR,
+            E::DeviceNotTampered => CKR_FUNCTION_REJECTED,
             E::DeviceInitialized | E::BodyUnsupported | E::SerialMismatch => CKR_FUNCTION_REJECTED,
             E::QuorumNeeded | E::QuorumNotReached | E::NoQuorumAct | E::CustodiansInvalid => CKR_FUNCTION_REJECTED,
             E::ProposalUnknown | E::ProposalExpired | E::CustodianUnknown => CKR_FUNCTION_REJECTED,

@@ -11,4 +11,5 @@ mod operations;
 mod release;
 mod rig;
 mod sandbox;
+mod tamper;
 mod zeroize;

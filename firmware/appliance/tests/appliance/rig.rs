@@ -145,6 +145,26 @@ impl Appliance {
         child.wait().unwrap()
     }
 
+    /// SIGKILL, unless it has ended already.
+    pub fn kill_if_running(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again and again until it serves.
+    pub fn start_until_it_serves(&mut self) {
+        let serves = until(|| {
+            let mut child = self.command().spawn().unwrap();
+            let up = until(|| self.log().contains("coload serves") || child.try_wait().unwrap().is_some());
+            assert!(up, "it neither serves nor ends: {}", self.log());
+            let serves = self.log().contains("coload serves");
+            self.child = Some(child);
+            serves || self.ended().code().is_none()
+        });
+        assert!(serves, "it does not serve: {}", self.log());
+    }
+
     /// It ends by itself.
     pub fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().unwrap();
@@ -326,11 +346,28 @@ impl Admin {
         self.send(C::CODE as u16, session, command)
     }
 
+    /// With the reply's bulk.
+    pub fn call_with_bulk<C: coloa_wire::Command>(&mut self, command: &C) -> Result<(C::Reply, Vec<u8>), ErrorCode> {
+        self.exchange(C::CODE as u16, None, command)
+    }
+
     pub fn ask<C: AdminCommand>(&mut self, command: &C) -> Result<C::Reply, ErrorCode> {
         self.send(C::CODE, None, command)
     }
 
     fn send<Q: Encode<()>, R>(&mut self, code: u16, session: Option<SessionId>, request: &Q) -> Result<R, ErrorCode>
+    where
+        R: for<'b> Decode<'b, ()>,
+    {
+        self.exchange(code, session, request).map(|(reply, _)| reply)
+    }
+
+    fn exchange<Q: Encode<()>, R>(
+        &mut self,
+        code: u16,
+        session: Option<SessionId>,
+        request: &Q,
+    ) -> Result<(R, Vec<u8>), ErrorCode>
     where
         R: for<'b> Decode<'b, ()>,
     {
@@ -344,7 +381,7 @@ impl Admin {
         let reply = Frame::parse(&reply).unwrap();
         match ErrorCode::from_number(reply.code) {
             Some(error) => Err(error),
-            None => decode_head(reply.head),
+            None => Ok((decode_head(reply.head)?, reply.bulk.to_vec())),
         }
     }
 }

@@ -148,6 +148,7 @@ pub(super) fn fact_of<P: Platform>(desk: &Desk<'_, P>, stored: &Record) -> Resul
         RecordKind::Staged => staging::fact(crypto, partition, &open()?),
         RecordKind::Witness => Ok(Fact::Opaque),
         RecordKind::Auditors => Ok(Fact::Auditors(record::decode(&open()?)?)),
+        RecordKind::Tamper => Ok(Fact::Tamper(record::decode(&open()?)?)),
         RecordKind::Device => Ok(Fact::Device(record::decode(&open()?)?)),
         RecordKind::Partition => {
             let record: record::PartitionRecord = record::decode(&open()?)?;

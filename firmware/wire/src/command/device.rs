@@ -60,6 +60,9 @@ pub enum Lifecycle {
     /// A self-test failed: no cryptography (R5).
     #[n(2)]
     Error,
+    /// It was tampered with: its keys are destroyed, and it is refused until a quorum has it return (R15).
+    #[n(3)]
+    Tampered,
 }
 
 /// Makes a manufactured device operational.
@@ -91,6 +94,16 @@ pub struct DeviceZeroizeReply {
     /// Its digest.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub audit_head: Vec<u8>,
+}
+
+/// Lets a device that was tampered with be used again: empty, with the serial number, the custodians and the audit log it
+/// had. Only a quorum can (R15); where there were no custodians, nobody can.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct TamperReturn {
+    /// The device's serial number.
+    #[n(0)]
+    pub serial: String,
 }
 
 /// A partition's rules (ARCHITECTURE decision 8).

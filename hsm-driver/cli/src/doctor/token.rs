@@ -40,6 +40,13 @@ fn device(report: &mut Report<'_>, client: &Client) -> Result<(), CallError> {
                 format!("{what}: chưa khởi tạo. Người vận hành chạy `coloa init`."),
             ),
         ),
+        Lifecycle::Tampered => report.fail(
+            "device",
+            (
+                format!("{what}: it was tampered with, its keys are destroyed. Tell its custodians."),
+                format!("{what}: đã bị xâm phạm, khóa đã bị hủy. Báo cho những người giữ khóa."),
+            ),
+        ),
         Lifecycle::Error => report.fail(
             "device",
             (
