@@ -12,6 +12,8 @@ use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::EthernetAddress;
 
+use crate::tamper::{self, Line};
+
 const BASE: usize = 0x4020_0000;
 
 const RX_DATA: usize = 0x00;
@@ -133,8 +135,11 @@ fn waiting() -> bool {
 
 // SAFETY: it masks one interrupt and touches nothing that the interrupted code holds.
 #[exception]
-unsafe fn DefaultHandler(_number: i16) {
-    // The one interrupt that is on. It only wakes the processor; `Ethernet::wait` unmasks it again.
+unsafe fn DefaultHandler(number: i16) {
+    if u16::try_from(number) == Ok(Line.number()) {
+        tamper::told();
+    }
+    // It only wakes the processor; `Ethernet::wait` unmasks it again.
     NVIC::mask(EthernetIrq);
 }
 

@@ -20,6 +20,15 @@ pub fn start() {
     unsafe { HEAP.init(addr_of_mut!(MEMORY) as usize, BYTES) }
 }
 
+/// Overwrites all of it. Nothing on the heap may be used after that.
+pub fn wipe() {
+    let start = addr_of_mut!(MEMORY).cast::<u8>();
+    for byte in 0..BYTES {
+        // SAFETY: within `MEMORY`; who calls this has not begun to use the heap, or uses it no more.
+        unsafe { start.add(byte).write_volatile(0) };
+    }
+}
+
 /// Bytes in use and bytes free.
 pub fn usage() -> (usize, usize) {
     (HEAP.used(), HEAP.free())

@@ -7,6 +7,7 @@
 //! 0x2004_0000            ...     data, then 3 MiB of heap
 //! 0x2100_0000  PSRAM    16 MiB   stands for NOR flash: factory page, counters, store, firmware slots
 //! 0x4000_4000  UART0             console, output only
+//! 0x4000_5000  UART1             its receiver stands for a tamper line
 //! 0x4020_0000  LAN9118           Ethernet
 //! ```
 //!
@@ -31,6 +32,7 @@ mod heap;
 mod network;
 mod random;
 mod serve;
+mod tamper;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -60,8 +62,9 @@ const STORE: core::ops::Range<u32> = layout::STORE_START..layout::STORE_START + 
 fn main() -> ! {
     heap::start();
     console::start();
-    if let Some(core) = cortex_m::Peripherals::take() {
+    if let Some(mut core) = cortex_m::Peripherals::take() {
         clock::start(core.SYST);
+        tamper::watch(&mut core.NVIC);
     }
     log!("Co Loa {} on MPS2 AN386, emulated: FOR DEVELOPMENT, NOT AN HSM", env!("CARGO_PKG_VERSION"));
     match start() {

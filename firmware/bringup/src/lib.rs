@@ -7,6 +7,7 @@
 //! - [`entropy`]: the visibly insecure seed of an emulated board.
 //! - [`commission`]: the first boot makes the device operational, with one partition for the page's clients.
 //! - [`channel`]: TLS, frames and engine, one behind the other.
+//! - [`tamper`]: what a tamper event destroys, and whether a quorum has allowed the board to run again (R15).
 //! - [`layout`]: where in flash things lie.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod counter;
 pub mod entropy;
 pub mod factory;
 pub mod layout;
+pub mod tamper;
 
 pub use channel::Channel;
 pub use factory::FactoryPage;

@@ -23,8 +23,8 @@ pub use coloa_wire::command::PartitionMode;
 pub use coloa_xtask::image::flat;
 pub use image::{Firmware, build_image};
 pub use provision::{Provisioned, manufacture, provision};
-pub use qemu::{Qemu, command};
-pub use release::{Release, install, install_new};
+pub use qemu::{Qemu, TAMPER_LINE, command};
+pub use release::{BODY, Release, install, install_new};
 
 /// The name in the board's certificate; it also names 127.0.0.1 and `localhost`.
 pub const SERVER_NAME: &str = "board.coloa.test";

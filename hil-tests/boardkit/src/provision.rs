@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use coloa_bringup::FactoryPage;
 use coloa_bringup::factory::{Address, Client};
+use coloa_bringup::tamper::testament_bytes;
+use coloa_bringup::{FactoryPage, layout};
 use coloa_wire::Identity;
 use coloa_wire::command::PartitionMode;
 use rcgen::{
@@ -79,12 +80,20 @@ pub fn provision(dir: &Path, mode: PartitionMode) -> Result<Provisioned> {
     };
     let mut flash = page.to_bytes();
     flash.resize(FLASH_BYTES, 0xff);
+    let testament = testament_bytes(&trust);
+    flash.splice(place(&testament), testament.iter().copied());
     write(&files.flash, &flash)?;
     write(&files.authority, authority.certificate.pem().as_bytes())?;
     write(&files.client_certificate, client.certificate.pem().as_bytes())?;
     write(&files.client_key, client.key.serialize_pem().as_bytes())?;
     files.custodians.iter().zip(custodians).try_for_each(|(path, pem)| write(path, pem.as_bytes()))?;
     Ok(files)
+}
+
+/// Where the testament goes.
+fn place(testament: &[u8]) -> std::ops::Range<usize> {
+    let start = layout::TESTAMENT.start as usize;
+    start..start + testament.len()
 }
 
 struct Authority {
@@ -159,7 +168,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coloa_bringup::layout;
 
     #[test]
     fn flash_holds_a_page_and_is_otherwise_erased() {
@@ -170,6 +178,8 @@ mod tests {
         let page = FactoryPage::parse(&flash).unwrap();
         assert_eq!(page.clients.len(), 1);
         assert!(page.to_bytes().len() < layout::FACTORY.len());
-        assert!(flash[layout::BOOTS.start as usize..].iter().all(|byte| *byte == 0xff));
+        let counters = layout::BOOTS.start as usize..layout::TESTAMENT.start as usize;
+        assert!(flash[counters].iter().all(|byte| *byte == 0xff));
+        assert!(flash[layout::RETURN.start as usize..].iter().all(|byte| *byte == 0xff));
     }
 }

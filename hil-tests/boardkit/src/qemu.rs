@@ -22,6 +22,9 @@ const PORT_TAKEN: &str = "Could not set up host forwarding rule";
 /// Another process may take the free port before QEMU does.
 const ATTEMPTS: usize = 3;
 
+/// The socket beside the flash that stands for the board's tamper line: a byte that is sent there is an event (R15).
+pub const TAMPER_LINE: &str = "tamper.sock";
+
 /// A running board. Dropped, it is killed as by a power cut; its flash stays.
 pub struct Qemu {
     child: Child,
@@ -114,7 +117,9 @@ pub fn command(firmware: &Firmware, flash: &Path, serial: &str, port: u16) -> Co
     let nic = format!("user,model=lan9118,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}");
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-M", "mps2-an386,memory-backend=flash", "-object", &memory]);
-    qemu.args(["-display", "none", "-monitor", "none", "-serial", serial, "-nic", &nic, "-kernel"]).arg(&firmware.boot);
+    let line = format!("unix:{},server=on,wait=off", flash.with_file_name(TAMPER_LINE).display());
+    qemu.args(["-display", "none", "-monitor", "none", "-serial", serial, "-serial", &line, "-nic", &nic, "-kernel"])
+        .arg(&firmware.boot);
     qemu
 }
 

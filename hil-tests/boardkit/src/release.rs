@@ -29,6 +29,8 @@ pub const THRESHOLD: u8 = 2;
 /// An image and what its manifest says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Release<'a> {
+    /// What it is for: [`BODY`], or with `-return` behind it a page that a tampered board may have.
+    pub body: &'a str,
     /// As [`flat`] makes it.
     pub image: &'a [u8],
     /// Its version, such as `1.2.0`.
@@ -43,7 +45,7 @@ impl Release<'_> {
         let read = |text: &str| text.parse::<Version>().map_err(|()| anyhow!("{text} is no version"));
         let digest = digest(&SHA384, self.image).as_ref().try_into()?;
         let (version, lowest) = (read(self.version)?, read(self.lowest)?);
-        let statement = Statement { body: BODY.into(), version, lowest, length: self.image.len() as u64, digest };
+        let statement = Statement { body: self.body.into(), version, lowest, length: self.image.len() as u64, digest };
         let mut manifest = Manifest::new(statement).map_err(|why| anyhow!("{why}"))?;
         for signer in signers {
             let key = files.custodians.get(*signer).context("there is no such custodian")?;
@@ -72,7 +74,8 @@ pub fn install(flash: &Path, slot: usize, manifest: &[u8], image: &[u8]) -> Resu
 /// Makes this firmware version 0.1.0 and puts it into slot A, signed by two custodians.
 pub fn install_new(files: &Provisioned, firmware: &Firmware) -> Result<()> {
     let image = flat(&fs::read(&firmware.image)?)?;
-    let release = Release { image: &image, version: env!("CARGO_PKG_VERSION"), lowest: env!("CARGO_PKG_VERSION") };
+    let release =
+        Release { body: BODY, image: &image, version: env!("CARGO_PKG_VERSION"), lowest: env!("CARGO_PKG_VERSION") };
     install(&files.flash, 0, &release.manifest(files, &[0, 1])?, &image)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use coloa_boardkit::{
-    Firmware, PartitionMode, Provisioned, Qemu, Release, build_image, flat, install, install_new, provision,
+    BODY, Firmware, PartitionMode, Provisioned, Qemu, Release, build_image, flat, install, install_new, provision,
 };
 use coloa_bringup::layout::{IMAGE, SLOTS};
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ impl Bench {
     }
 
     fn install(&self, slot: usize, (version, lowest): (&str, &str), signers: &[usize]) -> Result<()> {
-        let release = Release { image: &self.image, version, lowest };
+        let release = Release { body: BODY, image: &self.image, version, lowest };
         install(&self.files.flash, slot, &release.manifest(&self.files, signers)?, &self.image)
     }
 

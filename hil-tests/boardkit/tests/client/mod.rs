@@ -1,5 +1,7 @@
 //! A TLS client of the board, over aws-lc-rs.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
