@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 
+use coloa_bringup::counter;
 use coloa_bringup::entropy::InsecureSeed;
+use coloa_bringup::layout::GENERATION;
 use coloa_crypto_portable::Portable;
-use coloa_engine::{Limits, Platform, Timestamp};
+use coloa_engine::{Counter, Limits, Platform, StoreError, Timestamp};
 use coloa_store_nor::NorStore;
 use coloa_wire::hello::Body;
 use rustls::time_provider::TimeProvider;
@@ -54,12 +56,33 @@ impl Platform for Mps2 {
         &self.root_key
     }
 
+    fn counter(&self) -> Option<&dyn Counter> {
+        Some(&Generation)
+    }
+
     fn body(&self) -> Body {
         Body::EmulatedBoard
     }
 
     fn limits(&self) -> Limits {
         Limits::BOARD
+    }
+}
+
+/// The store's generation, in sectors of its own (R36). Under QEMU they lie in the same file as the store; on a real board in
+/// the controller's own flash, and the store in the chip beside it.
+struct Generation;
+
+impl Counter for Generation {
+    fn read(&self) -> Result<u64, StoreError> {
+        // There is one thread, and the store's use of the flash has ended when it calls.
+        let found = counter::read(&mut Flash::take(), &GENERATION);
+        found.map(u64::from).map_err(|_| StoreError::Failed)
+    }
+
+    fn raise(&self, to: u64) -> Result<(), StoreError> {
+        let to = u32::try_from(to).map_err(|_| StoreError::Failed)?;
+        counter::raise(&mut Flash::take(), &GENERATION, to).map(|_| ()).map_err(|_| StoreError::Failed)
     }
 }
 

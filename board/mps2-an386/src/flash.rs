@@ -14,11 +14,11 @@ const BASE: usize = 0x2100_0000;
 /// The whole part.
 pub const BYTES: usize = 16 * 1024 * 1024;
 
-/// The flash. There is one; [`Flash::take`] gives it out once.
+/// The flash. There is one, and one thread: who takes it uses it before anybody else does again, or ends in a reset.
 pub struct Flash(());
 
 impl Flash {
-    /// The flash itself. Only `main` calls this, once.
+    /// The flash itself.
     pub fn take() -> Self {
         Self(())
     }

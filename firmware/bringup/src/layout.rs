@@ -7,6 +7,7 @@
 //! 0x01_4000  tamper events      8 KiB   their number; two sectors
 //! 0x01_6000  testament          4 KiB   who allows a board to return from tampering
 //! 0x01_7000  return             4 KiB   what they have signed
+//! 0x01_8000  generation         8 KiB   of the store; two sectors
 //! 0x10_0000  store              7 MiB   what the board gives it of these
 //! 0x80_0000  firmware slot A    4 MiB   manifest, then image
 //! 0xc0_0000  firmware slot B    4 MiB   the same
@@ -28,6 +29,8 @@ pub const TAMPERS: Range<u32> = 0x1_4000..0x1_6000;
 pub const TESTAMENT: Range<u32> = 0x1_6000..0x1_7000;
 /// A manifest of the new page.
 pub const RETURN: Range<u32> = 0x1_7000..0x1_8000;
+/// The two sectors of the store's generation (R36).
+pub const GENERATION: Range<u32> = 0x1_8000..0x1_a000;
 /// Where the store starts.
 pub const STORE_START: u32 = 0x10_0000;
 /// Where firmware lies: two slots, so that an update never destroys what runs.

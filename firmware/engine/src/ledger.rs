@@ -23,7 +23,7 @@ use coloa_wire::{ErrorCode, ObjectId, PartitionId, RetryId};
 use core::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) use listing::View;
 use lock_api::RwLock;
-use reading::{read_object, refresh, reload};
+use reading::{is_current, read_object, refresh, reload};
 use resuming::{is_due, resume};
 
 /// Requests that share one flush at most.
@@ -112,6 +112,8 @@ impl<P: Platform> Ledger<P> {
         let mut book = Book::new();
         if resume(desk, &mut book).is_none() {
             reload(desk, &mut book)?;
+        } else {
+            is_current(desk, book.generation)?;
         }
         let seen = AtomicUsize::new(low_bits(book.generation));
         Ok(Ledger { gathering: RwLock::new(None), book: RwLock::new(book), seen })
@@ -352,7 +354,10 @@ fn try_commit<P: Platform>(desk: &Desk<'_, P>, book: &mut Book, waiting: &Waitin
             .collect();
         writes.extend(log.iter().map(|(id, bytes)| Write { id: *id, version: 1, value: bytes.as_deref() }));
         writes.push(Write { id: ROOT, version, value: Some(&root) });
-        desk.platform.store().commit(book.generation, &writes).map_err(Refusal::Store)
+        desk.platform.store().commit(book.generation, &writes).map_err(Refusal::Store)?;
+        // Before anybody is told (R36). What is in the store by then is read again.
+        let counted = desk.platform.counter().map_or(Ok(()), |counter| counter.raise(version));
+        counted.map_err(|_| Refusal::Store(CommitError::Unknown))
     });
     match outcome {
         Ok(()) => (book.generation, book.audit) = (book.generation.saturating_add(1), audit),

@@ -112,6 +112,21 @@ pub enum ZeroizeError {
     Failed,
 }
 
+/// A number outside the store that only rises and outlives every cut of power (R36).
+pub trait Counter: Send + Sync {
+    /// The number.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    fn read(&self) -> Result<u64, StoreError>;
+
+    /// Raises it; does nothing when it is there or above. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]: it may or may not have been raised.
+    fn raise(&self, to: u64) -> Result<(), StoreError>;
+}
+
 /// A body. Every method may be called from many threads at once.
 pub trait Platform: Send + Sync + 'static {
     /// The cryptographic provider.
@@ -148,6 +163,12 @@ pub trait Platform: Send + Sync + 'static {
     fn zeroize(&self, epitaph: &Epitaph) -> Result<(), ZeroizeError> {
         let _ = epitaph;
         Err(ZeroizeError::Unsupported)
+    }
+
+    /// Holds the store's generation, where whoever can put back an old store cannot lower it (R36). Not for a store that
+    /// others share. Without one, a whole old store is not noticed.
+    fn counter(&self) -> Option<&dyn Counter> {
+        None
     }
 
     /// Keeps what a device leaves to the one it is after tampering ([`crate::tamper`]), in place of what was kept before:

@@ -3,8 +3,9 @@
 //! Every record but the root and the audit log contributes `HMAC-SHA-256(K, id ‖ version ‖ seal's tag)`; the root holds the
 //! sum of those modulo 2^256 (MSet-Add-Hash, Clarke et al. 2003; the sum itself is sealed, so an attacker never sees it), how
 //! many they are, the head of the audit chain and the generation. So no single record can be put back, dropped or added
-//! unseen. The whole store put back to an earlier state is only noticed where a monotonic counter holds the generation; no
-//! body has one yet, and `DeviceInfo::rollback_detected` says so.
+//! unseen. The whole store put back to an earlier state is only noticed where a monotonic counter holds the generation
+//! ([`crate::platform::Counter`]); `DeviceInfo::rollback_detected` says whether. The counter rises after the store was written
+//! and before anything is acknowledged, so that the store is at the counter, or one commit ahead when the power went in between.
 
 use crate::snapshot::Snapshot;
 use crate::{Crypto, Hash, Record, RecordId};

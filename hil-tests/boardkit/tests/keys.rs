@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use coloa_boardkit::{PartitionMode, Provisioned, Qemu, SERVER_NAME, build_image, manufacture};
+use coloa_bringup::layout;
 use coloa_client::config::{Network, Place, Target};
 use coloa_client::{CallError, Client};
 use coloa_wire::attribute::Template;
@@ -155,5 +156,33 @@ fn every_acknowledged_key_survives_kills_at_any_moment() -> Result<()> {
     }
     let count = acknowledged.lock().unwrap().len();
     ensure!(count >= 4, "only {count} keys were made: the kills came too early to show anything");
+    Ok(())
+}
+
+/// R36: the whole store put back to an earlier state, where only the counter's sectors stay as they are.
+#[test]
+fn an_old_image_of_the_store_is_refused_by_the_board_that_counts() -> Result<()> {
+    let (dir, image) = (tempfile::tempdir()?, build_image()?);
+    let files = manufacture(dir.path(), PartitionMode::Strict, &image)?;
+    let board = Qemu::start(&image, &files.flash)?;
+    let mut caller = Caller::new(&board, &files)?;
+    caller.initialize()?;
+    drop((caller, board));
+    let old = std::fs::read(&files.flash)?;
+    let board = Qemu::start(&image, &files.flash)?;
+    let mut caller = Caller::new(&board, &files)?;
+    caller.log_in(Role::User, USER_PIN)?;
+    caller.generate().map_err(explained)?;
+    drop((caller, board));
+    let mut now = std::fs::read(&files.flash)?;
+    let store = layout::STORE_START as usize..layout::SLOTS[0].start as usize;
+    let present = now[store.clone()].to_vec();
+    now[store.clone()].copy_from_slice(&old[store.clone()]);
+    std::fs::write(&files.flash, &now)?;
+    let why = format!("{:#}", Qemu::start(&image, &files.flash).err().context("it must not serve")?);
+    ensure!(why.contains("E073"), "{why}");
+    now[store].copy_from_slice(&present);
+    std::fs::write(&files.flash, &now)?;
+    Qemu::start(&image, &files.flash)?;
     Ok(())
 }

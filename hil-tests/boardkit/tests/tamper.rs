@@ -13,13 +13,14 @@ use anyhow::{Context, Result, ensure};
 use client::{config, connect};
 use coloa_boardkit::{BODY, PartitionMode, Qemu, Release, TAMPER_LINE, build_image, manufacture};
 use coloa_bringup::FactoryPage;
-use coloa_bringup::layout::{FACTORY, RETURN, SLOTS, STORE_START};
+use coloa_bringup::layout::{FACTORY, GENERATION, RETURN, SLOTS, STORE_START};
 
 /// Another board of the factory gives this one its page and its firmware; the counters, the testament and what it was
 /// tampered with stay.
 fn provision_again(flash: &Path, from: &Path) -> Result<Vec<u8>> {
     let (mut bytes, new) = (fs::read(flash)?, fs::read(from)?);
     bytes[STORE_START as usize..].fill(0xff);
+    bytes[GENERATION.start as usize..GENERATION.end as usize].fill(0xff);
     for part in [FACTORY, SLOTS[0].clone(), SLOTS[1].clone()] {
         let part = part.start as usize..part.end as usize;
         bytes[part.clone()].copy_from_slice(&new[part]);

@@ -47,9 +47,22 @@ pub(super) fn reload<P: Platform>(desk: &Desk<'_, P>, book: &mut Book) -> Result
     if generation > 0 || !records.is_empty() {
         take_in(&Desk { state: &state, ..*desk }, &mut fresh, generation, records)?;
     }
+    is_current(desk, generation)?;
     desk.state.replace(state);
     *book = fresh;
     Ok(())
+}
+
+/// The store is the last one there was, where a counter knows (R36): at its number, or one commit ahead of it when the power went
+/// before it was raised. Further ahead is another body's store, or another store's counter.
+pub(super) fn is_current<P: Platform>(desk: &Desk<'_, P>, generation: u64) -> Result<(), ErrorCode> {
+    let Some(counter) = desk.platform.counter() else { return Ok(()) };
+    let held = counter.read().map_err(|_| ErrorCode::StoreFailed)?;
+    match generation.checked_sub(held) {
+        Some(0) => Ok(()),
+        Some(1) => counter.raise(generation).map_err(|_| ErrorCode::StoreFailed),
+        _ => Err(ErrorCode::StoreRolledBack),
+    }
 }
 
 /// A record as it stands in the store and in the set.

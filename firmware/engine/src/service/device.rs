@@ -32,7 +32,7 @@ pub(crate) fn info<P: Platform>(call: &mut Call<'_, P>, _: DeviceInfo) -> Result
         serial: device.map(|d| d.serial()).unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         partitions: u32::try_from(seen).unwrap_or(u32::MAX),
-        rollback_detected: false,
+        rollback_detected: engine.platform().counter().is_some(),
         audit_records,
         audit_head: audit_head.to_vec(),
         clock: engine.platform().now().if_set().map(|now| now.0),
