@@ -111,7 +111,8 @@ impl Drop for Qemu {
     }
 }
 
-/// QEMU as the board, from its boot stage on: `serial` is where its console goes (`file:...`, `stdio`), `port` where its TLS answers on loopback.
+/// QEMU as the board, from its boot stage on: `serial` is where its console goes (`file:...`, `stdio`), `port` where its TLS
+/// answers on loopback.
 pub fn command(firmware: &Firmware, flash: &Path, serial: &str, port: u16) -> Command {
     let memory = format!("memory-backend-file,id=flash,size=16M,mem-path={},share=on", flash.display());
     let nic = format!("user,model=lan9118,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}");
