@@ -218,7 +218,16 @@ impl Authority {
 
     /// The authorities' lists, put in place at once.
     fn publish(&self) {
-        self.openssl("ca -batch -config ca.cnf -gencrl -out ca.crl");
+        self.publish_for("");
+    }
+
+    /// The same, of which the issuing authority's says nothing any more after so many seconds.
+    pub fn publish_briefly(&self, seconds: u32) {
+        self.publish_for(&format!("-crlsec {seconds}"));
+    }
+
+    fn publish_for(&self, lifetime: &str) {
+        self.openssl(&format!("ca -batch -config ca.cnf -gencrl {lifetime} -out ca.crl"));
         self.openssl("ca -batch -config root.cnf -gencrl -out root.crl && cat ca.crl root.crl > crl.new");
         fs::rename(self.path("crl.new"), self.path("crl.pem")).expect("rename");
     }

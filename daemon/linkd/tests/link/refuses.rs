@@ -74,6 +74,25 @@ fn a_revoked_peer_is_cut_off() {
     a.says("the link is cut");
 }
 
+/// R31: the stated policy where a status cannot be known is to refuse, for links that live as for new ones.
+#[test]
+fn a_list_that_is_out_of_date_cuts_a_living_link_and_a_new_one_brings_it_back() {
+    let (authority, network) = (Authority::make(), Network::make());
+    authority.revoke(&[]);
+    let with_crl = config(&authority, &network, "a").replace("\"root.pem\"\n", "\"root.pem\"\ncrl = \"crl.pem\"\n");
+    let a = Daemon::start(&authority, "a", &with_crl);
+    let b = Daemon::start(&authority, "b", &config(&authority, &network, "b"));
+    [&a, &b].into_iter().for_each(Daemon::encrypts);
+    authority.publish_briefly(8);
+    assert!(network.pings());
+    eventually("the link is cut", || a.words().contains("not encrypting, blocked"));
+    assert!(!network.pings());
+    a.says("CrlExpired");
+    authority.revoke(&[]);
+    a.encrypts();
+    eventually("it passes again", || network.pings());
+}
+
 /// R37.
 #[test]
 fn a_withdrawn_link_is_cut_off_and_an_older_policy_does_not_bring_it_back() {
