@@ -140,6 +140,8 @@ fn installed_upgraded_and_removed_without_losing_a_key() {
     for file in ["coloa-appliance.json", "coloa-alerts.yml"] {
         assert!(machine.path("/usr/share/coloa").join(file).exists(), "{file} is not installed");
     }
+    // R5: what is to run was recorded
+    machine.run(&["sha384sum", "--check", "--status", "/usr/lib/coloa/coload.sha384"]).unwrap();
     assert!(machine.run(&["coloa", "doctor"]).is_err(), "no token is configured yet, and it says so");
     // what an operator changes stays
     let config = machine.path("/etc/coloa/coload.toml");
@@ -151,6 +153,7 @@ fn installed_upgraded_and_removed_without_losing_a_key() {
     coload.stop().unwrap();
 
     machine.install(&second).unwrap();
+    machine.run(&["sha384sum", "--check", "--status", "/usr/lib/coloa/coload.sha384"]).unwrap();
     assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
     let coload = machine.start().unwrap();
     assert!(machine.run(&["coloa", "status"]).unwrap().contains("court-hsm-1"));
@@ -159,6 +162,7 @@ fn installed_upgraded_and_removed_without_losing_a_key() {
 
     machine.run(&["dpkg", "--remove", "coloa-appliance", "coloa-linkd", "coloa-pkcs11", "coloa"]).unwrap();
     assert!(!machine.path("/usr/bin/coload").exists() && config.exists());
+    assert!(!machine.path("/usr/lib/coloa/coload.sha384").exists());
     let said = machine.run(&["dpkg", "--purge", "coloa-appliance"]).unwrap();
     assert!(said.contains("/var/lib/coloa"), "what is left is named: {said}");
     assert!(!config.exists());

@@ -55,6 +55,7 @@ impl<P: Platform> Engine<P> {
     /// See [`StartError`]; the body then serves nothing.
     pub fn start(platform: P) -> Result<Self, StartError> {
         selftest::run(platform.crypto()).map_err(StartError::SelfTest)?;
+        selftest::image(platform.image().as_ref()).map_err(StartError::SelfTest)?;
         let keys = Keyring::derive(&platform).map_err(|_| StartError::Store(ErrorCode::Internal))?;
         let state = State::new();
         let desk = Desk { platform: &platform, keys: &keys, state: &state };

@@ -73,6 +73,6 @@ pub use pace::{Pace, computes_long};
 pub use peer::Peer;
 
 pub use crypto::{Aead, Crypto, CryptoError, Curve, Digest, Feature, Hash, KeyKind, KeyMaterial, PairKind, Scheme};
-pub use platform::{Counter, Epitaph, Limits, Platform, Timestamp, ZeroizeError};
+pub use platform::{Counter, Epitaph, Image, Limits, Platform, Timestamp, ZeroizeError};
 pub use store::{CommitError, Record, RecordId, Store, StoreError, Write};
 pub use tamper::TamperEvent;

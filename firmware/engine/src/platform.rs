@@ -103,6 +103,15 @@ pub struct Epitaph {
     pub audit_head: [u8; 32],
 }
 
+/// The image that a body runs (R5).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Its SHA-384, measured before the engine was started.
+    pub digest: [u8; 48],
+    /// What was recorded of it when it was installed, where something was.
+    pub recorded: Option<[u8; 48]>,
+}
+
 /// Why a body was not zeroized.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ZeroizeError {
@@ -189,6 +198,11 @@ pub trait Platform: Send + Sync + 'static {
     fn tampered(&self, event: &TamperEvent) -> Result<(), ZeroizeError> {
         let _ = event;
         Err(ZeroizeError::Unsupported)
+    }
+
+    /// What it runs; `None` where it cannot tell: what runs in a caller's process is that caller's.
+    fn image(&self) -> Option<Image> {
+        None
     }
 
     /// How many connections it answers at the same time, for callers to know; `None` where that is no question.

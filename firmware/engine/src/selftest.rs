@@ -7,7 +7,7 @@ mod hash;
 mod lattice;
 mod rsa;
 
-use crate::{Crypto, Feature};
+use crate::{Crypto, Feature, Image};
 
 /// What a test needs, the algorithm's name, and the test: `None` when the provider refused what it must do.
 type Test<C> = (Feature, &'static str, fn(&C) -> Option<bool>);
@@ -17,6 +17,13 @@ pub(crate) fn run<C: Crypto>(crypto: &C) -> Result<(), &'static str> {
     let all = [hash::tests(), cipher::tests(), curve::tests(), rsa::tests(), lattice::tests()];
     let mut due = all.into_iter().flatten().filter(|(needs, ..)| crypto.supports(*needs));
     due.find(|(.., test)| test(crypto) != Some(true)).map_or(Ok(()), |(_, name, _)| Err(*name))
+}
+
+/// The image is the one that was installed, where that was recorded. The hash that measured it is known to be right by now
+/// (FIPS 140-3 IG 10.2.A).
+pub(crate) fn image(image: Option<&Image>) -> Result<(), &'static str> {
+    let differs = |image: &&Image| image.recorded.is_some_and(|recorded| recorded != image.digest);
+    image.filter(differs).map_or(Ok(()), |_| Err("the firmware image"))
 }
 
 /// Bytes from hexadecimal digits, at compile time only.

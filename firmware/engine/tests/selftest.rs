@@ -6,7 +6,7 @@ mod forward;
 
 use coloa_crypto_native::{Key, Native};
 use coloa_engine::crypto::*;
-use coloa_engine::{Engine, Limits, Peer, Platform, StartError, Timestamp};
+use coloa_engine::{Engine, Image, Limits, Peer, Platform, StartError, Timestamp};
 use coloa_store_testkit::RamStore;
 use coloa_wire::command::{self, DeviceInitialize, Lifecycle};
 use coloa_wire::frame::FrameKind;
@@ -192,6 +192,7 @@ struct Bench {
     crypto: Faulty,
     store: RamStore,
     root_key: Zeroizing<[u8; 32]>,
+    image: Option<Image>,
 }
 
 impl Platform for Bench {
@@ -216,11 +217,18 @@ impl Platform for Bench {
     fn limits(&self) -> Limits {
         Limits::HOST
     }
+    fn image(&self) -> Option<Image> {
+        self.image.clone()
+    }
 }
 
 fn start(broken: Broken) -> Result<Engine<Bench>, StartError> {
+    start_image(broken, None)
+}
+
+fn start_image(broken: Broken, image: Option<Image>) -> Result<Engine<Bench>, StartError> {
     let crypto = Faulty(Mutex::new(broken));
-    Engine::start(Bench { crypto, store: RamStore::new(), root_key: Zeroizing::new([7; 32]) })
+    Engine::start(Bench { crypto, store: RamStore::new(), root_key: Zeroizing::new([7; 32]), image })
 }
 
 const BREAKS: &[(Broken, &str)] = &[
@@ -340,4 +348,21 @@ fn a_random_source_that_fails_in_service_leads_to_the_error_state() {
     assert_eq!(engine.lifecycle(), Lifecycle::Error);
     *engine.platform().crypto.0.lock().unwrap() = Broken::Nothing;
     assert_eq!(initialize(&engine), Some(ErrorCode::ErrorState), "the error state does not heal by itself");
+}
+
+// R5
+#[test]
+fn another_image_than_was_installed_serves_nothing() {
+    let starts = |recorded| start_image(Broken::Nothing, Some(Image { digest: [5; 48], recorded })).err();
+    assert!(starts(None).is_none() && starts(Some([5; 48])).is_none());
+    for at in 0..48 {
+        let mut other = [5; 48];
+        other[at] ^= 1;
+        let refused = starts(Some(other));
+        assert!(matches!(refused, Some(StartError::SelfTest("the firmware image"))), "{at}");
+    }
+    // The hash that measures is tested before what it measured is believed.
+    let image = Image { digest: [5; 48], recorded: Some([6; 48]) };
+    let refused = start_image(Broken::Hash(Hash::Sha384), Some(image)).err();
+    assert!(matches!(refused, Some(StartError::SelfTest("SHA-384"))));
 }

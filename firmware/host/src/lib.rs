@@ -8,6 +8,7 @@
 
 mod embedded;
 mod erasure;
+mod image;
 mod platform;
 mod root_key;
 mod snapshot;

@@ -2,10 +2,10 @@
 
 use crate::snapshot::SnapshotFile;
 use crate::tamper::Remains;
-use crate::{erasure, root_key, tamper};
+use crate::{erasure, image, root_key, tamper};
 use coloa_crypto_native::Native;
 use coloa_engine::{
-    Engine, Epitaph, Limits, Peer, Platform, StartError, StoreError, TamperEvent, Timestamp, ZeroizeError,
+    Engine, Epitaph, Image, Limits, Peer, Platform, StartError, StoreError, TamperEvent, Timestamp, ZeroizeError,
 };
 use coloa_store_sqlite::{Sharing, SqliteStore};
 use coloa_wire::frame::FrameKind;
@@ -38,6 +38,8 @@ pub struct Host {
     pin_delay_ms: AtomicU64,
     /// Where a snapshot of the store is kept, where one is: the appliance starts seldom, and reads everything.
     snapshot: Option<SnapshotFile>,
+    /// What runs, where it is ours alone.
+    image: Option<Image>,
     /// Holds everything.
     directory: PathBuf,
 }
@@ -77,6 +79,10 @@ impl Platform for Host {
 
     fn limits(&self) -> Limits {
         Limits { pin_delay_ms: self.pin_delay_ms.load(Ordering::Relaxed), ..Limits::HOST }
+    }
+
+    fn image(&self) -> Option<Image> {
+        self.image.clone()
     }
 
     fn lanes(&self) -> Option<u32> {
@@ -178,6 +184,11 @@ pub enum OpenError {
     /// No random numbers.
     #[error("the system gives no random numbers. Restart it.")]
     Entropy,
+    /// The program cannot be measured.
+    #[error(
+        "what runs cannot be measured: {0}. Look whether /proc is there and the package is whole (`dpkg --verify`)."
+    )]
+    Image(std::io::Error),
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] coloa_store_sqlite::OpenError),
@@ -211,8 +222,10 @@ pub fn open(directory: &Path, body: Body, sharing: Sharing) -> Result<HostEngine
     let store = SqliteStore::open(&path, sharing)?;
     let snapshot = (body == Body::Embedded).then(|| SnapshotFile::in_directory(directory));
     let lanes = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok());
+    let image = (body == Body::Appliance).then(image::measure).transpose().map_err(OpenError::Image)?;
     let (own, pin_delay_ms) = (directory.to_path_buf(), 0.into());
-    let host = Host { store, root_key, body, crypto: Native::new(), lanes, pin_delay_ms, snapshot, directory: own };
+    let host =
+        Host { store, root_key, body, crypto: Native::new(), lanes, pin_delay_ms, snapshot, image, directory: own };
     let begun_anew = remains.is_some();
     let started = match remains {
         Some(remains) => Engine::start_tampered(host, remains.testament.as_deref(), remains.event),

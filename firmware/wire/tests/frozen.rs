@@ -478,6 +478,7 @@ fn bytes_of_what_the_device_vouches_for() {
         mechanism: Some(0x1040),
         flags: vec![0x163],
         public: Some(vec![3; 4]),
+        image: Some(ImageStatement { digest: [9; 48], is_recorded: true }),
     };
     let attested = KeyAttestReply { statement: vec![1; 4], signature: vec![2; 4], certificate: Some(vec![3; 4]) };
     let certificates = DeviceCertificatesReply { device: vec![1; 4], audit: vec![2; 4], attestation: vec![3; 4] };

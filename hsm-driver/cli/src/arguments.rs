@@ -116,6 +116,9 @@ pub enum Command {
     /// Auditors: who reads all and uses nothing
     #[command(subcommand)]
     Auditor(Auditor),
+    /// What a device says of a key, signed, and whether that holds
+    #[command(subcommand, after_help = crate::attest::arguments::EXAMPLES)]
+    Attest(crate::attest::arguments::Attest),
     /// The audit log
     Audit(AuditArguments),
     /// Tokens, as an application with this configuration sees them

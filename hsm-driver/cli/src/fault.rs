@@ -52,6 +52,8 @@ pub enum Fault {
     NoLinkd(String),
     /// `coloa doctor` found something; it has said what.
     Unwell(usize),
+    /// What a device is to have said of a key.
+    Attestation { file: PathBuf, broken: crate::attest::Broken },
     /// A backup, a share or a restore.
     Backup(crate::backup::Trouble),
     /// A ceremony.
@@ -132,6 +134,7 @@ impl Fault {
             Fault::Backup(trouble) => trouble.words(Language::English),
             Fault::Ceremony(trouble) => trouble.words(Language::English),
             Fault::Firmware(refusal) => format!("{refusal}."),
+            Fault::Attestation { file, broken } => format!("{}: {}", file.display(), broken.words(Language::English)),
             Fault::Config(error) => error.explain(Language::English),
             Fault::NoLinkd(why) => {
                 format!("coloa-linkd does not start: {why}. Install the package coloa-linkd, or call it by its path.")
@@ -197,6 +200,9 @@ impl Fault {
             Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
             Fault::Ceremony(trouble) => trouble.words(Language::Vietnamese),
             Fault::Firmware(refusal) => format!("{}.", refusal.vietnamese()),
+            Fault::Attestation { file, broken } => {
+                format!("{}: {}", file.display(), broken.words(Language::Vietnamese))
+            }
             Fault::Config(error) => error.explain(Language::Vietnamese),
             Fault::NoLinkd(why) => {
                 format!("không chạy được coloa-linkd: {why}. Cài gói coloa-linkd, hoặc gọi bằng đường dẫn.")

@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod attest;
 mod audit;
 mod auditor;
 mod backup;
 mod ceremony;
+mod certificate;
 mod client;
 mod custodian;
 mod device;
@@ -74,6 +76,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Report(asked) => inventory::report(&mut open()?, screen, asked),
         Command::Expiring(asked) => inventory::expiring(&mut open()?, screen, asked),
         Command::Auditor(asked) => auditor::run(&mut open()?, screen, asked),
+        Command::Attest(asked) => attest::run(screen, asked),
         Command::Audit(asked) => audit::run(open, screen, asked),
         Command::Backup(asked) => backup::run(open, screen, asked),
         Command::Ceremony(asked) => ceremony::run(open, screen, &asked.command),

@@ -1,10 +1,12 @@
 //! Starts, stops, and what goes wrong at either.
 
-use crate::rig::{Appliance, call, key_pair, sign, user};
+use crate::rig::{Appliance, call, key_pair, sign, until, user};
 use coloa_wire::ErrorCode;
 use coloa_wire::command::*;
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
 #[test]
@@ -209,4 +211,40 @@ fn a_delay_after_wrong_pins_outlives_a_kill() {
     let address = appliance.address();
     assert_eq!(log_in(&address, crate::rig::USER_PIN), Some(ErrorCode::PinDelayed));
     user(&other.client(&address), agency);
+}
+
+// R5: what runs is what the package's script recorded, or nothing is served.
+#[test]
+fn another_program_than_was_installed_serves_nothing() {
+    let mut appliance = Appliance::manufactured();
+    appliance.stop();
+    let (bin, lib) = (appliance.path("bin"), appliance.path("lib/coloa"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&lib).unwrap();
+    let (program, record) = (bin.join("coload"), lib.join("coload.sha384"));
+    fs::copy(env!("CARGO_BIN_EXE_coload"), &program).unwrap();
+    let sum = Command::new("sha384sum").arg(&program).output().unwrap();
+    fs::write(&record, &sum.stdout).unwrap();
+    let installed = || {
+        let mut command = Command::new(&program);
+        command.arg("--config").arg(appliance.path("coload.toml")).args(["--lang", "en"]).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(fs::File::create(appliance.path("log")).unwrap());
+        command
+    };
+    let mut serves = installed().spawn().unwrap();
+    let up = until(|| appliance.log().contains("coload serves"));
+    serves.kill().unwrap();
+    serves.wait().unwrap();
+    assert!(up && appliance.log().contains("is_recorded=true"), "{}", appliance.log());
+    // One more byte at the end: it runs as before, and is another one.
+    fs::OpenOptions::new().append(true).open(&program).unwrap().write_all(&[0]).unwrap();
+    let refused = installed().status().unwrap();
+    assert!(
+        !refused.success() && appliance.log().contains("the self-test of the firmware image failed"),
+        "{}",
+        appliance.log()
+    );
+    // A record that says nothing is not no record.
+    fs::write(&record, "").unwrap();
+    assert!(!installed().status().unwrap().success(), "{}", appliance.log());
 }

@@ -7,7 +7,7 @@ use crate::record::{AUDITORS, AuditorsRecord, Client};
 use crate::service::device;
 use crate::state::{Fact, Partition};
 use crate::witness::{Subject, key_certificate};
-use crate::{Platform, auditor, policy};
+use crate::{Image, Platform, auditor, policy};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
@@ -90,7 +90,12 @@ fn state<P: Platform>(
         mechanism: object.number(A::KEY_GEN_MECHANISM).filter(|_| drawn),
         flags,
         public: object.bytes(A::PUBLIC_KEY_INFO).filter(|info| !info.is_empty()).map(<[u8]>::to_vec),
+        image: call.engine.platform().image().map(image),
     })
+}
+
+fn image(image: Image) -> ImageStatement {
+    ImageStatement { digest: image.digest, is_recorded: image.recorded.is_some() }
 }
 
 pub(crate) fn add_auditor<P: Platform>(call: &mut Call<'_, P>, command: AuditorAdd) -> Result<Done, ErrorCode> {

@@ -192,6 +192,22 @@ pub struct KeyStatement {
     /// SubjectPublicKeyInfo of a pair.
     #[cbor(n(12), with = "minicbor::bytes")]
     pub public: Option<Vec<u8>>,
+    /// What runs; absent where a body cannot measure itself.
+    #[n(13)]
+    pub image: Option<ImageStatement>,
+}
+
+/// Which image a device runs, as it measured it when it started (R5). It is the image that says so: whoever can put another one
+/// in its place can have that one tell what it likes, unless something beneath it measures too.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct ImageStatement {
+    /// SHA-384 of it: of an appliance's executable, of a board's flash.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub digest: [u8; 48],
+    /// Whether a digest was recorded when it was installed; it is then this one, or nothing is served.
+    #[n(1)]
+    pub is_recorded: bool,
 }
 
 /// The attributes that a statement tells of.

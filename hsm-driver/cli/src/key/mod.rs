@@ -6,7 +6,7 @@ pub mod pages;
 mod words;
 
 pub use arguments::Key;
-pub use pages::all;
+pub use pages::{all, choose};
 pub use words::{class_word, date, document, label, state_word, type_word};
 
 use crate::fault::Fault;

@@ -66,6 +66,11 @@ impl Site {
         self.does(&["partition", "create", "--label", label, "--so-pin-file", "so.pin", "--user-pin-file", "user.pin"])
     }
 
+    /// The program that serves.
+    pub fn program(&self) -> &'static Path {
+        coload()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub fn before(stage: &Stage<'_>) -> Result<Data, Fault> {
     match stage.any_appliance()?.1.lifecycle {
         Lifecycle::Manufactured => Ok(Data::new()),
-        Lifecycle::Operational | Lifecycle::Error => Err(Trouble::NotNew.into()),
+        Lifecycle::Operational | Lifecycle::Error | Lifecycle::Tampered => Err(Trouble::NotNew.into()),
     }
 }
 
