@@ -442,12 +442,10 @@ pub struct AuditArguments {
 
 #[derive(Subcommand)]
 pub enum Audit {
-    /// Write all records to a file
-    Export {
-        /// The file; it must not exist
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    /// Write all records, or a range, to a file
+    Export(AuditExport),
+    /// Show each record as it comes; goes on by itself when the connection was lost
+    Follow(AuditFollow),
     /// Check a file's hash chain and the device's signature on its end, without the appliance
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(AuditVerify),
@@ -463,6 +461,32 @@ pub enum Audit {
         #[arg(long, value_name = "PREFIX")]
         out: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub struct AuditExport {
+    /// The file; it must not exist, unless with --resume
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Number of the first record
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: Option<u64>,
+    /// Number of the last; a range that ends before the log does has no signed end
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
+    /// Go on with a file that was begun, or add to one what is new
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Args)]
+pub struct AuditFollow {
+    /// Number of the first record; else those that come from now on
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: Option<u64>,
+    /// End after so many records
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<u64>,
 }
 
 const VERIFY_EXAMPLES: &str = "\

@@ -1,6 +1,11 @@
 //! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding, then a [`Seal`]: a CBOR
 //! map with the end of the log as the device signed it.
 
+mod export;
+mod follow;
+mod place;
+mod told;
+
 use crate::arguments::{Audit, AuditArguments, AuditVerify};
 use crate::client::{pem, write};
 use crate::fault::Fault;
@@ -13,9 +18,6 @@ use coloa_engine::audit::{AuditRecord, CLOCK_STEPPED_BACK, verify_against, verif
 use coloa_wire::ErrorCode;
 use coloa_wire::command::{AuditRead, DeviceCertificates, decode_head};
 use serde_json::json;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Records asked for at once.
@@ -29,6 +31,8 @@ pub fn run(
 ) -> Result<(), Fault> {
     match (&asked.command, asked.remote) {
         (Audit::Verify(asked), _) => verify(screen, asked),
+        (Audit::Follow(asked), false) => follow::follow(open, screen, asked),
+        (Audit::Follow(asked), true) => follow::follow(Auditor::open, screen, asked),
         (command, false) => ask(&mut open()?, screen, command),
         (command, true) => ask(&mut Auditor::open()?, screen, command),
     }
@@ -36,23 +40,13 @@ pub fn run(
 
 fn ask(device: &mut impl Reads, screen: &Screen, command: &Audit) -> Result<(), Fault> {
     match command {
-        Audit::Export { out } => export(device, screen, out),
+        Audit::Export(asked) => export::export(device, screen, asked),
         Audit::Checkpoint { out } => checkpoint(device, screen, out),
         Audit::Certificates { out } => certificates(device, screen, out),
         Audit::Verify(asked) => verify(screen, asked),
+        // It makes its own connections.
+        Audit::Follow(_) => Ok(()),
     }
-}
-
-/// The end is signed first: what is logged meanwhile is no part of this file.
-fn export(device: &mut impl Reads, screen: &Screen, out: &Path) -> Result<(), Fault> {
-    let fault = |e: std::io::Error| Fault::file(out, e);
-    let seal = Seal::ask(device)?;
-    let last = seal.checkpoint.text.number;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(fault)?;
-    let records = pages(device, (1, last), |bulk| file.write_all(bulk).map_err(fault))?;
-    file.write_all(&seal.encoded()).map_err(fault)?;
-    file.sync_all().map_err(fault)?;
-    report(screen, out, &records, Some(&seal))
 }
 
 /// Reads the records from one to another; each page's bytes are given on as they come.

@@ -85,6 +85,11 @@ impl Screen {
         }
     }
 
+    /// What happened, where it is no end: for people.
+    pub fn aside(&self, fault: &Fault) {
+        self.note(&format!("coloa: {}", fault.words(self.language)));
+    }
+
     fn print(&self, document: &Value, header: Option<&[&str]>, rows: Vec<Vec<String>>) {
         if self.json {
             println!("{document}");

@@ -25,6 +25,19 @@ fn coload() -> &'static Path {
     })
 }
 
+/// It answers when this returns.
+fn serve(folder: &Path) -> Child {
+    let mut command = Command::new(coload());
+    command.arg("--config").arg(folder.join("coload.toml")).stderr(Stdio::null());
+    let coload = command.spawn().unwrap();
+    let since = Instant::now();
+    while UnixStream::connect(folder.join("coload.sock")).is_err() {
+        assert!(since.elapsed() < Duration::from_secs(60), "coload does not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    coload
+}
+
 pub struct Site {
     pub dir: TempDir,
     coload: Child,
@@ -38,16 +51,19 @@ impl Site {
         fs::write(dir.path().join("so.pin"), "12345678\n").unwrap();
         fs::write(dir.path().join("user.pin"), "123456\n").unwrap();
         fs::write(dir.path().join("new.pin"), "654321\n").unwrap();
-        let mut command = Command::new(coload());
-        command.arg("--config").arg(dir.path().join("coload.toml")).stderr(Stdio::null());
-        let coload = command.spawn().unwrap();
-        let site = Site { dir, coload };
-        let since = Instant::now();
-        while UnixStream::connect(site.path("coload.sock")).is_err() {
-            assert!(since.elapsed() < Duration::from_secs(60), "coload does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        site
+        let coload = serve(dir.path());
+        Site { dir, coload }
+    }
+
+    /// The power fails.
+    pub fn kill(&mut self) {
+        self.coload.kill().unwrap();
+        self.coload.wait().unwrap();
+    }
+
+    /// It comes back.
+    pub fn start(&mut self) {
+        self.coload = serve(self.dir.path());
     }
 
     pub fn operational() -> Self {
@@ -76,11 +92,15 @@ impl Site {
     }
 
     pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut coloa = Command::new(env!("CARGO_BIN_EXE_coloa"));
         coloa.args(words).current_dir(self.dir.path()).stdin(Stdio::null());
         coloa.env("COLOA_ADMIN_SOCKET", self.path("coload.sock")).env("LC_ALL", "C");
         coloa.env("COLOA_CONF", self.path("court-srv-1/coloa.toml"));
-        coloa.output().unwrap()
+        coloa
     }
 
     /// Succeeds; its document.
