@@ -446,6 +446,9 @@ pub enum Audit {
     Export(AuditExport),
     /// Show each record as it comes; goes on by itself when the connection was lost
     Follow(AuditFollow),
+    /// Send each record to a syslog receiver over TLS, at least once (RFC 5424, RFC 5425)
+    #[command(after_help = FORWARD_EXAMPLES)]
+    Forward(AuditForward),
     /// Check a file's hash chain and the device's signature on its end, without the appliance
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(AuditVerify),
@@ -487,6 +490,45 @@ pub struct AuditFollow {
     /// End after so many records
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<u64>,
+}
+
+const FORWARD_EXAMPLES: &str = "\
+Examples:
+  coloa audit forward --to syslog.court.vn:6514 --ca ca.pem --certificate hsm.pem --key hsm.key --cursor /var/lib/coloa-audit/cursor
+  systemctl enable --now coloa-audit-forward       # the same as a service; /etc/coloa/audit-forward.env says where to
+
+Each message holds the whole record, so that the receiver's log can be checked like an export. The cursor moves when the receiver
+has read a batch and closed the connection; after a failure the batch is sent again, so a record may be there twice.";
+
+#[derive(Args)]
+pub struct AuditForward {
+    /// The receiver
+    #[arg(long, value_name = "HOST:PORT", env = "COLOA_SYSLOG")]
+    pub to: String,
+    /// The name in its certificate, when not HOST
+    #[arg(long, value_name = "NAME", env = "COLOA_SYSLOG_NAME")]
+    pub server_name: Option<String>,
+    /// Who certified it, PEM
+    #[arg(long, value_name = "FILE", env = "COLOA_SYSLOG_CA")]
+    pub ca: PathBuf,
+    /// Our certificate, PEM
+    #[arg(long, value_name = "FILE", env = "COLOA_SYSLOG_CERTIFICATE")]
+    pub certificate: PathBuf,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", env = "COLOA_SYSLOG_KEY")]
+    pub key: PathBuf,
+    /// Where it is kept how far the log was delivered
+    #[arg(long, value_name = "FILE")]
+    pub cursor: PathBuf,
+    /// Number of the first record, where there is no cursor yet
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: Option<u64>,
+    /// Private enterprise number for the structured data; the default is the one for examples (RFC 5612)
+    #[arg(long, value_name = "NUMBER", default_value_t = 32473)]
+    pub enterprise: u32,
+    /// End when nothing is left, or at the first failure
+    #[arg(long)]
+    pub once: bool,
 }
 
 const VERIFY_EXAMPLES: &str = "\

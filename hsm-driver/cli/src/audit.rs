@@ -1,9 +1,13 @@
 //! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding, then a [`Seal`]: a CBOR
 //! map with the end of the log as the device signed it.
 
+mod cursor;
 mod export;
 mod follow;
+mod forward;
 mod place;
+mod receiver;
+mod syslog;
 mod told;
 
 use crate::arguments::{Audit, AuditArguments, AuditVerify};
@@ -33,6 +37,8 @@ pub fn run(
         (Audit::Verify(asked), _) => verify(screen, asked),
         (Audit::Follow(asked), false) => follow::follow(open, screen, asked),
         (Audit::Follow(asked), true) => follow::follow(Auditor::open, screen, asked),
+        (Audit::Forward(asked), false) => forward::forward(open, screen, asked),
+        (Audit::Forward(asked), true) => forward::forward(Auditor::open, screen, asked),
         (command, false) => ask(&mut open()?, screen, command),
         (command, true) => ask(&mut Auditor::open()?, screen, command),
     }
@@ -44,8 +50,8 @@ fn ask(device: &mut impl Reads, screen: &Screen, command: &Audit) -> Result<(), 
         Audit::Checkpoint { out } => checkpoint(device, screen, out),
         Audit::Certificates { out } => certificates(device, screen, out),
         Audit::Verify(asked) => verify(screen, asked),
-        // It makes its own connections.
-        Audit::Follow(_) => Ok(()),
+        // They make their own connections.
+        Audit::Follow(_) | Audit::Forward(_) => Ok(()),
     }
 }
 

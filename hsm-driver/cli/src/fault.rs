@@ -52,6 +52,8 @@ pub enum Fault {
     NoLinkd(String),
     /// `coloa doctor` found something; it has said what.
     Unwell(usize),
+    /// A syslog receiver did not take what it was sent.
+    Receiver { to: String, why: String },
     /// What a device is to have said of a key.
     Attestation { file: PathBuf, broken: crate::attest::Broken },
     /// A backup, a share or a restore.
@@ -134,6 +136,9 @@ impl Fault {
             Fault::Backup(trouble) => trouble.words(Language::English),
             Fault::Ceremony(trouble) => trouble.words(Language::English),
             Fault::Firmware(refusal) => format!("{refusal}."),
+            Fault::Receiver { to, why } => format!(
+                "{to} did not take the records: {why}. Nothing is lost: they are sent again. Check the address, its certificate against --ca, and ours there."
+            ),
             Fault::Attestation { file, broken } => format!("{}: {}", file.display(), broken.words(Language::English)),
             Fault::Config(error) => error.explain(Language::English),
             Fault::NoLinkd(why) => {
@@ -200,6 +205,9 @@ impl Fault {
             Fault::Backup(trouble) => trouble.words(Language::Vietnamese),
             Fault::Ceremony(trouble) => trouble.words(Language::Vietnamese),
             Fault::Firmware(refusal) => format!("{}.", refusal.vietnamese()),
+            Fault::Receiver { to, why } => format!(
+                "{to} không nhận các bản ghi: {why}. Không mất gì: sẽ gửi lại. Kiểm tra địa chỉ, chứng thư của nó với --ca, và chứng thư của ta ở đó."
+            ),
             Fault::Attestation { file, broken } => {
                 format!("{}: {}", file.display(), broken.words(Language::Vietnamese))
             }

@@ -50,7 +50,7 @@ pub fn follow<R: Reads>(
 pub fn passes(fault: &Fault) -> bool {
     use CallError as C;
     match fault {
-        Fault::Socket { .. } | Fault::Lost(_) => true,
+        Fault::Socket { .. } | Fault::Lost(_) | Fault::Receiver { .. } => true,
         Fault::Call(error) => matches!(error, C::Unreachable(..) | C::Lost(..) | C::Deadline(_)),
         _ => false,
     }
