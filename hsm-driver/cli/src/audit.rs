@@ -1,6 +1,7 @@
 //! `coloa audit`. A file holds the records in order, each a CBOR byte string with the record's encoding, then a [`Seal`]: a CBOR
 //! map with the end of the log as the device signed it.
 
+pub mod arguments;
 mod cursor;
 mod export;
 mod follow;
@@ -10,13 +11,13 @@ mod receiver;
 mod syslog;
 mod told;
 
-use crate::arguments::{Audit, AuditArguments, AuditVerify};
 use crate::client::{pem, write};
 use crate::fault::Fault;
 use crate::reads::{Auditor, Reads};
 use crate::screen::{Screen, hex, moment};
 use crate::seal::Seal;
 use crate::socket::AdminSocket;
+use arguments::{Audit, AuditArguments, AuditVerify};
 use coloa_crypto_native::Native;
 use coloa_engine::audit::{AuditRecord, CLOCK_STEPPED_BACK, verify_against, verify_chain};
 use coloa_wire::ErrorCode;

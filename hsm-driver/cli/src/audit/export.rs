@@ -1,9 +1,9 @@
 //! `coloa audit export`: all of a log or a range of it. What was interrupted goes on where it ended, and what is complete is
 //! extended by what is new.
 
+use super::arguments::AuditExport;
 use super::place::Place;
 use super::{PAGE, parse, report};
-use crate::arguments::AuditExport;
 use crate::fault::Fault;
 use crate::reads::Reads;
 use crate::screen::Screen;

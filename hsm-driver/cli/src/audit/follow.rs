@@ -1,9 +1,9 @@
 //! `coloa audit follow`: each record as it comes. A connection that is lost is made anew, and the next record is the one after the
 //! last that was shown; a log that does not go on from there ends it with an error.
 
+use super::arguments::AuditFollow;
 use super::place::Place;
 use super::{PAGE, parse, told};
-use crate::arguments::AuditFollow;
 use crate::fault::Fault;
 use crate::reads::Reads;
 use crate::screen::Screen;

@@ -1,13 +1,13 @@
 //! `coloa audit forward`: the log to a syslog receiver, each record at least once. The cursor moves when the receiver has read a
 //! batch; whatever fails before that, the batch is sent again.
 
+use super::arguments::AuditForward;
 use super::cursor::Cursor;
 use super::follow::passes;
 use super::parse;
 use super::place::Place;
 use super::receiver::Receiver;
 use super::syslog::Origin;
-use crate::arguments::AuditForward;
 use crate::fault::Fault;
 use crate::reads::Reads;
 use crate::screen::Screen;

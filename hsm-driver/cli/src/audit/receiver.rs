@@ -4,7 +4,7 @@
 //! receiver ends its side too. It does that when it has read all; where it did not, the connection is reset instead, and the
 //! batch counts as not delivered.
 
-use crate::arguments::AuditForward;
+use super::arguments::AuditForward;
 use crate::fault::Fault;
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
