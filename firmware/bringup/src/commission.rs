@@ -49,7 +49,7 @@ fn partition<P: Platform>(
     if let Some(token) = present.first() {
         return Ok(token.partition);
     }
-    let create = PartitionCreate { label: label(page), mode: page.mode };
+    let create = PartitionCreate { label: label(page), mode: page.mode, approved_only: None };
     Ok(ask(engine, administrator, &create)?.partition)
 }
 

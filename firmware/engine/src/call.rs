@@ -48,6 +48,8 @@ pub(crate) struct Call<'a, P: Platform> {
     pub detail: Option<String>,
     /// The key that is used counts as compromised.
     tainted: Cell<bool>,
+    /// The service is not an approved one (R8).
+    unapproved: Cell<bool>,
 }
 
 impl<'a, P: Platform> Call<'a, P> {
@@ -68,6 +70,7 @@ impl<'a, P: Platform> Call<'a, P> {
             leave: Cell::new(Leave::None),
             detail: None,
             tainted: Cell::new(false),
+            unapproved: Cell::new(false),
         }
     }
 
@@ -99,6 +102,11 @@ impl<'a, P: Platform> Call<'a, P> {
     /// Has the log mark this use of a key that counts as compromised.
     pub(crate) fn taint(&self) {
         self.tainted.set(true);
+    }
+
+    /// Has the log say that this service was not an approved one (R8).
+    pub(crate) fn mark_unapproved(&self) {
+        self.unapproved.set(true);
     }
 
     pub(crate) fn into_out(self) -> Vec<u8> {
@@ -204,7 +212,8 @@ impl<'a, P: Platform> Call<'a, P> {
             Ok(_) if self.tainted.get() => ErrorCode::KeyCompromisedUsed.number(),
             other => result_number(other),
         };
-        let act = Act { mechanism: Some(mechanism), ..self.act(session, Some(object), result) };
+        let detail = self.unapproved.get().then_some(NOT_APPROVED);
+        let act = Act { mechanism: Some(mechanism), detail, ..self.act(session, Some(object), result) };
         let logged = self.engine.count_use(act);
         outcome.and_then(|value| logged.map(|()| value))
     }
@@ -257,6 +266,9 @@ impl<K> Effect<K> {
         Effect { partition: Some(id), changes, ..Self::on_device() }
     }
 }
+
+/// What the log says of a service that is not approved (R8).
+pub(crate) const NOT_APPROVED: &str = "not approved";
 
 /// What the log says of an object that is not stored.
 const IN_SESSION: &str = "session";

@@ -28,6 +28,7 @@ extern crate alloc;
 extern crate std;
 
 mod allowance;
+mod approval;
 mod attributes;
 pub mod audit;
 mod auditor;

@@ -11,7 +11,7 @@ pub(crate) use derivation::{CounterKdf, Derivation, Field, Hkdf, Prf, Salt, pbkd
 pub(crate) use signing::{Signing, signature_length};
 pub(crate) use wrapping::Wrapping;
 
-use crate::{Crypto, Hash};
+use crate::{Crypto, Hash, approval};
 use coloa_wire::attribute::key_type;
 use coloa_wire::command::{MechanismInfo, PartitionMode};
 use coloa_wire::{ErrorCode, MechanismType as M};
@@ -38,7 +38,7 @@ pub(crate) enum Service {
 
 impl Service {
     /// `CKF_*` of `CK_MECHANISM_INFO`.
-    const fn flag(self) -> u32 {
+    pub(crate) const fn flag(self) -> u32 {
         match self {
             Service::Encrypt => 0x100,
             Service::Decrypt => 0x200,
@@ -97,6 +97,7 @@ pub fn mechanisms<C: Crypto>(crypto: &C) -> impl Iterator<Item = MechanismInfo> 
         max_key: row.keys.1,
         flags: row.flags,
         not_strict: (row.not_strict != 0).then_some(row.not_strict),
+        approved: Some(row.flags & approval::services(row.kind)).filter(|flags| *flags != 0),
     })
 }
 

@@ -5,7 +5,7 @@ use crate::mechanism::{self, Service};
 use crate::object::{Object, Search};
 use crate::session::Session;
 use crate::state::Partition;
-use crate::{Engine, Peer, Platform, attributes, life, period, profile};
+use crate::{Engine, Peer, Platform, approval, attributes, life, period, profile};
 use alloc::sync::Arc;
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::{KeyState, PartitionMode, Role};
@@ -63,12 +63,18 @@ uses! {
 /// Proof that this caller may use this key in this way, now.
 pub struct Authorized<U: Use, K> {
     object: Arc<Object<K>>,
+    approved: bool,
     purpose: PhantomData<U>,
 }
 
 impl<U: Use, K> Authorized<U, K> {
     pub(crate) fn object(&self) -> &Arc<Object<K>> {
         &self.object
+    }
+
+    /// Whether the use is an approved service (R8).
+    pub(crate) fn is_approved(&self) -> bool {
+        self.approved
     }
 }
 
@@ -101,6 +107,10 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     if !key_type.is_some_and(|kind| fits_class(&object, kind, U::PERMISSION)) {
         return Err(ErrorCode::KeyTypeInconsistent);
     }
+    let approved = approval::is_approved_with(mechanism, U::service().0, session.partition.mode, &object);
+    if !approved && session.partition.approved_only {
+        return Err(ErrorCode::ServiceNotApproved);
+    }
     let strict = session.partition.mode == PartitionMode::Strict;
     let in_time = !strict || period::permits(&object, platform.now(), U::PERMISSION);
     if !object.flag(U::PERMISSION) || !allows(&object, mechanism) || !in_time {
@@ -110,7 +120,7 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     if object.flag(AttributeType::ALWAYS_AUTHENTICATE) {
         take_leave(session, object.id, leave)?;
     }
-    Ok(Authorized { object, purpose: PhantomData })
+    Ok(Authorized { object, approved, purpose: PhantomData })
 }
 
 /// Whether a key's state permits a use (R11), on every partition; a session's copy asks the key that it is a copy of too.

@@ -253,6 +253,9 @@ pub(crate) struct PartitionRecord {
     pub clients: Vec<Client>,
     #[n(4)]
     pub kek: Kek,
+    /// Serves approved services only (R8).
+    #[n(5)]
+    pub approved_only: Option<bool>,
 }
 
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]

@@ -54,6 +54,8 @@ pub(crate) struct Partition<P: Platform> {
     uses: RwLock<P::Lock, Uses>,
     /// Its rules, for life.
     pub mode: PartitionMode,
+    /// Serves approved services only (R8).
+    pub approved_only: bool,
     /// It was destroyed or initialised anew: what was opened on it is over.
     retired: AtomicBool,
     /// Held while a PIN is looked at, so that right PINs given at the same time do not count as wrong tries.
@@ -80,6 +82,7 @@ impl<P: Platform> Partition<P> {
             wanted: RwLock::new(BTreeSet::new()),
             uses: RwLock::new(BTreeMap::new()),
             mode: record.mode,
+            approved_only: record.approved_only == Some(true),
             retired: AtomicBool::new(false),
             info: RwLock::new(Versioned::new(version, record)),
             auth: RwLock::new(Versioned::new(0, AuthRecord::default())),

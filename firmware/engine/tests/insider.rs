@@ -25,8 +25,11 @@ struct House {
 impl House {
     fn new() -> Self {
         let (engine, court, holders) = governed(&RamStore::new());
-        let agency = Caller::new(&engine, admin())
-            .call(&PartitionCreate { label: "agency".into(), mode: PartitionMode::Strict });
+        let agency = Caller::new(&engine, admin()).call(&PartitionCreate {
+            label: "agency".into(),
+            mode: PartitionMode::Strict,
+            approved_only: None,
+        });
         let agency = agency.unwrap().partition;
         let (session, key, hidden) = {
             let user = user(&engine, court);
@@ -154,7 +157,10 @@ fn root_on_the_network_alone() {
     fails(root.call(&Logout {}), &[SessionUnknown]);
     root.session = None;
     fails(root.call(&AuditRead { from: 1, max: 1 }), &[ChannelForbidden]);
-    fails(root.call(&PartitionCreate { label: "x".into(), mode: PartitionMode::Strict }), &[ChannelForbidden]);
+    fails(
+        root.call(&PartitionCreate { label: "x".into(), mode: PartitionMode::Strict, approved_only: None }),
+        &[ChannelForbidden],
+    );
     fails(root.call(&KeyList { partition: house.court, after: None, max: 9 }), &[PartitionUnknown]);
     let state =
         KeyStateSet { partition: house.court, object: house.key, state: KeyState::Suspended, reason: "x".into() };

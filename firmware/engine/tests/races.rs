@@ -198,7 +198,7 @@ fn a_token_is_initialised_by_one_officer_only() {
     let engine = Arc::new(start(&RamStore::new()).unwrap());
     let operator = Caller::new(&engine, admin());
     operator.call(&DeviceInitialize { label: "test".into() }).unwrap();
-    let create = PartitionCreate { label: "new".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "new".into(), mode: PartitionMode::Strict, approved_only: None };
     let partition = operator.call(&create).unwrap().partition;
     let initialize = |pin: &[u8]| TokenInitialize { partition, so_pin: pin.into(), label: "t".into() };
     let (other, first) = (engine.clone(), initialize(SO_PIN));

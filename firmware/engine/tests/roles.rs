@@ -122,7 +122,10 @@ fn clients_do_not_administrate_and_operators_use_no_key() {
     let caller = user(&engine, partition);
     let label = String::from("x");
     let mode = PartitionMode::Strict;
-    assert_eq!(caller.call(&PartitionCreate { label, mode }).err(), Some(ErrorCode::ChannelForbidden));
+    assert_eq!(
+        caller.call(&PartitionCreate { label, mode, approved_only: None }).err(),
+        Some(ErrorCode::ChannelForbidden)
+    );
     assert_eq!(caller.call(&PartitionDestroy { partition }).err(), Some(ErrorCode::ChannelForbidden));
     assert_eq!(caller.call(&AuditRead { from: 1, max: 1 }).err(), Some(ErrorCode::ChannelForbidden));
     let mut operator = Caller::new(&engine, admin());
@@ -172,7 +175,7 @@ fn a_destroyed_partition_takes_its_sessions_along() {
 fn a_manufactured_device_only_waits_to_be_initialised() {
     let engine = start(&RamStore::new()).unwrap();
     let operator = Caller::new(&engine, admin());
-    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict, approved_only: None };
     assert_eq!(operator.call(&create).err(), Some(ErrorCode::DeviceNotInitialized));
     assert_eq!(operator.call(&DeviceInfo {}).unwrap().lifecycle, Lifecycle::Manufactured);
     let init = DeviceInitialize { label: "hsm-1".into() };
@@ -246,8 +249,9 @@ fn labels_and_pins_have_lengths() {
     let engine = start(&RamStore::new()).unwrap();
     let partition = token(&engine, PartitionMode::Strict);
     let operator = Caller::new(&engine, admin());
-    let create =
-        |label: &str| operator.call(&PartitionCreate { label: label.into(), mode: PartitionMode::Strict }).err();
+    let create = |label: &str| {
+        operator.call(&PartitionCreate { label: label.into(), mode: PartitionMode::Strict, approved_only: None }).err()
+    };
     assert_eq!(create(&"x".repeat(33)), Some(ErrorCode::AttributeValueInvalid));
     assert_eq!(create("a\nb"), Some(ErrorCode::AttributeValueInvalid));
     let mut caller = Caller::new(&engine, client(1));

@@ -31,7 +31,7 @@ fn a_device_in_its_error_state_can_still_be_ended() {
     let operator = Caller::new(&engine, admin());
     let serial = operator.call(&DeviceInfo {}).unwrap().serial;
     engine.platform().crypto().fail_random(true);
-    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict, approved_only: None };
     assert_eq!(operator.call(&create).err(), Some(ErrorCode::EntropyFailed));
     assert_eq!(operator.call(&create).err(), Some(ErrorCode::ErrorState));
     assert_eq!(operator.call(&DeviceZeroize { serial }).err(), Some(ErrorCode::BodyUnsupported));

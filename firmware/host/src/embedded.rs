@@ -79,7 +79,7 @@ fn set_up(engine: &HostEngine, mode: PartitionMode) -> Result<(), ErrorCode> {
         command(engine, &owner, &DeviceInitialize { label: LABEL.into() })?;
     }
     if command(engine, &owner, &TokenList {})?.tokens.is_empty() {
-        command(engine, &owner, &PartitionCreate { label: String::new(), mode })?;
+        command(engine, &owner, &PartitionCreate { label: String::new(), mode, approved_only: None })?;
     }
     Ok(())
 }

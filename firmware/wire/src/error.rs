@@ -361,6 +361,9 @@ errors! {
     140 PinDelayed Caller
         "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa token list` says how long. Each further wrong PIN doubles the time."
         "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa token list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";
+    170 ServiceNotApproved Caller
+        "The service is not approved (SP 800-131A), and this partition serves approved ones only." "Use an approved mechanism and key; MECHANISMS.md and `C_GetMechanismList` name them."
+        "Dịch vụ không được phê duyệt (SP 800-131A) và phân vùng này chỉ cho dịch vụ được phê duyệt." "Dùng cơ chế và khóa được phê duyệt; xem MECHANISMS.md và `C_GetMechanismList`.";
 }
 
 impl ErrorCode {

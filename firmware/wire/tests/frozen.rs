@@ -109,6 +109,7 @@ fn bytes() {
         user_pin: Some(state),
         suite: SUITE_AES_256_GCM,
         clients: vec!["srv".into()],
+        approved_only: Some(true),
     };
     let info = DeviceInfoReply {
         lifecycle: Lifecycle::Operational,
@@ -125,8 +126,14 @@ fn bytes() {
     let retry = Some(RetryId([0x55; 16]));
     let item = BatchItem { code: 0x0401, head: vec![0xa0], bulk: 32, retry };
     let result = BatchResult { code: 0, head: vec![0xa0], bulk: 64 };
-    let mech =
-        MechanismInfo { kind: MechanismType::ECDSA, min_key: 256, max_key: 384, flags: 0x2800, not_strict: None };
+    let mech = MechanismInfo {
+        kind: MechanismType::ECDSA,
+        min_key: 256,
+        max_key: 384,
+        flags: 0x2800,
+        not_strict: None,
+        approved: Some(0x2000),
+    };
     let attributes =
         AttributesReadReply { values: template().0, sensitive: vec![A::VALUE], invalid: vec![A::EC_POINT], size: 0 };
     let software = || String::from("coloa");
@@ -154,7 +161,10 @@ fn bytes() {
         ("QuorumExecuteReply", head(&QuorumExecuteReply { head: vec![0xa0] })),
         ("QuorumWithdraw", head(&QuorumWithdraw { id: RequestId([0x66; 16]) })),
         ("KeyTrust", head(&KeyTrust { partition: PartitionId([0x11; 16]), object: ObjectId([0x22; 16]) })),
-        ("PartitionCreate", head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict })),
+        (
+            "PartitionCreate",
+            head(&PartitionCreate { label: "court".into(), mode: PartitionMode::Strict, approved_only: None }),
+        ),
         ("PartitionCreateReply", head(&PartitionCreateReply { partition })),
         ("PartitionDestroy", head(&PartitionDestroy { partition })),
         ("ClientBind", head(&ClientBind { partition, identity, name: "srv".into() })),
@@ -226,6 +236,7 @@ fn mechanisms() {
         max_key: 4096,
         flags: 0x6_2b00,
         not_strict: Some(0x6_0b00),
+        approved: None,
     };
     let listed = ("MechanismListReply", head(&MechanismListReply { mechanisms: vec![info] }));
     let mut out: String = rows

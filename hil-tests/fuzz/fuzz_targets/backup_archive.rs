@@ -66,7 +66,7 @@ fn bench() -> Bench {
     let platform = Ram { store, root_key, clock: AtomicU64::new(1_700_000_000_000) };
     let Ok(engine) = Engine::start(platform) else { panic!("the engine starts") };
     call(&engine, &DeviceInitialize { label: "fuzz".into() }, &[]);
-    call(&engine, &PartitionCreate { label: "token".into(), mode: PartitionMode::Strict }, &[]);
+    call(&engine, &PartitionCreate { label: "token".into(), mode: PartitionMode::Strict, approved_only: None }, &[]);
     call(&engine, &BackupKeyCreate { threshold: 2, holders: vec!["a".into(), "b".into()] }, &[]);
     call(&engine, &BackupExportBegin { base: None }, &[]);
     let mut archive = Vec::new();

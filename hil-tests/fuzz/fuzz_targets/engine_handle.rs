@@ -81,7 +81,7 @@ fn call<C: Command>(engine: &Engine<Ram>, peer: &Peer, session: Option<SessionId
 fn token(engine: &Engine<Ram>, mode: PartitionMode) -> Option<SessionId> {
     let operator = Peer::Administrator("operator".into());
     let label = String::from("token");
-    let partition: PartitionId = call(engine, &operator, None, &PartitionCreate { label, mode }).partition;
+    let partition: PartitionId = call(engine, &operator, None, &PartitionCreate { label, mode, approved_only: None }).partition;
     let bind = ClientBind { partition, identity: Identity([1; 32]), name: "client".into() };
     call(engine, &operator, None, &bind);
     let (so_pin, label) = (Pin::from(&b"12345678"[..]), String::from("token"));

@@ -283,6 +283,9 @@ pub struct PartitionCreate {
     /// Its rules, for life
     #[arg(long, value_enum, default_value = "strict")]
     pub mode: Mode,
+    /// Serve approved services only (SP 800-131A), for life; MECHANISMS.md names them
+    #[arg(long)]
+    pub approved_only: bool,
     /// Set no PIN: the organ initialises its token itself (C_InitToken)
     #[arg(long)]
     pub without_pins: bool,

@@ -16,7 +16,14 @@ use serde_json::json;
 pub fn create(open: impl FnOnce() -> Result<AdminSocket, Fault>, screen: &Screen, asked: &Asked) -> Result<(), Fault> {
     let pins = if asked.without_pins { None } else { Some(pins(screen, asked)?) };
     let mut socket = open()?;
-    let made = socket.call(None, &PartitionCreate { label: asked.label.clone(), mode: asked.mode.into() })?;
+    let made = socket.call(
+        None,
+        &PartitionCreate {
+            label: asked.label.clone(),
+            mode: asked.mode.into(),
+            approved_only: asked.approved_only.then_some(true),
+        },
+    )?;
     let partition = made.partition;
     let user_pin = match pins {
         Some((so, user)) => set_pins(&mut socket, (partition, &asked.label), so, user)?,
@@ -97,7 +104,7 @@ pub fn document(token: &TokenInfo) -> serde_json::Value {
     json!({
         "partition": token.partition.to_string(), "label": token.label, "mode": mode(token.mode),
         "initialized": token.initialized, "so_pin": pin(&token.so_pin), "user_pin": token.user_pin.as_ref().map(pin),
-        "clients": token.clients,
+        "clients": token.clients, "approved_only": token.approved_only == Some(true),
     })
 }
 
@@ -109,10 +116,17 @@ pub fn mode(mode: PartitionMode) -> &'static str {
     }
 }
 
+fn rules(screen: &Screen, token: &TokenInfo) -> String {
+    match token.approved_only {
+        Some(true) => format!("{}, {}", mode(token.mode), screen.text("approved only", "chỉ dịch vụ được phê duyệt")),
+        _ => mode(token.mode).into(),
+    }
+}
+
 fn row(screen: &Screen, token: &TokenInfo) -> Vec<String> {
     vec![
         token.label.clone(),
-        mode(token.mode).into(),
+        rules(screen, token),
         pin_word(screen, token.initialized.then_some(token.so_pin)),
         pin_word(screen, token.user_pin),
         token.clients.join(", "),

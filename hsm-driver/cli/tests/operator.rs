@@ -157,3 +157,17 @@ fn the_status_is_one_screen_of_figures_and_warnings() {
     let text = String::from_utf8(site.run(&["--lang", "en", "status"]).stdout).unwrap();
     assert!(text.lines().count() < 40 && text.contains("days left") && text.contains("Warnings"), "{text}");
 }
+
+// R8
+#[test]
+fn a_partition_for_approved_services_says_so_wherever_it_is_listed() {
+    let site = Site::with_partition("court");
+    let words = ["partition", "create", "--label", "mật mã", "--approved-only", "--without-pins"];
+    site.does(&words);
+    let listed = site.does(&["partition", "list"]);
+    let only =
+        |label: &str| listed.as_array().unwrap().iter().find(|t| t["label"] == label).unwrap()["approved_only"].clone();
+    assert_eq!((only("court"), only("mật mã")), (false.into(), true.into()));
+    let eyes = site.run(&["--lang", "vi", "partition", "list"]);
+    assert!(String::from_utf8(eyes.stdout).unwrap().contains("chỉ dịch vụ"));
+}

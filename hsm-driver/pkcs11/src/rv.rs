@@ -92,7 +92,7 @@ impl From<ErrorCode> for Rv {
             E::WrappedKeyInvalid => CKR_WRAPPED_KEY_INVALID,
             E::WrappedKeyLength => CKR_WRAPPED_KEY_LEN_RANGE,
             E::PublicKeyInvalid => CKR_PUBLIC_KEY_INVALID,
-            E::MechanismForbidden => CKR_MECHANISM_INVALID,
+            E::MechanismForbidden | E::ServiceNotApproved => CKR_MECHANISM_INVALID,
             E::KeyNotWrappable => CKR_KEY_NOT_WRAPPABLE,
             // C_WrapKey says so (PKCS#11 §5.18.3).
             E::KeyOutsideTemplate => CKR_KEY_HANDLE_INVALID,

@@ -31,7 +31,7 @@ fn a_client_sees_only_its_own_partition() {
     assert_eq!(sign(&agency_server, session, key).unwrap_err().code(), Some(ErrorCode::SessionUnknown));
     let other = user(&agency_server, agency);
     assert_eq!(sign(&agency_server, other, key).unwrap_err().code(), Some(ErrorCode::ObjectUnknown));
-    let create = PartitionCreate { label: "own".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "own".into(), mode: PartitionMode::Strict, approved_only: None };
     assert_eq!(call(&court_server, None, &create).unwrap_err().code(), Some(ErrorCode::ChannelForbidden));
 }
 

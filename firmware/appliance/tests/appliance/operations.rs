@@ -63,7 +63,7 @@ fn a_reload_takes_limits_and_level_over_and_names_what_it_cannot() {
     let log = appliance.log();
     assert!(log.contains("only after a restart key=\"listen\"") && !log.contains("key=\"directory\""), "{log}");
     // The channel has lived through it, and what is refused is logged now.
-    let create = PartitionCreate { label: "own".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "own".into(), mode: PartitionMode::Strict, approved_only: None };
     assert!(call(&client, None, &create).is_err());
     assert!(until(|| appliance.log().contains("DEBUG")), "{}", appliance.log());
     // A wrong file changes nothing.

@@ -222,7 +222,7 @@ impl Appliance {
     /// A partition with both PINs.
     pub fn partition(&self, label: &str) -> PartitionId {
         let mut admin = self.admin();
-        let create = PartitionCreate { label: label.into(), mode: PartitionMode::Strict };
+        let create = PartitionCreate { label: label.into(), mode: PartitionMode::Strict, approved_only: None };
         let partition = admin.call(None, &create).unwrap().partition;
         admin.call(None, &TokenInitialize { partition, so_pin: SO_PIN.into(), label: label.into() }).unwrap();
         let session = Some(admin.call(None, &SessionOpen { partition }).unwrap().session);

@@ -35,6 +35,9 @@ pub(super) fn authorize<U: policy::Use, P: Platform>(
             if life::stated(object) == KeyState::Compromised {
                 call.taint();
             }
+            if !authorized.is_approved() {
+                call.mark_unapproved();
+            }
             match allowance::spend_use(call, &session, object, U::PERMISSION) {
                 Ok(()) => Ok((authorized, session)),
                 Err(ErrorCode::Conflict) => Err(ErrorCode::Conflict),

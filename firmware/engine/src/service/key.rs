@@ -4,12 +4,12 @@ use super::derive::kdf;
 use super::object::{Place, draft, place, publish, usable};
 use super::secret;
 use crate::attributes::{Origin, Wanted};
-use crate::call::Call;
+use crate::call::{Call, NOT_APPROVED};
 use crate::crypto::{KeyMaterial, RSA_BITS};
 use crate::keypair::{self, Described, F4};
 use crate::mechanism::{self, MAX_SECRET, Service};
 use crate::object::secret_kind;
-use crate::{Crypto, CryptoError, PairKind, Platform};
+use crate::{Crypto, CryptoError, PairKind, Platform, approval};
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -72,12 +72,18 @@ pub(super) fn random_secret<P: Platform>(
 
 /// The key type that a mechanism generates.
 fn generated_type<P: Platform>(
-    call: &Call<'_, P>,
+    call: &mut Call<'_, P>,
     place: &Place<P>,
     mechanism: MechanismType,
     service: Service,
 ) -> Result<u64, ErrorCode> {
     let served = mechanism::served(call.engine.platform().crypto(), mechanism, service, place.partition.mode)?;
+    if !approval::is_approved(mechanism, service, place.partition.mode) {
+        if place.partition.approved_only {
+            return Err(ErrorCode::ServiceNotApproved);
+        }
+        call.detail = Some(NOT_APPROVED.into());
+    }
     served.key_types().first().copied().ok_or(ErrorCode::Internal)
 }
 

@@ -39,6 +39,7 @@ fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenI
         user_pin: auth.user.as_ref().map(|r| pin::state(r, &limits, now)),
         suite: SUITE_AES_256_GCM,
         clients,
+        approved_only: info.approved_only,
     }
 }
 

@@ -253,11 +253,17 @@ pub fn hmac_template(value: &[u8]) -> Template {
 
 /// An operational device with one initialised token that `client(1)` may see.
 pub fn token(engine: &RamEngine, mode: PartitionMode) -> PartitionId {
+    token_of(engine, mode, None)
+}
+
+/// One that may serve approved services only (R8).
+pub fn token_of(engine: &RamEngine, mode: PartitionMode, approved_only: Option<bool>) -> PartitionId {
     let operator = Caller::new(engine, admin());
     if engine.lifecycle() == Lifecycle::Manufactured {
         operator.call(&DeviceInitialize { label: "test".into() }).expect("initialise");
     }
-    let partition = operator.call(&PartitionCreate { label: "new".into(), mode }).expect("create").partition;
+    let partition =
+        operator.call(&PartitionCreate { label: "new".into(), mode, approved_only }).expect("create").partition;
     let identity = Identity([1; 32]);
     operator.call(&ClientBind { partition, identity, name: "client 1".into() }).expect("bind");
     operator

@@ -128,6 +128,9 @@ pub struct PartitionCreate {
     /// Its rules, for life.
     #[n(1)]
     pub mode: PartitionMode,
+    /// Whether it serves approved services only, for life (R8); absent is no.
+    #[n(2)]
+    pub approved_only: Option<bool>,
 }
 
 /// See [`PartitionCreate`].
@@ -287,4 +290,7 @@ pub struct MechanismInfo {
     /// Flags that a `strict` partition takes away; absent when it takes none.
     #[n(4)]
     pub not_strict: Option<u32>,
+    /// Flags of the services that are approved with it (R8), where key and partition allow it; absent when none is.
+    #[n(5)]
+    pub approved: Option<u32>,
 }

@@ -48,6 +48,9 @@ pub struct TokenInfo {
     /// Names bound to it: the clients that may see it. Only for an administrator; else empty.
     #[n(7)]
     pub clients: Vec<String>,
+    /// Whether it serves approved services only (R8); absent is no.
+    #[n(8)]
+    pub approved_only: Option<bool>,
 }
 
 /// Suite 1: records sealed by AES-256-GCM, digests by SHA-256. Further suites (a national cipher) get further numbers.

@@ -160,6 +160,7 @@ mod tests {
             user_pin: None,
             suite: SUITE_AES_256_GCM,
             clients: Vec::new(),
+            approved_only: None,
         };
         Holding { token, keys }
     }

@@ -32,7 +32,14 @@ pub(crate) fn offered(engine: Vec<MechanismInfo>) -> Vec<MechanismInfo> {
     let mut list: Vec<_> = engine.into_iter().filter(|m| is_served(m.kind)).map(with_messages).collect();
     for kind in HASHES.iter().map(|hash| hash.digest) {
         if !list.iter().any(|m| m.kind == kind) {
-            list.push(MechanismInfo { kind, min_key: 0, max_key: 0, flags: wire(CKF_DIGEST), not_strict: None });
+            list.push(MechanismInfo {
+                kind,
+                min_key: 0,
+                max_key: 0,
+                flags: wire(CKF_DIGEST),
+                not_strict: None,
+                approved: None,
+            });
         }
     }
     list.sort_by_key(|m| m.kind);
@@ -107,7 +114,7 @@ mod tests {
 
     fn info(kind: M, flags: CK_FLAGS, not_strict: CK_FLAGS) -> MechanismInfo {
         let not_strict = (not_strict != 0).then(|| wire(not_strict));
-        MechanismInfo { kind, min_key: 0, max_key: 0, flags: wire(flags), not_strict }
+        MechanismInfo { kind, min_key: 0, max_key: 0, flags: wire(flags), not_strict, approved: None }
     }
 
     #[test]

@@ -22,8 +22,14 @@ the parameter set for ML-DSA and ML-KEM. *Everywhere* is what every partition se
 *compatible only* too (ARCHITECTURE decision 8). *Hosts* are the appliance and the embedded token. `m` marks services
 that also have message-based functions. RSA keys below 3072 bits are for compatible partitions only.
 
-| mechanism | number | keys | everywhere | compatible only | hosts | boards |
-|---|---|---|---|---|---|---|
+*Approved* is what SP 800-131A and FIPS 140-3 IG 2.4.C let an HSM call an approved service, with keys of 112 bits or more: where it
+depends on what the HSM cannot see, such as who hashed what is signed, it is not. GCM encryption and wrapping are on strict
+partitions only, and X25519 is nowhere. `coloa partition create --approved-only` makes a partition that refuses the rest; the
+audit log marks it everywhere else. Digests are computed in the caller's process and are no service of the HSM. Approved
+algorithms are no certificate: this product has none.
+
+| mechanism | number | keys | everywhere | compatible only | approved | hosts | boards |
+|---|---|---|---|---|---|---|---|
 ";
 
 const SERVICES: [(CK_FLAGS, &str, CK_FLAGS); 12] = [
@@ -65,7 +71,8 @@ fn line(info: &MechanismInfo, bodies: [bool; 2]) -> String {
     let [hosts, boards] = bodies.map(|has| if has { "yes" } else { "" });
     let number = info.kind.0;
     let (everywhere, more) = (services(strict), services(all & !strict));
-    format!("| `CKM_{name}` | `{number:#06x}` | {keys} | {everywhere} | {more} | {hosts} | {boards} |\n")
+    let approved = services(info.approved.unwrap_or(0).into());
+    format!("| `CKM_{name}` | `{number:#06x}` | {keys} | {everywhere} | {more} | {approved} | {hosts} | {boards} |\n")
 }
 
 fn table() -> String {

@@ -115,6 +115,7 @@ pub fn token(number: u32) -> TokenInfo {
         user_pin: Some(pin),
         suite: SUITE_AES_256_GCM,
         clients: vec![],
+        approved_only: None,
     }
 }
 
