@@ -64,6 +64,8 @@ fn may(code: CommandCode) -> bool {
     use CommandCode as C;
     match code {
         C::DeviceInfo | C::MechanismList | C::TokenList | C::CustodiansRead => true,
+        C::PartitionUsage => true,
+        C::PartitionSet | C::PartitionSuspend => false,
         C::AuditRead | C::AuditCheckpoint | C::DeviceCertificates | C::AuditorList => true,
         C::DeviceInitialize | C::DeviceZeroize | C::PartitionCreate | C::PartitionDestroy => false,
         C::ClientBind | C::ClientUnbind | C::AuditorAdd | C::AuditorRemove | C::Batch => false,

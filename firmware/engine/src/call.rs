@@ -120,6 +120,9 @@ impl<'a, P: Platform> Call<'a, P> {
         if !policy::may_see(&session.partition, self.peer) {
             return Err(ErrorCode::PartitionUnknown);
         }
+        if session.partition.is_suspended() {
+            return Err(ErrorCode::PartitionSuspended);
+        }
         let partition = session.partition.clone();
         Ok((session, partition))
     }
@@ -215,6 +218,9 @@ impl<'a, P: Platform> Call<'a, P> {
         let detail = self.unapproved.get().then_some(NOT_APPROVED);
         let act = Act { mechanism: Some(mechanism), detail, ..self.act(session, Some(object), result) };
         let logged = self.engine.count_use(act);
+        if outcome.is_ok() {
+            session.partition.activity.note(self.engine.platform().now());
+        }
         outcome.and_then(|value| logged.map(|()| value))
     }
 
@@ -354,7 +360,8 @@ fn answered_before<P: Platform>(call: &Call<'_, P>) -> Result<Option<Vec<u8>>, E
 /// A management act that was refused is counted in the log too, and so is every attempt at what belongs to others.
 fn note_refusal<P: Platform>(call: &Call<'_, P>, code: CommandCode, error: ErrorCode) {
     use ErrorCode as E;
-    let trespass = matches!(error, E::ChannelForbidden | E::PartitionUnknown | E::SessionUnknown);
+    let trespass =
+        matches!(error, E::ChannelForbidden | E::PartitionUnknown | E::SessionUnknown | E::PartitionSuspended);
     if call.logged || !(code.changes_state() || trespass) {
         return;
     }
@@ -419,6 +426,9 @@ pub(crate) fn serve<P: Platform>(
         C::AuditorAdd => run(call, head, reply, service::witness::add_auditor),
         C::AuditorRemove => run(call, head, reply, service::witness::remove_auditor),
         C::AuditorList => run(call, head, reply, service::witness::auditors),
+        C::PartitionSet => run(call, head, reply, service::partition::set),
+        C::PartitionSuspend => run(call, head, reply, service::partition::suspend),
+        C::PartitionUsage => run(call, head, reply, service::partition::usage),
         C::TokenList => run(call, head, reply, service::token::list),
         C::TokenInitialize => run(call, head, reply, service::token::initialize),
         C::UserPinInitialize => run(call, head, reply, service::token::initialize_user_pin),

@@ -12,6 +12,7 @@ mod resuming;
 
 use crate::audit::{AuditEvent, Head};
 use crate::keyring::{Key, Keyring};
+use crate::quota::Tally;
 use crate::record::{self, ROOT, RootRecord};
 use crate::root::{self, Members};
 use crate::state::{Fact, Partition, State};
@@ -296,17 +297,22 @@ type Waiting<'a, P> = Vec<(&'a Arc<Entry<P>>, Request<Key<P>>)>;
 fn refuse_outdated<'a, P: Platform>(desk: &Desk<'_, P>, book: &Book, waiting: Waiting<'a, P>) -> Waiting<'a, P> {
     let (mut touched, mut answered) = (BTreeSet::new(), BTreeSet::new());
     let mut current = Vec::with_capacity(waiting.len());
+    let mut tally = Tally::default();
     for (entry, request) in waiting {
         let seen = request.changes.iter().map(|c| (c.id, c.expected)).chain(request.relies_on.iter().copied());
         let mut seen = seen.into_iter();
         let unchanged = seen.all(|(id, expected)| book.members.version(&id) == expected && !touched.contains(&id));
+        let fits = tally.admits(desk.state, &request);
         let is_new = request.answers.is_none_or(|id| !answered.contains(&id) && desk.state.retry(id).is_none());
-        if unchanged && is_new && is_emptied(book, &touched, &request) {
+        if !unchanged || !is_new || !is_emptied(book, &touched, &request) {
+            *entry.outcome.write() = Some(Err(ErrorCode::Conflict));
+        } else if let Err(error) = fits {
+            *entry.outcome.write() = Some(Err(error));
+        } else {
+            tally.add(desk.state, &request);
             touched.extend(request.changes.iter().map(|c| c.id));
             answered.extend(request.answers);
             current.push((entry, request));
-        } else {
-            *entry.outcome.write() = Some(Err(ErrorCode::Conflict));
         }
     }
     current

@@ -52,6 +52,7 @@ pub mod platform;
 pub mod policy;
 mod profile;
 mod quorum;
+mod quota;
 mod record;
 mod retries;
 mod root;

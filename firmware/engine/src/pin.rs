@@ -24,15 +24,43 @@ const FREE_TRIES: u32 = 3;
 const LONGEST_DELAY_MS: u64 = 60 * 60 * 1000;
 
 /// Makes the verifier of a new PIN.
-pub(crate) fn new_record<P: Platform>(engine: &Engine<P>, pin: &Pin) -> Result<PinRecord, ErrorCode> {
-    if !PIN_LENGTH.contains(&pin.0.len()) {
-        return Err(ErrorCode::PinLength);
-    }
+pub(crate) fn new_record<P: Platform>(
+    engine: &Engine<P>,
+    partition: &Partition<P>,
+    pin: &Pin,
+) -> Result<PinRecord, ErrorCode> {
+    admit(partition, pin)?;
     let (salt, limits) = (engine.random()?, engine.platform().limits());
     let (memory_kib, passes) = (limits.pin_memory_kib, limits.pin_passes);
     let mut fresh = PinRecord { salt, verifier: [0; 32], failures: 0, memory_kib, passes, counted_at: None };
     fresh.verifier = *stretch(&fresh, pin)?;
     Ok(fresh)
+}
+
+/// Whether a new PIN is as the partition asks.
+pub(crate) fn admit<P: Platform>(partition: &Partition<P>, pin: &Pin) -> Result<(), ErrorCode> {
+    let bound = |set: Option<u32>, otherwise: usize| set.and_then(|n| usize::try_from(n).ok()).unwrap_or(otherwise);
+    let least = bound(partition.setting(|s| s.pin_min), *PIN_LENGTH.start());
+    let most = bound(partition.setting(|s| s.pin_max), *PIN_LENGTH.end());
+    if !PIN_LENGTH.contains(&pin.0.len()) || !(least..=most).contains(&pin.0.len()) {
+        return Err(ErrorCode::PinLength);
+    }
+    let wanted = bound(partition.setting(|s| s.pin_classes), 0);
+    if classes(&pin.0) < wanted { Err(ErrorCode::PinTooSimple) } else { Ok(()) }
+}
+
+/// How many kinds of characters there are in a PIN.
+fn classes(pin: &[u8]) -> usize {
+    let kinds: [fn(&u8) -> bool; 4] =
+        [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, |byte| !byte.is_ascii_alphanumeric()];
+    kinds.iter().filter(|is| pin.iter().any(is)).count()
+}
+
+/// The device's limits, with fewer tries where the partition has fewer.
+pub(crate) fn limits<P: Platform>(engine: &Engine<P>, partition: &Partition<P>) -> Limits {
+    let limits = engine.platform().limits();
+    let tries = partition.setting(|s| s.pin_tries).unwrap_or(limits.pin_tries);
+    Limits { pin_tries: tries.min(limits.pin_tries), ..limits }
 }
 
 fn stretch(record: &PinRecord, pin: &Pin) -> Result<Zeroizing<[u8; 32]>, ErrorCode> {
@@ -60,7 +88,7 @@ fn wait_ms(record: &PinRecord, limits: &Limits, now: Timestamp) -> u64 {
 
 /// `PinLocked` where no PIN would be looked at.
 pub(crate) fn is_open<P: Platform>(engine: &Engine<P>, partition: &Partition<P>, role: Role) -> Result<(), ErrorCode> {
-    let (auth, tries) = (partition.auth(), engine.platform().limits().pin_tries);
+    let (auth, tries) = (partition.auth(), limits(engine, partition).pin_tries);
     if of(&auth.record, role)?.failures < tries { Ok(()) } else { Err(ErrorCode::PinLocked) }
 }
 
@@ -111,7 +139,7 @@ fn count_failure<P: Platform>(
     partition: &Arc<Partition<P>>,
     role: Role,
 ) -> Result<Versioned<AuthRecord>, ErrorCode> {
-    let (limits, now) = (engine.platform().limits(), engine.platform().now().if_set());
+    let (limits, now) = (limits(engine, partition), engine.platform().now().if_set());
     let set_back = Cell::new(false);
     // Asked anew after a conflict: another process may have had the last try.
     let counted = change_pin_record(engine, partition, role, |r| {

@@ -1,7 +1,7 @@
 //! Who may use which key for what. This module is the only maker of [`Authorized`]; every use of a key demands one.
 
 use crate::keyring::Key;
-use crate::mechanism::{self, Service};
+use crate::mechanism::{self, Served, Service};
 use crate::object::{Object, Search};
 use crate::session::Session;
 use crate::state::Partition;
@@ -96,7 +96,7 @@ pub(crate) fn authorize<U: Use, P: Platform>(
     platform: &P,
     leave: &Cell<Leave>,
 ) -> Result<Authorized<U, Key<P>>, ErrorCode> {
-    let served = mechanism::served(platform.crypto(), mechanism, U::service().0, session.partition.mode)?;
+    let served = served(platform.crypto(), &session.partition, mechanism, U::service().0)?;
     handles_objects(session)?;
     let role = session.role();
     let anonymous = session.partition.mode == PartitionMode::Strict && object.has_secret_value();
@@ -121,6 +121,26 @@ pub(crate) fn authorize<U: Use, P: Platform>(
         take_leave(session, object.id, leave)?;
     }
     Ok(Authorized { object, approved, purpose: PhantomData })
+}
+
+/// A mechanism that the engine, the partition's rules and its settings have.
+///
+/// # Errors
+/// `MechanismUnsupported`, `MechanismForbidden`.
+pub(crate) fn served<P: Platform>(
+    crypto: &P::Crypto,
+    partition: &Partition<P>,
+    mechanism: MechanismType,
+    service: Service,
+) -> Result<Served, ErrorCode> {
+    let served = mechanism::served(crypto, mechanism, service, partition.mode)?;
+    has_mechanism(partition, mechanism).map(|()| served)
+}
+
+/// `MechanismForbidden` where the administrator has taken a mechanism from the partition.
+pub(crate) fn has_mechanism<P: Platform>(partition: &Partition<P>, mechanism: MechanismType) -> Result<(), ErrorCode> {
+    let allowed = partition.setting(|s| s.mechanisms.as_ref().map(|all| all.contains(&mechanism)));
+    if allowed.unwrap_or(true) { Ok(()) } else { Err(ErrorCode::MechanismForbidden) }
 }
 
 /// Whether a key's state permits a use (R11), on every partition; a session's copy asks the key that it is a copy of too.

@@ -72,6 +72,8 @@ pub(crate) fn needs_quorum(code: CommandCode) -> bool {
         C::PartitionDestroy | C::DeviceZeroize | C::CustodiansSet | C::BackupKeyCreate | C::KeyTrust => true,
         C::TamperReturn => true,
         C::DeviceInfo | C::DeviceInitialize | C::PartitionCreate | C::ClientBind | C::ClientUnbind => false,
+        // None of them gives anybody a key: who makes partitions says what they may take.
+        C::PartitionSet | C::PartitionSuspend | C::PartitionUsage => false,
         C::AuditRead | C::Batch | C::MechanismList => false,
         C::CustodiansRead | C::QuorumPropose | C::QuorumList | C::QuorumVote | C::QuorumExecute => false,
         C::QuorumWithdraw => false,

@@ -7,7 +7,7 @@ use crate::{Aead, Crypto, CryptoError, RecordId, crypto};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use coloa_wire::command::{Custodian, PartitionMode, SUITE_AES_256_GCM, Voice};
+use coloa_wire::command::{Custodian, PartitionMode, PartitionSettings, SUITE_AES_256_GCM, Voice};
 use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RequestId, RetryId, Template};
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -256,6 +256,12 @@ pub(crate) struct PartitionRecord {
     /// Serves approved services only (R8).
     #[n(5)]
     pub approved_only: Option<bool>,
+    /// What the administrator has set. In this record, so that whoever relies on it relies on them too.
+    #[n(6)]
+    pub settings: Option<PartitionSettings>,
+    /// Since when it is suspended, in milliseconds since 1970; 0 where the clock was not set.
+    #[n(7)]
+    pub suspended: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]

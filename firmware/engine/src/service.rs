@@ -10,6 +10,7 @@ pub(crate) mod encapsulate;
 pub(crate) mod key;
 pub(crate) mod life;
 pub(crate) mod object;
+pub(crate) mod partition;
 pub(crate) mod quorum;
 mod secret;
 pub(crate) mod tamper;

@@ -177,6 +177,10 @@ impl<P: Platform> Table<P> {
         account
     }
 
+    fn count_on(&self, partition: &Arc<Partition<P>>) -> usize {
+        self.sessions.values().filter(|s| Arc::ptr_eq(&s.partition, partition)).count()
+    }
+
     fn retain(&mut self, keep: impl Fn(&Session<P>) -> bool) {
         let (sessions, accounts) = (&mut self.sessions, &mut self.accounts);
         sessions.retain(|_, session| {
@@ -210,6 +214,10 @@ impl<P: Platform> Sessions<P> {
         let taken = table.accounts.get(peer).map_or(0, |a| a.sessions.load(Ordering::Relaxed));
         if table.sessions.len() >= limits.sessions || taken >= share {
             return Err(ErrorCode::SessionLimit);
+        }
+        let quota = partition.setting(|s| s.sessions).and_then(|most| usize::try_from(most).ok());
+        if quota.is_some_and(|most| table.count_on(partition) >= most) {
+            return Err(ErrorCode::SessionQuotaReached);
         }
         let account = table.account(peer);
         account.sessions.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +256,11 @@ impl<P: Platform> Sessions<P> {
     }
 
     pub(crate) fn any_on(&self, partition: &Arc<Partition<P>>) -> bool {
-        self.0.read().sessions.values().any(|s| Arc::ptr_eq(&s.partition, partition))
+        self.count_on(partition) > 0
+    }
+
+    pub(crate) fn count_on(&self, partition: &Arc<Partition<P>>) -> usize {
+        self.0.read().count_on(partition)
     }
 
     pub(crate) fn len(&self) -> usize {

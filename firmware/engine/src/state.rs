@@ -3,6 +3,7 @@
 
 use crate::auditor::Auditors;
 use crate::backup::staging::StagedRecord;
+use crate::figures::Activity;
 use crate::keyring::Key;
 use crate::object::{Base, Object, Objects};
 use crate::record::{
@@ -15,7 +16,7 @@ use crate::{Platform, RecordId, record};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use coloa_wire::command::PartitionMode;
+use coloa_wire::command::{PartitionMode, PartitionSettings};
 use coloa_wire::{ErrorCode, Identity, ObjectId, PartitionId, RequestId, RetryId};
 use core::sync::atomic::{AtomicBool, Ordering};
 use lock_api::RwLock;
@@ -60,6 +61,8 @@ pub(crate) struct Partition<P: Platform> {
     retired: AtomicBool,
     /// Held while a PIN is looked at, so that right PINs given at the same time do not count as wrong tries.
     pub pin_turn: RwLock<P::Lock, ()>,
+    /// How often its keys were used.
+    pub activity: Activity,
 }
 
 /// A partition that is being restored, and the record that says so.
@@ -88,6 +91,7 @@ impl<P: Platform> Partition<P> {
             auth: RwLock::new(Versioned::new(0, AuthRecord::default())),
             objects: RwLock::new(Objects::default()),
             pin_turn: RwLock::new(()),
+            activity: Activity::default(),
         }
     }
 
@@ -140,6 +144,16 @@ impl<P: Platform> Partition<P> {
         *self.objects.write() = objects;
         let uses = core::mem::take(&mut *fresh.uses.write());
         *self.uses.write() = uses;
+    }
+
+    /// One of the things that the administrator may have set.
+    pub(crate) fn setting<T>(&self, read: impl FnOnce(&PartitionSettings) -> Option<T>) -> Option<T> {
+        self.info.read().record.settings.as_ref().and_then(read)
+    }
+
+    /// Whether nothing of it may be used.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.info.read().record.suspended.is_some()
     }
 
     pub(crate) fn is_bound_to(&self, identity: &Identity) -> bool {

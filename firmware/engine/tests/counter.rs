@@ -89,7 +89,7 @@ fn ask<C: Command>(engine: &Engine<Counted>, request: &C) -> Result<C::Reply, Er
 }
 
 fn create(engine: &Engine<Counted>, label: &str) -> Result<(), ErrorCode> {
-    ask(engine, &PartitionCreate { label: label.into(), mode: PartitionMode::Strict }).map(|_| ())
+    ask(engine, &PartitionCreate { label: label.into(), mode: PartitionMode::Strict, approved_only: None }).map(|_| ())
 }
 
 fn partitions(engine: &Engine<Counted>) -> usize {

@@ -127,7 +127,7 @@ fn serial(engine: &CaseEngine) -> String {
 fn governed(case: &Case) -> (CaseEngine, [Holder; 3], PartitionId) {
     let engine = case.start().unwrap();
     operate(&engine, &DeviceInitialize { label: "rack-1".into() }).unwrap();
-    let create = PartitionCreate { label: "court".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "court".into(), mode: PartitionMode::Strict, approved_only: None };
     let partition = operate(&engine, &create).unwrap().partition;
     let holders = three();
     operate(&engine, &named(&holders)).unwrap();
@@ -189,7 +189,8 @@ fn a_device_that_is_opened_loses_its_keys_and_says_so_until_a_quorum_has_it_retu
 
     returns(&engine, &holders);
     assert!(operate(&engine, &TokenList {}).unwrap().tokens.is_empty(), "it returns empty");
-    operate(&engine, &PartitionCreate { label: "court".into(), mode: PartitionMode::Strict }).unwrap();
+    operate(&engine, &PartitionCreate { label: "court".into(), mode: PartitionMode::Strict, approved_only: None })
+        .unwrap();
     drop(engine);
     assert_eq!(case.start().unwrap().lifecycle(), Lifecycle::Operational);
 }
@@ -201,7 +202,7 @@ fn a_tampered_device_refuses_everything_but_the_way_back() {
     engine.tamper("lid").unwrap();
     let engine = case.start().unwrap();
     let refused = Some(ErrorCode::DeviceTampered);
-    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict };
+    let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict, approved_only: None };
     assert_eq!(operate(&engine, &create).err(), refused);
     assert_eq!(operate(&engine, &DeviceInitialize { label: "x".into() }).err(), refused);
     assert_eq!(operate(&engine, &named(&holders)).err(), refused, "an administrator names no others");

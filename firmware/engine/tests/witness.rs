@@ -194,6 +194,7 @@ fn an_auditor_reads_all_and_uses_nothing() {
         C::DeviceCertificates,
         C::AuditorList,
         C::KeyList,
+        C::PartitionUsage,
     ];
     for code in CommandCode::ALL {
         let mut reply = Vec::new();

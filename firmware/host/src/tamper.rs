@@ -142,7 +142,7 @@ mod tests {
     fn struck(directory: &Path) -> (String, Vec<u8>) {
         let engine = start(directory);
         command(&engine, &operator(), &DeviceInitialize { label: "rack-1".into() }).unwrap();
-        let create = PartitionCreate { label: "court".into(), mode: PartitionMode::Strict };
+        let create = PartitionCreate { label: "court".into(), mode: PartitionMode::Strict, approved_only: None };
         command(&engine, &operator(), &create).unwrap();
         let key = std::fs::read(directory.join(ROOT)).unwrap();
         engine.tamper("lid").unwrap();

@@ -7,6 +7,7 @@ mod device;
 mod key;
 mod life;
 mod object;
+mod partition;
 mod quorum;
 mod token;
 
@@ -17,6 +18,7 @@ pub use device::*;
 pub use key::*;
 pub use life::*;
 pub use object::*;
+pub use partition::*;
 pub use quorum::*;
 pub use token::*;
 
@@ -163,6 +165,12 @@ commands! {
 
     /// Puts a digest into the audit log, so that signed checkpoints cover what has it.
     0x0150 AuditNote -> Done, true;
+    /// Sets what a partition may take and do.
+    0x0160 PartitionSet -> Done, true;
+    /// Suspends a partition, or lets it go on.
+    0x0161 PartitionSuspend -> Done, true;
+    /// What partitions have used.
+    0x0162 PartitionUsage -> PartitionUsageReply, false;
     /// Lets a device that was tampered with be used again, by a quorum (R15).
     0x0170 TamperReturn -> Done, true;
 

@@ -352,18 +352,33 @@ errors! {
     127 MetadataLoosened Caller
         "What is said of a key is not taken back: its classification only rises, its period and its uses only become fewer." "Leave the field out, or make a new key."
         "Không được rút lại điều đã ghi về khóa: độ mật chỉ tăng, thời hạn và số lần dùng chỉ giảm." "Bỏ trường đó ra, hoặc tạo khóa mới.";
-    200 DeviceTampered Engine
-        "The device was tampered with: its keys are destroyed, and it serves nothing." "Find out who opened it. A quorum has it return: `coloa quorum propose tamper-return`."
-        "Thiết bị đã bị xâm phạm: khóa đã bị hủy và thiết bị không phục vụ." "Tìm hiểu ai đã mở máy. Đủ số người giữ khóa mới cho dùng lại: `coloa quorum propose tamper-return`.";
-    201 DeviceNotTampered Caller
-        "The device was not tampered with: there is nothing to return from." "Nothing is to be done."
-        "Thiết bị không bị xâm phạm: không có gì để khôi phục." "Không cần làm gì.";
     140 PinDelayed Caller
         "After wrong tries no PIN is looked at for a while, not even the right one." "Wait and try again; `coloa token list` says how long. Each further wrong PIN doubles the time."
         "Sau các lần sai, tạm thời không kiểm tra mã PIN nào, kể cả mã đúng." "Chờ rồi thử lại; `coloa token list` cho biết còn bao lâu. Mỗi lần sai nữa thời gian chờ tăng gấp đôi.";
     170 ServiceNotApproved Caller
         "The service is not approved (SP 800-131A), and this partition serves approved ones only." "Use an approved mechanism and key; MECHANISMS.md and `C_GetMechanismList` name them."
         "Dịch vụ không được phê duyệt (SP 800-131A) và phân vùng này chỉ cho dịch vụ được phê duyệt." "Dùng cơ chế và khóa được phê duyệt; xem MECHANISMS.md và `C_GetMechanismList`.";
+    180 PartitionSuspended Caller
+        "The partition is suspended: nothing in it is used; its keys are as they were." "Ask the administrator of the device, who lets it go on with `coloa partition resume`."
+        "Phân vùng đang tạm dừng: không dùng được gì trong đó; khóa vẫn nguyên vẹn." "Đề nghị quản trị thiết bị cho hoạt động lại bằng `coloa partition resume`.";
+    181 QuotaReached Caller
+        "The partition stores as much as its quota allows." "Destroy objects that are not needed, or ask the administrator for a larger quota; `coloa partition usage` shows both."
+        "Phân vùng đã lưu hết hạn mức." "Tiêu hủy đối tượng không cần hoặc đề nghị quản trị tăng hạn mức; xem `coloa partition usage`.";
+    182 SessionQuotaReached Caller
+        "As many sessions are open on the partition as its quota allows." "Close sessions, or ask the administrator for a larger quota; `coloa partition usage` shows both."
+        "Số phiên mở trên phân vùng đã hết hạn mức." "Đóng bớt phiên hoặc đề nghị quản trị tăng hạn mức; xem `coloa partition usage`.";
+    183 PinTooSimple Caller
+        "The new PIN has too few kinds of characters for this partition." "Mix lower-case letters, capitals, digits and other characters; `coloa partition usage` shows how many kinds it asks for."
+        "PIN mới có quá ít loại ký tự so với quy định của phân vùng." "Kết hợp chữ thường, chữ hoa, chữ số và ký tự khác; xem số loại cần có bằng `coloa partition usage`.";
+    184 SettingsInvalid Caller
+        "These settings of a partition cannot be: a bound is out of its range, or a mechanism is not one of the engine's. Nothing was changed." "PINs have 4 to 64 bytes, the least no more than the most, 1 to 4 kinds, tries from 1 to the device's; at least 1 session."
+        "Thiết lập phân vùng không hợp lệ: giới hạn ngoài khoảng cho phép hoặc cơ chế không có trong máy. Chưa thay đổi gì." "PIN dài 4 đến 64 byte, tối thiểu không quá tối đa, 1 đến 4 loại ký tự, số lần thử từ 1 đến mức của thiết bị; ít nhất 1 phiên.";
+    200 DeviceTampered Engine
+        "The device was tampered with: its keys are destroyed, and it serves nothing." "Find out who opened it. A quorum has it return: `coloa quorum propose tamper-return`."
+        "Thiết bị đã bị xâm phạm: khóa đã bị hủy và thiết bị không phục vụ." "Tìm hiểu ai đã mở máy. Đủ số người giữ khóa mới cho dùng lại: `coloa quorum propose tamper-return`.";
+    201 DeviceNotTampered Caller
+        "The device was not tampered with: there is nothing to return from." "Nothing is to be done."
+        "Thiết bị không bị xâm phạm: không có gì để khôi phục." "Không cần làm gì.";
 }
 
 impl ErrorCode {

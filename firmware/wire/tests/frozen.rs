@@ -3,6 +3,8 @@
 
 #[path = "frozen/backup.rs"]
 mod backup;
+#[path = "frozen/partition.rs"]
+mod partition;
 
 use coloa_wire::attribute::{class, key_type};
 use coloa_wire::command::*;

@@ -99,7 +99,7 @@ fn an_opened_case_costs_every_key_and_a_quorum_has_the_device_return() {
     for _ in 0..2 {
         appliance.start();
         assert_eq!(lifecycle(&appliance), Lifecycle::Tampered);
-        let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict };
+        let create = PartitionCreate { label: "x".into(), mode: PartitionMode::Strict, approved_only: None };
         assert_eq!(appliance.admin().call(None, &create).err(), Some(ErrorCode::DeviceTampered));
         appliance.stop();
     }

@@ -73,8 +73,8 @@ pub(crate) fn create_partition<P: Platform>(
     let order = present.last().map_or(1, |p| p.info().record.order.saturating_add(1));
     let kek = Kek(call.engine.random()?);
     let approved_only = command.approved_only.filter(|only| *only);
-    let (label, mode) = (label(command.label)?, command.mode);
-    let record = PartitionRecord { label, mode, order, clients: vec![], kek, approved_only };
+    let (label, mode, clients) = (label(command.label)?, command.mode, vec![]);
+    let record = PartitionRecord { label, mode, order, clients, kek, approved_only, settings: None, suspended: None };
     let change = partition_change(call.engine, partition, 0, record)?;
     // Two made at the same moment would get the same place in the list.
     let relies_on = present.last().map(|p| (record::partition_id(p.id), p.info().version)).into_iter().collect();

@@ -9,7 +9,7 @@ use crate::crypto::{KeyMaterial, RSA_BITS};
 use crate::keypair::{self, Described, F4};
 use crate::mechanism::{self, MAX_SECRET, Service};
 use crate::object::secret_kind;
-use crate::{Crypto, CryptoError, PairKind, Platform, approval};
+use crate::{Crypto, CryptoError, PairKind, Platform, approval, policy};
 use alloc::vec;
 use alloc::vec::Vec;
 use coloa_wire::attribute::{class, key_type};
@@ -77,7 +77,7 @@ fn generated_type<P: Platform>(
     mechanism: MechanismType,
     service: Service,
 ) -> Result<u64, ErrorCode> {
-    let served = mechanism::served(call.engine.platform().crypto(), mechanism, service, place.partition.mode)?;
+    let served = policy::served(call.engine.platform().crypto(), &place.partition, mechanism, service)?;
     if !approval::is_approved(mechanism, service, place.partition.mode) {
         if place.partition.approved_only {
             return Err(ErrorCode::ServiceNotApproved);

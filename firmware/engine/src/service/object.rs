@@ -8,6 +8,7 @@ use crate::keyring::Key;
 use crate::ledger::Change;
 use crate::mechanism::{MAX_SECRET, hash_of_key_type};
 use crate::object::{Object, Search, secret_kind};
+use crate::quota::{self, Growth};
 use crate::session::Session;
 use crate::state::{Fact, Partition};
 use crate::{Crypto, CryptoError, KeyKind, Platform, RecordId, life, policy, profile, quorum, record};
@@ -83,6 +84,7 @@ fn fits<P: Platform>(
 ) -> Result<(), ErrorCode> {
     let limits = call.engine.platform().limits();
     let fits = if object.is_stored() {
+        quota::admits(&place.partition, &Growth::of(object, replaced))?;
         let present = place.partition.objects.read();
         let less = replaced.map_or(0, Object::size);
         let bytes = present.bytes().saturating_sub(less).saturating_add(object.size());

@@ -23,7 +23,7 @@ pub(crate) fn list<P: Platform>(call: &mut Call<'_, P>, _: TokenList) -> Result<
 
 fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenInfo {
     let platform = call.engine.platform();
-    let (limits, now) = (platform.limits(), platform.now());
+    let (limits, now) = (pin::limits(call.engine, partition), platform.now());
     let (info, auth) = (partition.info().record, partition.auth().record);
     let untouched = PinState { failures: 0, left: limits.pin_tries, wait_ms: None };
     let clients = match call.peer {
@@ -43,10 +43,16 @@ fn describe<P: Platform>(call: &Call<'_, P>, partition: &Partition<P>) -> TokenI
     }
 }
 
+/// Nobody begins anything on a suspended partition, and nobody empties it.
+fn admit<P: Platform>(partition: &Partition<P>) -> Result<(), ErrorCode> {
+    if partition.is_suspended() { Err(ErrorCode::PartitionSuspended) } else { Ok(()) }
+}
+
 /// A token that is initialised anew gets a new KEK: what the old one sealed is gone for good.
 pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: TokenInitialize) -> Result<Done, ErrorCode> {
     let engine = call.engine;
     let partition = policy::partition_for(engine, call.peer, command.partition)?;
+    admit(&partition)?;
     if engine.sessions().any_on(&partition) {
         return Err(ErrorCode::SessionsOpen);
     }
@@ -57,7 +63,7 @@ pub(crate) fn initialize<P: Platform>(call: &mut Call<'_, P>, command: TokenInit
         Some(_) => pin::check(engine, &partition, Role::SecurityOfficer, &command.so_pin)?,
         None => found,
     };
-    let so = pin::new_record(engine, &command.so_pin)?;
+    let so = pin::new_record(engine, &partition, &command.so_pin)?;
     let record = PartitionRecord { label, kek: Kek(engine.random()?), ..(*info.record).clone() };
     let mut changes = object_removals(&partition);
     changes.push(partition_change(engine, partition.id, info.version, record)?);
@@ -74,20 +80,18 @@ pub(crate) fn initialize_user_pin<P: Platform>(
 ) -> Result<Done, ErrorCode> {
     let (session, partition) = call.session()?;
     session.require(Role::SecurityOfficer)?;
-    let record = pin::new_record(call.engine, &command.pin)?;
+    let record = pin::new_record(call.engine, &partition, &command.pin)?;
     set_pin(call, &partition, Role::User, record, &partition.auth())
 }
 
 pub(crate) fn change_pin<P: Platform>(call: &mut Call<'_, P>, command: PinChange) -> Result<Done, ErrorCode> {
     let (session, partition) = call.session()?;
     let role = session.role().unwrap_or(Role::User);
-    if !pin::PIN_LENGTH.contains(&command.new.0.len()) {
-        return Err(ErrorCode::PinLength);
-    }
+    pin::admit(&partition, &command.new)?;
     // Held to the end, so that the logins of others do not make a conflict of it.
     let _turn = partition.pin_turn.write();
     let checked = pin::check_in_turn(call.engine, &partition, role, &command.old)?;
-    let record = pin::new_record(call.engine, &command.new)?;
+    let record = pin::new_record(call.engine, &partition, &command.new)?;
     set_pin(call, &partition, role, record, &checked)
 }
 
@@ -108,6 +112,7 @@ pub(crate) fn open_session<P: Platform>(
     command: SessionOpen,
 ) -> Result<SessionOpenReply, ErrorCode> {
     let partition = policy::partition_for(call.engine, call.peer, command.partition)?;
+    admit(&partition)?;
     if partition.auth().record.so.is_none() {
         return Err(ErrorCode::TokenNotInitialized);
     }

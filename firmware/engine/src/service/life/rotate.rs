@@ -59,6 +59,7 @@ fn successors<P: Platform>(
     let made = old.number(A::KEY_GEN_MECHANISM).and_then(|number| u32::try_from(number).ok()).map(MechanismType);
     let made = made.filter(|made| old.flag(A::LOCAL) && *made != MechanismType::PKCS5_PBKD2);
     let mechanism = made.ok_or(ErrorCode::KeyNotRotatable)?;
+    policy::has_mechanism(&place.partition, mechanism)?;
     let origin = Origin::Generate(mechanism);
     let mode = place.partition.mode;
     let wanted = |from: &Object<Key<P>>| succeeding(from, life::inherited(from), origin);

@@ -42,7 +42,7 @@ fn asked(stage: &Stage<'_>, step: usize) -> Option<Asked> {
     };
     let so = SoPin { so_pin_file: so_pin_file.as_ref().map(|f| stage.path(f)), ..SoPin::default() };
     let user = UserPin { user_pin_file: user_pin_file.as_ref().map(|f| stage.path(f)), ..UserPin::default() };
-    Some(Asked { label: label.clone(), mode: (*mode).into(), without_pins: false, so, user })
+    Some(Asked { label: label.clone(), mode: (*mode).into(), without_pins: false, approved_only: false, so, user })
 }
 
 /// The partition that this step made before an interruption.
@@ -57,7 +57,7 @@ fn made(stage: &Stage<'_>, step: usize, label: &str) -> Result<Option<TokenInfo>
 fn set_up(stage: &Stage<'_>, asked: &Asked, found: Option<TokenInfo>) -> Result<PartitionId, Fault> {
     let (so, user) = partition::pins(stage.screen, asked)?;
     let mut socket = stage.appliance()?;
-    let create = PartitionCreate { label: asked.label.clone(), mode: asked.mode.into() };
+    let create = PartitionCreate { label: asked.label.clone(), mode: asked.mode.into(), approved_only: None };
     let partition = match found {
         Some(token) => token.partition,
         None => socket.call(None, &create)?.partition,
