@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::custodian::arguments::{SignedBy, TokenKey};
+use crate::partition::arguments::Partition;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coloa_wire::PartitionId;
-use coloa_wire::command::PartitionMode;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -256,60 +256,6 @@ pub enum Act {
     Zeroize,
     /// Use a device again that was tampered with
     TamperReturn,
-}
-
-#[derive(Subcommand)]
-pub enum Partition {
-    /// Make a partition and set its PINs
-    Create(PartitionCreate),
-    /// List the partitions
-    List,
-    /// Destroy a partition with every key in it
-    Destroy {
-        /// Its label or id
-        #[arg(long, value_name = "LABEL|ID")]
-        partition: String,
-        /// Type the label here instead of at the prompt
-        #[arg(long, value_name = "LABEL")]
-        confirm: Option<String>,
-    },
-}
-
-#[derive(Args)]
-pub struct PartitionCreate {
-    /// The token's label, at most 32 bytes
-    #[arg(long)]
-    pub label: String,
-    /// Its rules, for life
-    #[arg(long, value_enum, default_value = "strict")]
-    pub mode: Mode,
-    /// Serve approved services only (SP 800-131A), for life; MECHANISMS.md names them
-    #[arg(long)]
-    pub approved_only: bool,
-    /// Set no PIN: the organ initialises its token itself (C_InitToken)
-    #[arg(long)]
-    pub without_pins: bool,
-    #[command(flatten)]
-    pub so: SoPin,
-    #[command(flatten)]
-    pub user: UserPin,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Mode {
-    /// One purpose a key, IVs made by the engine
-    Strict,
-    /// What old clients need; shown wherever the token is listed
-    Compatible,
-}
-
-impl From<Mode> for PartitionMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Strict => PartitionMode::Strict,
-            Mode::Compatible => PartitionMode::Compatible,
-        }
-    }
 }
 
 macro_rules! pin_source {

@@ -31,7 +31,7 @@ mod status;
 mod token;
 mod zeroize;
 
-use arguments::{Arguments, Client, Command, CustodianSet, Partition, PinCommand, Token};
+use arguments::{Arguments, Client, Command, CustodianSet, PinCommand, Token};
 use clap::Parser;
 use fault::Fault;
 use screen::Screen;
@@ -61,11 +61,7 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Fault> {
         Command::Zeroize { confirm } => zeroize::zeroize(&mut open()?, screen, confirm.as_deref()),
         Command::Custodian(asked) => custodian::run(open, screen, asked),
         Command::Quorum(asked) => quorum::run(open, screen, asked),
-        Command::Partition(Partition::Create(asked)) => partition::create(open, screen, asked),
-        Command::Partition(Partition::List) => partition::list(&mut open()?, screen),
-        Command::Partition(Partition::Destroy { partition, confirm }) => {
-            partition::destroy(&mut open()?, screen, partition, confirm.as_deref())
-        }
+        Command::Partition(asked) => partition::run(open, screen, asked),
         Command::Client(Client::Enrol(asked)) => client::enrol(&mut open()?, screen, asked),
         Command::Client(Client::List) => client::list(&mut open()?, screen),
         Command::Client(Client::Remove { partition, name, identity }) => {

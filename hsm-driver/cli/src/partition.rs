@@ -1,10 +1,14 @@
 //! `coloa partition`.
 
-use crate::arguments::{PartitionCreate as Asked, partition_id};
+pub mod arguments;
+mod settings;
+
+use crate::arguments::partition_id;
 use crate::fault::Fault;
 use crate::screen::Screen;
 use crate::secret;
 use crate::socket::AdminSocket;
+use arguments::{Partition, PartitionCreate as Asked};
 use coloa_wire::PartitionId;
 use coloa_wire::command::{
     Login, PartitionCreate, PartitionDestroy, PartitionMode, Pin, PinState, Role, SessionClose, SessionOpen, TokenInfo,
@@ -12,8 +16,20 @@ use coloa_wire::command::{
 };
 use serde_json::json;
 
+pub fn run(open: impl FnOnce() -> Result<AdminSocket, Fault>, screen: &Screen, asked: &Partition) -> Result<(), Fault> {
+    match asked {
+        Partition::Create(asked) => create(open, screen, asked),
+        Partition::List => list(&mut open()?, screen),
+        Partition::Set(asked) => settings::set(&mut open()?, screen, asked),
+        Partition::Suspend(one) => settings::suspend(&mut open()?, screen, (&one.partition, true)),
+        Partition::Resume(one) => settings::suspend(&mut open()?, screen, (&one.partition, false)),
+        Partition::Usage { partition } => settings::usage(&mut open()?, screen, partition.as_deref()),
+        Partition::Destroy { partition, confirm } => destroy(&mut open()?, screen, partition, confirm.as_deref()),
+    }
+}
+
 /// PINs are asked for before anything is made, so that a wrong one leaves nothing half done.
-pub fn create(open: impl FnOnce() -> Result<AdminSocket, Fault>, screen: &Screen, asked: &Asked) -> Result<(), Fault> {
+fn create(open: impl FnOnce() -> Result<AdminSocket, Fault>, screen: &Screen, asked: &Asked) -> Result<(), Fault> {
     let pins = if asked.without_pins { None } else { Some(pins(screen, asked)?) };
     let mut socket = open()?;
     let made = socket.call(
@@ -83,7 +99,7 @@ pub fn set_pins(
     Ok(true)
 }
 
-pub fn list(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
+fn list(socket: &mut AdminSocket, screen: &Screen) -> Result<(), Fault> {
     let tokens = socket.call(None, &TokenList {})?.tokens;
     let document: Vec<_> = tokens.iter().map(document).collect();
     let header = [
@@ -149,7 +165,7 @@ pub fn pin_word(screen: &Screen, state: Option<PinState>) -> String {
     }
 }
 
-pub fn destroy(socket: &mut AdminSocket, screen: &Screen, partition: &str, confirm: Option<&str>) -> Result<(), Fault> {
+fn destroy(socket: &mut AdminSocket, screen: &Screen, partition: &str, confirm: Option<&str>) -> Result<(), Fault> {
     let token = find(socket, partition)?;
     let typed = match confirm {
         Some(typed) => typed.to_owned(),

@@ -5,9 +5,10 @@
 use super::Trouble;
 use super::arguments::signed_by;
 use super::journal::sha256;
-use crate::arguments::{Mode, Passphrase, UserPin};
+use crate::arguments::{Passphrase, UserPin};
 use crate::custodian::arguments::{SignedBy, TokenKey};
 use crate::fault::Fault;
+use crate::partition::arguments::Mode;
 use crate::screen::hex;
 use coloa_wire::command::MAX_CUSTODIANS;
 use serde::Deserialize;

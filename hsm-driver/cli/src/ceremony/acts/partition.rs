@@ -1,6 +1,6 @@
 //! Partitions are made with their PINs, or destroyed by a quorum.
 
-use crate::arguments::{PartitionCreate as Asked, SoPin, UserPin};
+use crate::arguments::{SoPin, UserPin};
 use crate::ceremony::Trouble;
 use crate::ceremony::gather::by_quorum;
 use crate::ceremony::journal::{Data, data};
@@ -8,6 +8,7 @@ use crate::ceremony::plan::Step;
 use crate::ceremony::stage::Stage;
 use crate::fault::Fault;
 use crate::partition;
+use crate::partition::arguments::PartitionCreate as Asked;
 use coloa_wire::PartitionId;
 use coloa_wire::command::{PartitionCreate, PartitionDestroy, TokenInfo, TokenList};
 use serde_json::{Value, json};
