@@ -13,7 +13,7 @@ pub(super) fn examine(report: &mut Report<'_>, network: &Network, deadline: Dura
     let key = files::key(report, &network.key);
     let certificate = files::certificates(report, &network.certificate);
     let ca = files::certificates(report, &network.ca);
-    let addresses = addresses(report, network);
+    let addresses = addresses(report, network, deadline.min(STEP));
     if !(key && certificate && ca) || addresses.is_empty() {
         return false;
     }
@@ -22,8 +22,8 @@ pub(super) fn examine(report: &mut Report<'_>, network: &Network, deadline: Dura
     shaken.into_iter().any(|good| good)
 }
 
-fn addresses(report: &mut Report<'_>, network: &Network) -> Vec<SocketAddr> {
-    match probe::resolve(network) {
+fn addresses(report: &mut Report<'_>, network: &Network, within: Duration) -> Vec<SocketAddr> {
+    match probe::resolve(network, within) {
         Ok(found) if !found.is_empty() => {
             let list = found.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ");
             report.good("name", (format!("resolves to {list}."), format!("phân giải thành {list}.")));

@@ -3,9 +3,11 @@
 mod connection;
 mod crowd;
 mod desk;
+mod dns;
 mod gather;
 pub(crate) mod greeting;
 mod intake;
+mod names;
 mod opening;
 mod places;
 pub mod probe;

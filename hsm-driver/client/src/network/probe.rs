@@ -1,12 +1,13 @@
 //! One connection step by step, so that a person learns at which step it fails.
 
+use super::names;
 use super::tls::{self, Identity};
 use crate::CallError;
 use crate::config;
 use rustls::ClientConnection;
 use rustls_pki_types::CertificateDer;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// A handshake that succeeded.
@@ -23,12 +24,12 @@ pub struct Handshake {
     pub chain: Vec<CertificateDer<'static>>,
 }
 
-/// The addresses of a host and port.
+/// The addresses of a host and port, as a module finds them.
 ///
 /// # Errors
-/// The name service's reason.
-pub fn resolve(network: &config::Network) -> io::Result<Vec<SocketAddr>> {
-    network.address.to_socket_addrs().map(Iterator::collect)
+/// Why there are none.
+pub fn resolve(network: &config::Network, within: Duration) -> io::Result<Vec<SocketAddr>> {
+    names::resolve(&network.address, Instant::now() + within)
 }
 
 /// Connects to one of them and greets it as a module would. Whether the server accepts our certificate shows only after

@@ -1,9 +1,10 @@
 //! A non-blocking TCP socket whose waits have deadlines and whose writes raise no SIGPIPE.
 
+use super::names;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,11 @@ const KEEPALIVE_PROBES: u32 = 3;
 pub(crate) struct Socket(TcpStream);
 
 impl Socket {
-    /// Connects to the first address of `address` that answers before the deadline. One that swallows everything leaves
-    /// the others their share of the time.
+    /// Connects to the first address of `address` that answers before the deadline, within which its name is resolved too.
+    /// One that swallows everything leaves the others their share of the time.
     pub(crate) fn connect(address: &str, deadline: Instant) -> io::Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let candidates: Vec<_> = address.to_socket_addrs()?.collect();
+        let candidates = names::resolve(address, deadline)?;
         for (left, candidate) in (1..=candidates.len() as u32).rev().zip(&candidates) {
             match TcpStream::connect_timeout(candidate, remaining(deadline)? / left) {
                 Ok(stream) => return Self::prepare(stream),
