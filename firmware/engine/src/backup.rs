@@ -46,16 +46,21 @@ impl<P: Platform> Backups<P> {
         *self.restoring.write() = None;
     }
 
-    /// Gives up what nobody has used for long.
-    pub(crate) fn expire(&self, now: u64) {
-        let old = |used: u64| now.saturating_sub(used) > IDLE_MS || now < used;
-        let export_is_old = self.exporting.read().as_ref().is_some_and(|e| old(e.used));
-        if export_is_old {
-            *self.exporting.write() = None;
+    /// Gives up what nobody has used for long. The clock is asked under each lock: asked before, it would be behind a command that
+    /// was carried out meanwhile, as if it had been set back, and what was just used would be given up.
+    pub(crate) fn expire(&self, now: impl Fn() -> u64) {
+        let old = |used: u64| {
+            let now = now();
+            now.saturating_sub(used) > IDLE_MS || now < used
+        };
+        let mut exporting = self.exporting.write();
+        if exporting.as_ref().is_some_and(|e| old(e.used)) {
+            *exporting = None;
         }
-        let restore_is_old = self.restoring.read().as_ref().is_some_and(|r| old(r.used));
-        if restore_is_old {
-            *self.restoring.write() = None;
+        drop(exporting);
+        let mut restoring = self.restoring.write();
+        if restoring.as_ref().is_some_and(|r| old(r.used)) {
+            *restoring = None;
         }
     }
 }

@@ -110,7 +110,7 @@ impl<P: Platform> Engine<P> {
 
     /// To be called every [`crate::audit::FLUSH_MS`] or so: brings key uses into the log.
     pub fn tick(&self) {
-        self.backups.expire(self.platform.now().0);
+        self.backups.expire(|| self.platform.now().0);
         let due = self.uses.read().is_due(self.platform.now());
         if due {
             let _ = self.flush_uses();

@@ -305,3 +305,28 @@ fn shares_do_not_wait_for_ever() {
     engine.platform().set_clock(1_700_000_000_000 + 11 * 60 * 1000);
     assert_eq!(give(&engine, &first.shares[1]).err(), Some(ErrorCode::RestoreNotBegun));
 }
+
+/// What is in use is not given up as if the clock had been set back: whoever looks for what is idle looks after the command, not
+/// before it.
+#[test]
+fn a_tick_at_any_moment_leaves_a_backup_that_is_under_way() {
+    let first = first();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    first.engine.tick();
+                }
+            });
+        }
+        let outcomes: Vec<_> = (0..200)
+            .map(|_| {
+                operator(&first.engine).call(&BackupExportBegin { base: None })?;
+                pages(&first.engine)
+            })
+            .collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(outcomes.iter().all(Result::is_ok), "{:?}", outcomes.iter().find_map(|o| o.as_ref().err()));
+    });
+}

@@ -16,7 +16,7 @@ use coloa_wire::command::*;
 /// An administrator's, as every command here; what is too old is gone before it.
 fn enter<P: Platform>(call: &Call<'_, P>) -> Result<(), ErrorCode> {
     call.require_administrator()?;
-    call.engine.backups().expire(call.engine.platform().now().0);
+    call.engine.backups().expire(|| call.engine.platform().now().0);
     Ok(())
 }
 
