@@ -106,7 +106,11 @@ fn growth<P: Platform>(state: &State<P>, change: &Change<Key<P>>) -> Option<(Par
     partition.setting(|s| s.objects.or(s.bytes))?;
     let present = partition.objects.read().get(ObjectId(change.id.id));
     match &change.fact {
-        Fact::Object(_, object) => Some((id, Growth::of(object, present.as_deref()))),
+        Fact::Object(_, object) => {
+            let grown = Growth::of(object, present.as_deref());
+            // One that is replaced counts as there already, in memory or not.
+            Some((id, Growth { objects: i64::from(change.expected == 0), ..grown }))
+        }
         _ => Some((id, Growth::without(present.as_deref()))),
     }
 }

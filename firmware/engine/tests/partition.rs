@@ -6,6 +6,7 @@ use coloa_store_testkit::{Fault, RamStore};
 use coloa_wire::command::*;
 use coloa_wire::{ErrorCode, Identity, MechanismType, PartitionId};
 use rig::*;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn set(engine: &RamEngine, partition: PartitionId, settings: PartitionSettings) -> Result<Done, ErrorCode> {
@@ -68,37 +69,32 @@ fn bytes_are_bounded_too_and_who_has_too_much_may_shrink_it() {
     caller.data_object("b", b"x").unwrap();
 }
 
-/// The last one that fits is made once, however many threads and processes want it.
+/// The last one that fits is made once, however many threads and processes want it at the same moment.
 #[test]
 fn a_quota_is_exact_when_many_make_objects_at_once() {
     let store = RamStore::shared();
     let one = start(&store).unwrap();
     let partition = token(&one, PartitionMode::Strict);
-    set(&one, partition, objects(20)).unwrap();
     let other = start(&store).unwrap();
-    let made = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for thread in 0..8u8 {
-            let (engine, made) = (if thread % 2 == 0 { &one } else { &other }, &made);
-            scope.spawn(move || {
-                let caller = user(engine, partition);
-                for i in 0..8u8 {
-                    match caller.data_object(&format!("{thread}-{i}"), &[i]) {
-                        Ok(_) => {
-                            made.fetch_add(1, Ordering::Relaxed);
-                        }
+    for round in 1..=40 {
+        set(&one, partition, objects(round)).unwrap();
+        let (made, together) = (AtomicUsize::new(0), Barrier::new(8));
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (engine, made, together) = (if thread < 6 { &one } else { &other }, &made, &together);
+                scope.spawn(move || {
+                    let caller = user(engine, partition);
+                    together.wait();
+                    match caller.data_object("d", b"x") {
+                        Ok(_) => drop(made.fetch_add(1, Ordering::Relaxed)),
                         Err(error) => assert!(matches!(error, ErrorCode::QuotaReached | ErrorCode::Conflict)),
                     }
-                }
-            });
-        }
-    });
-    let stored = figures(&one, partition).objects;
-    assert_eq!(stored, made.load(Ordering::Relaxed) as u64);
-    assert!(stored <= 20, "{stored} are more than the quota");
-    let caller = user(&one, partition);
-    while caller.data_object("rest", b"x").is_ok() {}
-    assert_eq!(figures(&one, partition).objects, 20);
+                    caller.call(&SessionClose {}).unwrap();
+                });
+            }
+        });
+        assert_eq!((made.into_inner(), figures(&one, partition).objects), (1, round));
+    }
 }
 
 #[test]
