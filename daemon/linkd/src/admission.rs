@@ -57,6 +57,13 @@ pub enum Refused {
     },
 }
 
+impl Refused {
+    /// Whether the certificate was called back, not only out of date or unknown.
+    pub fn is_revocation(&self) -> bool {
+        matches!(self, Refused::Certificate(webpki::Error::CertRevoked))
+    }
+}
+
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -83,9 +83,7 @@ impl Receiver {
                     break;
                 }
                 let drop_it = drops.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
-                if let Some(read) = serve(&config, socket, drop_it) {
-                    kept.lock().unwrap().push(read);
-                }
+                let _ = serve(&config, socket, drop_it, &kept);
             }
         });
         receiver
@@ -126,8 +124,13 @@ impl Drop for Receiver {
     }
 }
 
-/// What was read when the sender closed; nothing when the connection failed, or is to be dropped.
-fn serve(config: &Arc<ServerConfig>, mut socket: std::net::TcpStream, drop_it: bool) -> Option<Vec<u8>> {
+/// Keeps what was read when the sender closed, and only then says so; nothing when the connection failed, or is to be dropped.
+fn serve(
+    config: &Arc<ServerConfig>,
+    mut socket: std::net::TcpStream,
+    drop_it: bool,
+    kept: &Mutex<Vec<Vec<u8>>>,
+) -> Option<()> {
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut tls = ServerConnection::new(config.clone()).unwrap();
     let mut stream = Stream::new(&mut tls, &mut socket);
@@ -138,9 +141,9 @@ fn serve(config: &Arc<ServerConfig>, mut socket: std::net::TcpStream, drop_it: b
         return None;
     }
     stream.read_to_end(&mut read).ok()?;
+    kept.lock().unwrap().push(read);
     stream.conn.send_close_notify();
-    stream.flush().ok()?;
-    Some(read)
+    stream.flush().ok()
 }
 
 fn value<'a>(message: &'a str, name: &str) -> &'a str {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use coloa_link::bypass::{Order, OrderRefused};
 
-use super::Control;
 use super::guard::{Stamp, stamp};
+use super::{Control, Peer};
 use crate::bypass::command::{moment, now};
 use crate::bypass::{Signed, place};
 use crate::data::clear::Clear;
@@ -100,12 +100,17 @@ impl Followed {
 
     /// Brings the data plane in step with who is a peer now, and says aloud that something may go in clear.
     fn keep_up(&mut self, control: &Control) {
-        let peers = control.peers().into_iter().filter(|peer| peer.state().granted());
+        let may = |peer: &Arc<Peer>| {
+            let state = peer.state();
+            state.granted() && !state.revoked
+        };
+        let peers = control.peers().into_iter().filter(may);
         let named = peers.filter(|peer| self.order.names(&peer.identity.0));
         let peers = named.map(|peer| (peer.number, control.endpoint(&peer.name))).collect();
         let clear = Arc::new(Clear { peers, filters: self.order.filters.clone(), until: self.until });
+        // Every time: the data plane leaves out whose keys were taken since the last one.
+        control.plane.set_clear(Some(clear.clone()));
         if self.clear.as_ref() != Some(&clear) {
-            control.plane.set_clear(Some(clear.clone()));
             let numbers = clear.peers.iter().map(|(number, _)| *number).collect();
             let (until, reason) = (moment(self.order.until), self.order.reason.clone());
             *control.bypass() = Some(Shown { serial: self.order.serial, until, reason, peers: numbers });

@@ -113,6 +113,7 @@ fn judge_one(control: &Control, peer: &Peer, now: UnixTime) {
         }
         Err(refused) => {
             tracing::error!(peer = peer.name, %refused, "the link is cut");
+            peer.state().revoked = refused.is_revocation();
             peer.cut(refused.into());
             control.plane.block(peer.number);
         }

@@ -46,6 +46,8 @@ pub struct State {
     pub evidence: Option<Evidence>,
     /// What went wrong last, for people; cleared by success.
     pub trouble: Option<Trouble>,
+    /// The certificate that it showed was revoked since: no order lets anything go to it in clear (R27, R31).
+    pub revoked: bool,
     sessions: u64,
     stopping: bool,
 }
@@ -169,7 +171,7 @@ impl Peer {
         state.sessions = state.sessions.saturating_add(1);
         let (number, (sender, orders)) = (state.sessions, mpsc::channel(1));
         state.session = Some(Session { number, orders: sender });
-        (state.rekey_wanted, state.trouble) = (false, None);
+        (state.rekey_wanted, state.revoked, state.trouble) = (false, false, None);
         Some(Entered { number, orders })
     }
 

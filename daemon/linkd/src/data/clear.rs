@@ -22,6 +22,12 @@ pub struct Clear {
 }
 
 impl Clear {
+    /// The same without a peer whose keys were taken: whether it may go on in clear is for the control side to say anew.
+    pub fn without(&self, cut: PeerNumber) -> Self {
+        let peers = self.peers.iter().filter(|(peer, _)| *peer != cut).copied().collect();
+        Self { peers, filters: self.filters.clone(), until: self.until }
+    }
+
     /// Whether a packet of these fields may go to this peer, and where that is.
     pub fn permits(&self, to: PeerNumber, selector: &Selector) -> Result<Option<SocketAddr>, DropReason> {
         let (_, at) = self.peers.iter().find(|(peer, _)| *peer == to).ok_or(DropReason::NoSa)?;

@@ -295,6 +295,7 @@ impl Inward {
             }
             InOrder::Clear(clear) => self.clear = clear,
             InOrder::Block(peer) => {
+                self.clear = self.clear.take().map(|clear| Arc::new(clear.without(peer)));
                 if let Some(peer) = self.peers.get(peer) {
                     peer.inbound.block();
                 }

@@ -254,6 +254,7 @@ impl Outward {
             OutOrder::Clear(clear) => self.clear = clear,
             OutOrder::Shape { peer, shaping } => self.shape(peer, shaping),
             OutOrder::Block(peer) => {
+                self.clear = self.clear.take().map(|clear| Arc::new(clear.without(peer)));
                 if let Some(peer) = self.peers.get(peer) {
                     peer.outbound.block();
                 }

@@ -180,6 +180,33 @@ fn without_a_quorum_in_the_signed_policy_nothing_goes_in_clear() {
     assert!(wrong.log().contains("LINKD-02"), "{}", wrong.log());
 }
 
+/// R27, R31: who is revoked under an order gets nothing in clear by it.
+#[test]
+fn a_peer_that_is_revoked_while_an_order_names_it_gets_nothing_in_clear() {
+    let rig = Rig::make();
+    rig.authority.issue("b", Flaw::None);
+    let keys: Vec<String> = CUSTODIANS.iter().map(|name| rig.authority.identity(name)).collect();
+    rig.sign_policy(8, &format!("[bypass]\nthreshold = 2\ncustodians = {keys:?}\nhours = 1\n"));
+    rig.authority.revoke(&[]);
+    let with_crl = |site| {
+        config(&rig.authority, &rig.network, site).replace("\"root.pem\"\n", "\"root.pem\"\ncrl = \"crl.pem\"\n")
+    };
+    let [a, b] = ["a", "b"].map(|site| Daemon::start(&rig.authority, site, &with_crl(site)));
+    [&a, &b].into_iter().for_each(Daemon::encrypts);
+    rig.draft(1, "minutes = 30");
+    ["kim", "minh"].into_iter().for_each(|name| rig.sign(name));
+    assert!(rig.apply("a").status.success() && rig.apply("b").status.success());
+    a.says("BYPASS: what has no keys goes in CLEAR");
+    assert!(rig.pings(&[]), "encrypted");
+    let capture = Capture::start(&rig.authority, &rig.network.black[1], "revoked.pcap");
+    rig.authority.revoke(&["b"]);
+    a.says("the link is cut");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!rig.pings(&[]));
+    let octets = fs::read(capture.stop()).expect("capture");
+    assert!(!octets.windows(4).any(|four| four == b"CLR1"));
+}
+
 /// R27: what has keys is encrypted, ordered or not.
 #[test]
 fn an_order_takes_nothing_from_a_link_that_encrypts() {
