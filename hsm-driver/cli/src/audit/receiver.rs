@@ -1,8 +1,8 @@
 //! The way to a syslog receiver: TLS 1.3 with a certificate at both ends (RFC 5425, R22).
 //!
-//! Syslog has no acknowledgement. What stands for one: after each batch we say that we close (RFC 5425 §4.4), and wait until the
-//! receiver ends its side too. It does that when it has read all; where it did not, the connection is reset instead, and the
-//! batch counts as not delivered.
+//! Syslog has no acknowledgement. What stands for one: after each batch we say that we close, and the receiver must say so too
+//! (close_notify, RFC 5425 §4.4), which it does when it has read all. An end of the connection without that word is none: a
+//! receiver that died has perhaps read what lay in its socket, and the batch is sent again.
 
 use super::arguments::AuditForward;
 use crate::fault::Fault;
@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, Stream};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::io::{Error, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,6 @@ impl Receiver {
         stream.write_all(frames)?;
         stream.conn.send_close_notify();
         stream.flush()?;
-        stream.sock.shutdown(Shutdown::Write)?;
         until_it_ends(&mut stream)
     }
 
@@ -84,14 +83,13 @@ impl Receiver {
     }
 }
 
-/// An end without an alert is one too: a receiver that had not read all would have reset the connection.
+/// Until it says that it closes.
 fn until_it_ends(stream: &mut impl Read) -> std::io::Result<()> {
     let (mut said, mut chunk) = (0, [0; 4096]);
     while said < MAX_SAID {
         match stream.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Ok(n) => said += n,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
