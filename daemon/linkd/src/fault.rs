@@ -23,6 +23,11 @@ impl Lang {
     }
 }
 
+/// The words in that language.
+pub fn said<'a>(lang: Lang, english: &'a str, vietnamese: &'a str) -> &'a str {
+    if lang == Lang::Vi { vietnamese } else { english }
+}
+
 /// Everything that ends a command of this program.
 #[derive(Debug)]
 pub enum Fault {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use coloa_link::Bundle;
-use coloa_link::bypass::{Order, VERSION};
+use coloa_link::bypass::{Order, OrderRefused, VERSION};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -18,16 +18,16 @@ use super::{Signed, place, refused};
 use crate::admission::Trust;
 use crate::cli::ConfigArg;
 use crate::config::Config;
-use crate::fault::{Fault, Lang};
+use crate::fault::{Fault, Lang, said};
 use crate::hex;
 use crate::identity::{Identity, read_certificate};
 use crate::keyholder::client::Keyholder;
 use crate::keyholder::process::KeySpec;
 use crate::keyholder::sign::TokenKey;
+use crate::policy;
 use crate::policy::description::{self, AllowText};
 use crate::policy::received::Sources;
 use crate::policy::serial::SerialStore;
-use crate::policy::{self};
 
 /// How long a custodian's token may take.
 const SIGN_DEADLINE: Duration = Duration::from_secs(30);
@@ -217,15 +217,19 @@ fn apply(order: &Path, config: &Path, lang: Lang) -> Result<(), Fault> {
     let own = own.ok_or_else(|| Fault::Bypass { why: "our own certificate cannot be read".into() })?;
     let used = SerialStore::of_orders(&config.state_dir).newest().map_err(|why| Fault::Bypass { why })?;
     let signers: Vec<_> = signed.signers().into_iter().map(|signer| signer.0).collect();
-    signed.order()?.judge(accepted.bundle().bypass.as_ref(), &signers, &own.0, (now(), used)).map_err(refused)?;
+    match signed.order()?.judge(accepted.bundle().bypass.as_ref(), &signers, &own.0, (now(), used)) {
+        // It may lie there before its time: the daemon waits for that.
+        Ok(()) | Err(OrderRefused::Early) => {}
+        Err(why) => return Err(refused(why)),
+    }
     print!("{}", words(&signed, accepted.bundle(), lang)?);
     signed.write(&place(&config))?;
     println!(
         "{}",
         said(
             lang,
-            "in place: the daemon follows it within a second; `coloa-linkd bypass cancel` ends it",
-            "đã đặt lệnh: tiến trình thực hiện trong vòng một giây; `coloa-linkd bypass cancel` để chấm dứt"
+            "in place: the daemon follows it within a second, or when its time comes; `coloa-linkd bypass cancel` ends it",
+            "đã đặt lệnh: tiến trình thực hiện trong vòng một giây hoặc khi đến giờ; `coloa-linkd bypass cancel` để chấm dứt"
         )
     );
     Ok(())
@@ -296,8 +300,4 @@ pub fn moment(seconds: u64) -> String {
 /// Seconds since 1970 by the clock on the wall.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-fn said<'a>(lang: Lang, english: &'a str, vietnamese: &'a str) -> &'a str {
-    if lang == Lang::Vi { vietnamese } else { english }
 }

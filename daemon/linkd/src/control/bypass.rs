@@ -38,14 +38,17 @@ impl Vigil {
     pub fn look(&mut self, control: &Control) {
         let stamp = stamp(&place(&control.config));
         if stamp != self.seen || self.waits {
+            let waited = std::mem::take(&mut self.waits) && stamp == self.seen;
             self.seen = stamp;
-            self.waits = false;
             if stamp.is_none() {
                 self.end(control, "it was taken back");
             } else if let Err(why) = self.take(control) {
                 self.end(control, "another one lies there");
-                self.waits = why == OrderRefused::Early.to_string();
-                tracing::error!(why, "the bypass order is not followed: nothing goes in clear");
+                self.waits = why.ends_with(&OrderRefused::Early.to_string());
+                // While it waits for its time, that is said once.
+                if !(waited && self.waits) {
+                    tracing::error!(why, "the bypass order is not followed: nothing goes in clear");
+                }
             }
         }
         let over = self.followed.as_ref().and_then(|followed| followed.is_over(control));

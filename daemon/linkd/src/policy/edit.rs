@@ -10,7 +10,7 @@ use coloa_link::Bundle;
 
 use super::{description, diff, read_any};
 use crate::cli::EditArgs;
-use crate::fault::{Fault, Lang};
+use crate::fault::{Fault, Lang, said};
 
 /// Edits the description.
 pub fn run(args: &EditArgs, lang: Lang) -> Result<(), Fault> {
@@ -48,10 +48,6 @@ pub fn run(args: &EditArgs, lang: Lang) -> Result<(), Fault> {
         )
     );
     Ok(())
-}
-
-fn said<'a>(lang: Lang, english: &'a str, vietnamese: &'a str) -> &'a str {
-    if lang == Lang::Vi { vietnamese } else { english }
 }
 
 /// Beside the description, so that it can take its place in one step.

@@ -180,6 +180,20 @@ fn without_a_quorum_in_the_signed_policy_nothing_goes_in_clear() {
     assert!(wrong.log().contains("LINKD-02"), "{}", wrong.log());
 }
 
+#[test]
+fn an_order_that_lies_there_early_waits_for_its_time_and_says_so_once() {
+    let rig = Rig::make();
+    let [a, _b] = rig.start();
+    let starts = run("date", &["-u", "-d", "12 seconds", "+%FT%TZ"]).stdout;
+    rig.draft(1, &format!("starts = {:?}\nminutes = 30", String::from_utf8_lossy(&starts).trim()));
+    ["kim", "lan"].into_iter().for_each(|name| rig.sign(name));
+    assert!(rig.apply("a").status.success() && rig.apply("b").status.success());
+    a.says("its time has not come");
+    assert!(!rig.pings(&[]));
+    eventually("its time comes", || rig.pings(&[]));
+    assert_eq!(a.log().matches("its time has not come").count(), 1);
+}
+
 /// R27, R31: who is revoked under an order gets nothing in clear by it.
 #[test]
 fn a_peer_that_is_revoked_while_an_order_names_it_gets_nothing_in_clear() {

@@ -16,7 +16,7 @@ impl Outward {
         let clear = self.clear.as_ref().ok_or(DropReason::NoSa)?;
         let configured = clear.permits(peer, of)?;
         let (known, mtu) = self.peers.get(peer).map_or((None, Path::new(self.path).mtu()), |peer| (peer.to, peer.mtu));
-        // A path that was never probed may be narrower than any packet that was fitted to it, but never by this mark.
+        // The mark is shorter than what ESP adds, so what fits in ESP fits here.
         Ok((known.or(configured).ok_or(DropReason::NoSa)?, mtu))
     }
 
